@@ -1,0 +1,23 @@
+# Everything SibylDB stands on, all from Debian, all installed by scripts/setup.sh.
+# Why each is there: docs/decisions/0002-dependencies.md.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+if(NOT SIBYL_TSAN)
+  find_package(RocksDB 7.8 REQUIRED)
+  find_package(CLI11 REQUIRED)
+endif()
+if(NOT SIBYL_SANITIZE AND NOT SIBYL_TSAN)
+  pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)  # linked to executables only
+endif()
+if(SIBYL_TESTS)
+  find_package(Catch2 2.13 REQUIRED)
+endif()
+if(SIBYL_BENCH)
+  find_package(benchmark REQUIRED)
+  find_package(absl REQUIRED)
+  pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+  pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+endif()

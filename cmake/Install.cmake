@@ -1,0 +1,18 @@
+# cmake --install: headers, libraries, the sibyl binary, and a package config so that another
+# project can find_package(sibyl) and link sibyl::engine or sibyl::index.
+include(CMakePackageConfigHelpers)
+
+get_property(modules GLOBAL PROPERTY SIBYL_MODULES)
+install(TARGETS sibyl_api ${modules} EXPORT sibylTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/sibyl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT sibylTargets NAMESPACE sibyl:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sibyl)
+if(TARGET sibyl)
+  install(TARGETS sibyl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+configure_package_config_file(cmake/sibylConfig.cmake.in ${PROJECT_BINARY_DIR}/sibylConfig.cmake
+                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sibyl)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/sibylConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/sibylConfig.cmake ${PROJECT_BINARY_DIR}/sibylConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sibyl)

@@ -1,0 +1,152 @@
+// Database: an embedded, ordered, transactional key-value store on learned indexes.
+//
+//   auto db = sibyl::Database::Open({}, "my.sibyl");
+//   if (!db) return Fail(db.error());
+//   auto put = (*db)->Put("key", "value");
+//   auto got = (*db)->Get("key");       // Result<std::optional<std::string>>
+
+#ifndef SIBYL_DATABASE_H_
+#define SIBYL_DATABASE_H_
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sibyl/iterator.h"
+#include "sibyl/options.h"
+#include "sibyl/result.h"
+#include "sibyl/snapshot.h"
+#include "sibyl/stats.h"
+#include "sibyl/transaction.h"
+#include "sibyl/tree.h"
+#include "sibyl/value.h"
+#include "sibyl/write_batch.h"
+
+namespace sibyl {
+
+struct Record {
+  std::string_view key;
+  std::string_view value;
+};
+
+// The next record of an ingestion, valid until the following call; nullopt at the end.
+using RecordSource = std::function<Result<std::optional<Record>>()>;
+
+struct IngestResult {
+  uint64_t records = 0;  // distinct keys now in segments
+  uint64_t segments = 0;
+};
+
+struct VerifyReport {
+  uint64_t segments = 0;
+  uint64_t blocks = 0;
+  uint64_t records = 0;
+  std::vector<std::string> problems;  // empty: the database is proved whole
+  bool ok() const { return problems.empty(); }
+};
+
+// Thread-safe: any number of threads may call any method at the same time.
+// Keys are byte strings of 0 to 65,536 bytes in unsigned byte order, values 0 bytes to 1 GiB.
+class Database {
+ public:
+  // Opens the database in `directory`, creating it if absent (see Options). A directory is open at
+  // most once per machine: a second Open in this process shares the first one's database, and the
+  // first one's options hold; one in another process, or in a child after fork(), is kBusy. After
+  // fork() the child must not use inherited handles: their calls return kInvalidArgument and touch
+  // no file.
+  //
+  // The database closes when the last pointer to it goes: what the delta holds is drained to
+  // segments, so that the next opening replays nothing.
+  //
+  // Errors: kBusy; kIo; kCorruption naming the damaged file; kNotSupported for a newer format.
+  static Result<std::shared_ptr<Database>> Open(const Options& options,
+                                                const std::filesystem::path& directory);
+  virtual ~Database() = default;
+
+  // ---- Reads ----
+
+  // Fills `value` and returns whether `key` exists. Allocates nothing once value's buffer is large
+  // enough. Cost: the delta, then per level one model evaluation and one block.
+  // Errors: kIo, kCorruption.
+  virtual Result<bool> Get(const ReadOptions& options, Tree tree, std::string_view key,
+                           Value* value) = 0;
+
+  // Reads many keys of one tree against one state: predicts all, prefetches all, searches all.
+  // values[i] answers keys[i]. Precondition: values.size() >= keys.size().
+  // Errors: kIo, kCorruption; the values are then unspecified.
+  virtual Status MultiGet(const ReadOptions& options, Tree tree,
+                          std::span<const std::string_view> keys, std::span<Value> values) = 0;
+
+  virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
+                                                        const IteratorOptions& options = {}) = 0;
+
+  virtual Result<std::unique_ptr<Snapshot>> GetSnapshot() = 0;
+
+  // ---- Writes ----
+
+  // Applies the batch atomically, in order. When it returns, the batch is visible and, as
+  // `options` asks, durable.
+  // Errors: kInvalidArgument for an unknown tree; kIo, after which the database is read-only
+  // (kReadOnly) until reopened, and the batch may or may not be there then; nothing of it is
+  // visible before.
+  virtual Status Write(const WriteOptions& options, const WriteBatch& batch) = 0;
+
+  // Makes every write that has returned durable, as WriteOptions::sync does. Errors: kIo.
+  virtual Status Sync() = 0;
+
+  virtual Result<std::unique_ptr<Transaction>> BeginTransaction() = 0;
+
+  // Loads records straight to segments, faster than Write and without the log. All become visible
+  // at once at the end, durable, and shadow earlier values of the same keys.
+  // Errors: those of `source`; kInvalidArgument naming the key where sorted input was promised.
+  virtual Result<IngestResult> Ingest(Tree tree, const RecordSource& source,
+                                      const IngestOptions& options = {}) = 0;
+
+  // ---- Trees ----
+
+  // Errors: kInvalidArgument if the name is taken (CreateTree), the tree unknown or the default
+  // one (DropTree). Dropping costs one write; compaction reclaims the space.
+  virtual Result<Tree> CreateTree(std::string_view name) = 0;
+  virtual Result<std::optional<Tree>> FindTree(std::string_view name) = 0;
+  virtual Status DropTree(Tree tree) = 0;
+  virtual Result<std::vector<TreeInfo>> ListTrees() = 0;
+
+  // ---- Maintenance ----
+
+  // Drains everything written so far to segments. Afterwards recovery has nothing to replay.
+  virtual Status Flush() = 0;
+
+  // Merges everything into one level and retrains its models. Errors: kIo (a full disk included),
+  // kCorruption; the database is then as before.
+  virtual Status Compact() = 0;
+
+  // Reads and checks every byte in every segment: checksums, key order, that each record lies in
+  // the block its model predicts, and that levels and manifest agree.
+  // Errors: only what prevents the check itself; damage is in the report.
+  virtual Result<VerifyReport> Verify() = 0;
+
+  virtual Result<Stats> GetStats() = 0;
+
+  // ---- The same, shorter ----
+
+  Result<std::optional<std::string>> Get(Tree tree, std::string_view key);
+  Result<std::optional<std::string>> Get(std::string_view key) { return Get(kDefaultTree, key); }
+  Status Put(Tree tree, std::string_view key, std::string_view value,
+             const WriteOptions& options = {});
+  Status Put(std::string_view key, std::string_view value, const WriteOptions& options = {}) {
+    return Put(kDefaultTree, key, value, options);
+  }
+  Status Delete(Tree tree, std::string_view key, const WriteOptions& options = {});
+  Status Delete(std::string_view key, const WriteOptions& options = {}) {
+    return Delete(kDefaultTree, key, options);
+  }
+};
+
+}  // namespace sibyl
+
+#endif  // SIBYL_DATABASE_H_

@@ -1,0 +1,106 @@
+// Every choice a user of a database can make, with its unit, default and trade-off.
+
+#ifndef SIBYL_OPTIONS_H_
+#define SIBYL_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace sibyl {
+
+class Snapshot;
+
+// How segments are read. Answers are the same in both modes.
+enum class ReadMode : uint8_t {
+  // Segment files are mapped into memory; the operating system's page cache is the only cache.
+  // Fastest, but an I/O error under a mapping arrives as the signal SIGBUS, not as an Error, and
+  // bytes that rot after a block was first verified are not noticed again (see verify_every_read).
+  kMapping,
+  // Each block is read with one pread into a cache of cache_bytes. For data larger than memory,
+  // and for systems where an I/O error must be an Error.
+  kPread,
+};
+
+struct Options {
+  // ---- Behaviour ----
+
+  // Create the database if the directory has none; otherwise a missing one is kInvalidArgument.
+  bool create_if_missing = true;
+
+  // Fail with kInvalidArgument if the directory already has a database.
+  bool error_if_exists = false;
+
+  // Check the checksum of every block on every read, not only when it is first touched.
+  // Costs about 250 ns per random read of a 4 KiB block.
+  bool verify_every_read = false;
+
+  // ---- Performance ----
+
+  // Size at which the active generation of the delta is frozen and drained to segments.
+  // Larger: fewer, larger compactions. Smaller: less memory, and a faster reopening, since an
+  // undrained delta is replayed from the log.
+  uint64_t generation_bytes = 64ull << 20;
+
+  // Writers wait once this many frozen generations queue up for the drain: with generation_bytes
+  // it bounds the memory of the delta.
+  uint32_t max_frozen_generations = 3;
+
+  // Size at which a compaction closes one segment and begins the next. Also bounds the memory
+  // that training buffers. Range: 1 MiB to 256 MiB.
+  uint64_t segment_bytes = 64ull << 20;
+
+  // Bytes of records that the model aims to put into one block. Smaller: less to search and read
+  // per Get. Larger: a smaller index. Range: 512 B to 64 KiB.
+  uint32_t block_bytes = 4096;
+
+  // Largest distance, in blocks, between where the model draws a block's border and where an even
+  // division of the bytes would: a block holds at most (1 + 2 epsilon) x block_bytes and one
+  // record. Smaller: evener blocks. Larger: fewer pieces in the model.
+  double epsilon_blocks = 0.5;
+
+  // Capacity of the first level; each next level holds level_ratio times as much.
+  uint64_t first_level_bytes = 256ull << 20;
+  uint32_t level_ratio = 10;
+
+  ReadMode read_mode = ReadMode::kMapping;
+
+  // Memory for cached blocks when read_mode is kPread; unused otherwise.
+  uint64_t cache_bytes = 64ull << 20;
+
+  // Threads that drain and compact in the background. 0: nothing happens in the background and
+  // the writer that fills a generation drains it itself (for tests and for single-threaded hosts).
+  uint32_t background_threads = 1;
+};
+
+struct ReadOptions {
+  // Read the state that this snapshot saw instead of the latest. Must belong to the same database
+  // and outlive the call (for an iterator: outlive the iterator).
+  const Snapshot* snapshot = nullptr;
+};
+
+struct IteratorOptions {
+  const Snapshot* snapshot = nullptr;  // as in ReadOptions
+
+  // The iterator sees keys with lower_bound <= key < upper_bound; nullopt is unbounded.
+  std::optional<std::string> lower_bound;
+  std::optional<std::string> upper_bound;
+};
+
+struct WriteOptions {
+  // True: the call returns once the write would survive a power cut (one fdatasync, shared by all
+  // writers that wait for it). False: the write survives a crash of the process, kill -9 included,
+  // but a power cut may lose the latest writes, always from the end.
+  bool sync = false;
+};
+
+struct IngestOptions {
+  // True: the source promises strictly increasing keys; the first one that is not is named in a
+  // kInvalidArgument error and nothing is ingested. False: input in any order is sorted on disk
+  // first; of equal keys the last one wins.
+  bool sorted = false;
+};
+
+}  // namespace sibyl
+
+#endif  // SIBYL_OPTIONS_H_

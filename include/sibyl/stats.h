@@ -1,0 +1,84 @@
+// What a database can tell about itself: its levels, segments, models and counters.
+
+#ifndef SIBYL_STATS_H_
+#define SIBYL_STATS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sibyl/tree.h"
+
+namespace sibyl {
+
+// The model of one tree within one segment.
+struct ModelStats {
+  Tree tree;
+  std::string kind;  // how the model was chosen: "learned", or "b-tree" where learning did not pay
+  uint64_t records = 0;
+  uint64_t blocks = 0;
+  uint64_t pieces = 0;
+  uint64_t nodes = 0;
+  uint32_t depth = 0;  // stages on the longest path
+  uint64_t model_bytes = 0;
+};
+
+struct SegmentStats {
+  uint64_t id = 0;
+  std::string path;
+  uint32_t level = 0;
+  uint64_t file_bytes = 0;
+  uint64_t records = 0;  // tombstones included
+  uint64_t tombstones = 0;
+  uint64_t blocks = 0;
+  uint64_t largest_block_records = 0;
+  uint64_t largest_block_bytes = 0;
+  uint64_t data_bytes = 0;   // blocks and out-of-line values
+  uint64_t index_bytes = 0;  // model, block offsets and ranks: what is not data
+  uint64_t training_ns = 0;
+  uint64_t build_ns = 0;  // the whole of making this segment, training included
+  std::vector<ModelStats> models;  // one per tree, in tree order
+};
+
+struct LevelStats {
+  uint32_t level = 0;
+  std::vector<SegmentStats> segments;  // in key order
+};
+
+struct GenerationStats {
+  uint64_t id = 0;
+  bool active = false;
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+};
+
+// Counted since the database was opened.
+struct Counters {
+  uint64_t gets = 0;  // keys looked up by Get and MultiGet; counted in samples of 64
+  uint64_t writes_records = 0;
+  uint64_t writes_batches = 0;
+  uint64_t log_syncs = 0;
+  uint64_t generations_drained = 0;
+  uint64_t compactions = 0;
+  uint64_t compaction_read_bytes = 0;
+  uint64_t compaction_written_bytes = 0;
+  uint64_t compaction_ns = 0;
+  uint64_t training_ns = 0;
+  uint64_t writer_stall_ns = 0;
+  uint64_t transactions_committed = 0;
+  uint64_t transactions_conflicted = 0;
+  uint64_t model_bound_violations = 0;  // must stay 0: see docs/architecture.md
+};
+
+struct Stats {
+  std::vector<GenerationStats> generations;  // newest first
+  std::vector<LevelStats> levels;            // newest first; the last is the largest
+  std::vector<TreeInfo> trees;
+  Counters counters;
+  uint64_t last_sequence = 0;
+  uint64_t pinned_views = 0;  // snapshots, iterators and transactions alive
+};
+
+}  // namespace sibyl
+
+#endif  // SIBYL_STATS_H_

@@ -1,0 +1,65 @@
+// Transaction: optimistic, snapshot-isolated, first committer wins.
+
+#ifndef SIBYL_TRANSACTION_H_
+#define SIBYL_TRANSACTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "sibyl/iterator.h"
+#include "sibyl/options.h"
+#include "sibyl/result.h"
+#include "sibyl/tree.h"
+#include "sibyl/value.h"
+
+namespace sibyl {
+
+// Reads see the snapshot of the moment it began, overlaid with its own writes. Nothing is visible
+// to others before Commit. One thread at a time. Destroying it without Commit rolls it back; it
+// must not outlive its database.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  // Fills `value` and returns whether the key exists. Errors: kIo, kCorruption.
+  virtual Result<bool> Get(Tree tree, std::string_view key, Value* value) = 0;
+
+  // Errors: kInvalidArgument past the limits of write_batch.h or for an unknown tree.
+  virtual Status Put(Tree tree, std::string_view key, std::string_view value) = 0;
+  virtual Status Delete(Tree tree, std::string_view key) = 0;
+
+  // Creates or drops a tree as part of this transaction. The new tree can be used at once.
+  // An empty name makes an anonymous tree, found again only by its id.
+  // Errors: kInvalidArgument if the name is taken, or the tree unknown or the default one.
+  virtual Result<Tree> CreateTree(std::string_view name) = 0;
+  virtual Status DropTree(Tree tree) = 0;
+
+  // `options.snapshot` is ignored: the transaction has its own.
+  virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
+                                                        const IteratorOptions& options = {}) = 0;
+
+  // A mark of the present state, to roll back to. Costs nothing; needs no release.
+  virtual uint64_t Savepoint() const = 0;
+
+  // Undoes every write after `savepoint`; the cost is that of what is undone. Later savepoints
+  // become invalid. Errors: kInvalidArgument for a mark that was already rolled back past.
+  virtual Status RollbackTo(uint64_t savepoint) = 0;
+
+  // Makes all writes visible together. Afterwards, on success or not, only destruction is allowed.
+  // Errors: kConflict if a key written here was written by a commit after this transaction began,
+  // or if the history to decide that is gone (then nothing was written: run it again);
+  // kIo, kReadOnly as for Database::Write.
+  virtual Status Commit(const WriteOptions& options = {}) = 0;
+
+  // Writes (keys, trees) that Commit would make.
+  virtual uint64_t pending_records() const = 0;
+  virtual uint64_t pending_bytes() const = 0;
+
+  // The snapshot's sequence: the last write of others that this transaction sees.
+  virtual uint64_t snapshot_sequence() const = 0;
+};
+
+}  // namespace sibyl
+
+#endif  // SIBYL_TRANSACTION_H_
