@@ -1,0 +1,46 @@
+// Cursor: one sorted source of records, as readers and compactions see it.
+//
+// Generations, segments, levels and overlays all offer this; MergingCursor makes one of many.
+// Unlike the public Iterator, a cursor works on internal keys and shows tombstones.
+
+#ifndef SIBYL_ENGINE_CURSOR_H_
+#define SIBYL_ENGINE_CURSOR_H_
+
+#include <string_view>
+
+#include "sibyl/result.h"
+#include "storage/segment_writer.h"
+
+namespace sibyl::engine {
+
+using storage::RecordType;
+
+// One record per key: the newest version that the source may show. One thread at a time. Starts
+// invalid.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+
+  virtual bool Valid() const = 0;
+  virtual void SeekToFirst() = 0;
+  virtual void SeekToLast() = 0;
+  virtual void Seek(std::string_view target) = 0;         // first key >= target
+  virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
+
+  // Precondition of all below: Valid().
+  virtual void Next() = 0;
+  virtual void Prev() = 0;
+  virtual std::string_view key() const = 0;  // valid until the cursor moves
+  virtual RecordType type() const = 0;
+
+  // Valid until the cursor moves. May read an out-of-line value: an error there makes the cursor
+  // invalid, sets status() and yields an empty value.
+  virtual std::string_view value() = 0;
+
+  // Errors: kIo, kCorruption met while moving; the cursor is then invalid.
+  virtual Status status() const = 0;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_CURSOR_H_

@@ -1,0 +1,101 @@
+// The model that draws a segment's block borders: a monotone function from keys to block numbers.
+//
+// When a segment is written, the model is fitted to key -> cumulative bytes / block size, and block
+// b holds exactly the records whose keys it sends to b. Reader and writer evaluate the same
+// function, so the block of any key, stored or not, is right by construction: there is no error to
+// correct and nothing to search but the block.
+//
+// Shape: a tree of nodes (the staged, recursive models of Kraska et al., "The Case for Learned
+// Index Structures", SIGMOD 2018, sections 3.2-3.3). A node compares the query with the bytes all
+// its keys share, then looks at the 8-byte window of the key that follows, as a big-endian integer,
+// and finds the piece that covers it. A piece is a line in integer arithmetic (exact on every
+// machine) that yields the block, or a link to a child node for keys that collide in the window. A
+// key that ends inside a colliding window sorts before the child. Where learning does not pay (a
+// node's pieces would cost more than separators), the node is a B-tree node: the worst case is a
+// B-tree.
+//
+// Bounds, by construction: a block holds at most (1 + 2 epsilon) x target bytes and one record;
+// blocks are at least half full on average whatever the keys; a record counts at most one block.
+
+#ifndef SIBYL_INDEX_BLOCK_MODEL_H_
+#define SIBYL_INDEX_BLOCK_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sibyl/result.h"
+
+namespace sibyl::index {
+
+// Where a key belongs.
+struct BlockPosition {
+  uint32_t block = 0;
+  // How far through the block the key is expected, in 1/65536: a hint for where to start searching.
+  uint16_t fraction = 0;
+};
+
+struct BlockModelOptions {
+  uint32_t block_bytes = 4096;  // target bytes of records per block
+  double epsilon_blocks = 0.5;  // largest distance, in blocks, of a border from an even division
+};
+
+// What a model is made of, for reports.
+struct BlockModelShape {
+  bool learned = true;  // false: most keys are found through B-tree nodes
+  uint64_t pieces = 0;
+  uint64_t nodes = 0;
+  uint32_t depth = 0;  // nodes visited by the longest lookup
+  uint64_t memory_bytes = 0;
+};
+
+// Immutable and thread-safe once built.
+class BlockModel {
+ public:
+  // Fits a model to strictly increasing `keys` (byte strings of any length and content, unsigned
+  // byte order), where record i takes record_bytes[i] bytes. Pure and deterministic.
+  // Time O(total key bytes); memory O(model).
+  // Errors: kInvalidArgument naming the rank of the first key that is out of order or repeated, or
+  // if the two spans differ in size.
+  static Result<BlockModel> Build(std::span<const std::string_view> keys,
+                                  std::span<const uint32_t> record_bytes,
+                                  const BlockModelOptions& options);
+
+  BlockModel(BlockModel&&) noexcept;
+  BlockModel& operator=(BlockModel&&) noexcept;
+  ~BlockModel();
+
+  // The block of `key`: for every pair a <= b, Find(a).block <= Find(b).block. Always less than
+  // max(1, block_count()). Allocates nothing.
+  BlockPosition Find(std::string_view key) const;
+
+  // The same for many keys at once, hiding the misses of one behind the work of others.
+  // Precondition: positions.size() >= keys.size().
+  void FindBatch(std::span<const std::string_view> keys, std::span<BlockPosition> positions) const;
+
+  // Blocks the keys were divided into; 0 if the model was built over no keys. Some may be empty.
+  uint32_t block_count() const;
+
+  BlockModelShape Shape() const;
+
+  // Appends the model in its portable form (docs/file-format.md, "Block model"): fixed
+  // little-endian, versioned, with its own checksum.
+  void Serialize(std::string* out) const;
+
+  // Reads that form back; predictions are bit-identical to those of the model serialized. `bytes`
+  // is not referred to afterwards.
+  // Errors: kCorruption for anything that Serialize could not have written (lookups in a decoded
+  // model stay in bounds and terminate whatever the bytes were); kNotSupported for a newer version.
+  static Result<BlockModel> Deserialize(std::string_view bytes);
+
+ private:
+  struct Parts;
+  explicit BlockModel(std::unique_ptr<const Parts> parts);
+  std::unique_ptr<const Parts> parts_;
+};
+
+}  // namespace sibyl::index
+
+#endif  // SIBYL_INDEX_BLOCK_MODEL_H_

@@ -1,0 +1,69 @@
+// A cache of block bytes under a fixed memory limit, shared by the segments of a database.
+//
+// Stands on RocksDB's public Cache (sharded LRU with strict capacity accounting).
+
+#ifndef SIBYL_STORAGE_BLOCK_CACHE_H_
+#define SIBYL_STORAGE_BLOCK_CACHE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sibyl/result.h"
+
+namespace sibyl::storage {
+
+// A reference to cached bytes: they stay while any CachedBlock to them lives. Movable, not copyable.
+class CachedBlock {
+ public:
+  CachedBlock() = default;
+  CachedBlock(CachedBlock&& other) noexcept : bytes_(other.bytes_), release_(other.release_),
+                                              handle_(other.handle_), owner_(other.owner_) {
+    other.handle_ = nullptr;
+    other.bytes_ = {};
+  }
+  CachedBlock& operator=(CachedBlock&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(release_, other.release_);
+    std::swap(handle_, other.handle_);
+    std::swap(owner_, other.owner_);
+    return *this;
+  }
+  ~CachedBlock() {
+    if (handle_ != nullptr) release_(owner_, handle_);
+  }
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  friend class BlockCache;
+  friend struct BlockCacheAccess;
+  std::string_view bytes_;
+  void (*release_)(void* owner, void* handle) = nullptr;
+  void* handle_ = nullptr;
+  void* owner_ = nullptr;
+};
+
+// Thread-safe. Destroy after everything that was cached in it is released.
+class BlockCache {
+ public:
+  static std::unique_ptr<BlockCache> Create(uint64_t capacity_bytes);
+  virtual ~BlockCache() = default;
+
+  // A number that no other user of this cache has: part of the key of its blocks.
+  virtual uint64_t NewOwnerId() = 0;
+
+  // The block (owner, block), read with `fill` into a buffer of `size_bytes` if it is not cached.
+  virtual Result<CachedBlock> Get(uint64_t owner, uint32_t block, size_t size_bytes,
+                                  const std::function<Status(char* out)>& fill) = 0;
+
+  virtual uint64_t used_bytes() const = 0;
+  virtual uint64_t hits() const = 0;
+  virtual uint64_t misses() const = 0;  // each is one read of the file
+};
+
+}  // namespace sibyl::storage
+
+#endif  // SIBYL_STORAGE_BLOCK_CACHE_H_

@@ -1,0 +1,101 @@
+// An open segment file: reads blocks, finds records in them.
+//
+// The caller predicts the block with the segment's model (opaque bytes to this folder); the
+// segment reads the block, verifies it and searches it. Two readers stand behind the one
+// interface: a mapping of the file, and pread with a block cache.
+
+#ifndef SIBYL_STORAGE_SEGMENT_H_
+#define SIBYL_STORAGE_SEGMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sibyl/result.h"
+#include "sibyl/value.h"
+#include "storage/block.h"
+#include "storage/block_cache.h"
+#include "storage/file_system.h"
+#include "storage/segment_writer.h"
+
+namespace sibyl::storage {
+
+struct SegmentReadOptions {
+  BlockCache* cache = nullptr;     // not null: pread through this cache; null: mapping
+  bool verify_every_read = false;  // checksum blocks on every read, not only the first
+};
+
+// What a point lookup in one segment ended with.
+enum class LookupOutcome : uint8_t { kAbsent, kValue, kTombstone };
+
+// Keeps the bytes of a block in place while it lives. Movable.
+class BlockHandle {
+ public:
+  BlockHandle() = default;
+  const BlockView& view() const { return view_; }
+
+ private:
+  friend class Segment;
+  friend struct BlockHandleAccess;
+  BlockView view_;
+  CachedBlock pin_;  // empty for mapped segments
+};
+
+// Immutable and thread-safe. Errors of every read: kCorruption naming file, block and offset; kIo.
+class Segment {
+ public:
+  // Opens and verifies everything but the blocks: header, footer, section table, and the checksum
+  // of each resident section. Errors: kCorruption naming what is wrong; kNotSupported for a newer
+  // format version; kIo.
+  static Result<std::unique_ptr<Segment>> Open(FileSystem& files, const Path& path,
+                                               const SegmentReadOptions& options);
+  virtual ~Segment() = default;
+
+  const Path& path() const { return path_; }
+  uint64_t file_bytes() const { return file_bytes_; }
+  const SegmentProperties& properties() const { return properties_; }
+  std::string_view model() const { return model_; }  // the bytes given to SegmentWriter::Finish
+  uint32_t block_count() const { return block_count_; }
+
+  // Bytes of block offsets and rank samples kept resident.
+  uint64_t resident_bytes() const { return resident_bytes_; }
+
+  // Looks for `key` in `block`, starting at `fraction`; fills `value` when the outcome is kValue.
+  // Allocates nothing in mapping mode once value's buffer is large enough.
+  virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
+                                       Value* value) const = 0;
+
+  // Hints that Lookup(key, block, fraction) will follow: first the block's offset, then, in a
+  // second pass over a batch, the block's own lines. No-ops where they cannot help.
+  virtual void PrefetchOffset(uint32_t block) const = 0;
+  virtual void PrefetchBlock(uint32_t block, uint16_t fraction) const = 0;
+
+  // Reads a whole block, for iteration. An empty block gives an empty view.
+  virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;
+
+  // The value at `slot` of a block of this segment; out-of-line values are read (and their
+  // checksum verified) into `scratch`, others are returned in place.
+  virtual Result<std::string_view> ValueAt(const BlockView& block, uint32_t slot,
+                                           std::string* scratch) const = 0;
+
+  // The number of records in the blocks before `block` (0 <= block <= block_count()): exact, at
+  // most 64 block headers are looked at.
+  virtual Result<uint64_t> RankOfBlock(uint32_t block) const = 0;
+
+  // Reads everything again from the file and checks every checksum, the structure of every block,
+  // the order of the keys, and the counts in the properties. Errors: the first damage found.
+  virtual Status Verify() const = 0;
+
+ protected:
+  Path path_;
+  uint64_t file_bytes_ = 0;
+  SegmentProperties properties_;
+  std::string model_;
+  uint32_t block_count_ = 0;
+  uint64_t resident_bytes_ = 0;
+};
+
+}  // namespace sibyl::storage
+
+#endif  // SIBYL_STORAGE_SEGMENT_H_

@@ -1,0 +1,74 @@
+// Writes one segment file: an immutable, sorted, checksummed run of records in blocks.
+//
+// The format is in docs/file-format.md. The writer knows nothing of models: its caller says which
+// block each record belongs to and hands over the bytes of the model that will find it again.
+
+#ifndef SIBYL_STORAGE_SEGMENT_WRITER_H_
+#define SIBYL_STORAGE_SEGMENT_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sibyl/result.h"
+#include "storage/file_system.h"
+
+namespace sibyl::storage {
+
+// Reaches the disk: never renumber.
+enum class RecordType : uint8_t {
+  kValue = 0,
+  kTombstone = 1,  // the key was deleted; its value is empty
+};
+
+// Values longer than this live outside the blocks, in the segment's value section.
+inline constexpr size_t kMaxInlineValueBytes = 64 << 10;
+
+// The bytes a record will take in its block, out-of-line reference included: the weight to train
+// the model with. (The block's fixed header is not counted.)
+uint32_t BlockBytesOfRecord(std::string_view key, std::string_view value);
+
+// What a segment says of itself. Kept in the file in extensible form (tag, length, value).
+struct SegmentProperties {
+  uint64_t records = 0;      // filled by the writer, as are the next six
+  uint64_t tombstones = 0;
+  uint64_t blocks = 0;       // empty ones included
+  uint64_t largest_block_records = 0;
+  uint64_t largest_block_bytes = 0;
+  std::string smallest_key;
+  std::string largest_key;
+
+  uint64_t training_ns = 0;  // by the caller: time spent fitting the models
+  uint64_t build_ns = 0;     // by the caller: the whole of making the segment
+  uint64_t fingerprint = 0;  // filled by the writer: XXH3 over all keys, identifies the data set
+  std::string model_note;    // by the caller: how the models were chosen, for people
+};
+
+struct SegmentFileInfo {
+  uint64_t file_bytes = 0;
+  SegmentProperties properties;
+};
+
+// One thread at a time.
+class SegmentWriter {
+ public:
+  // Creates `path`. If the writer is destroyed before Finish succeeded, it removes the file.
+  static Result<std::unique_ptr<SegmentWriter>> Create(FileSystem& files, const Path& path);
+  virtual ~SegmentWriter() = default;
+
+  // Adds the next record. Keys strictly increase, block numbers never decrease (gaps are empty
+  // blocks). The bytes are copied before it returns.
+  // Errors: kIo; kInvalidArgument naming the key that breaks either order.
+  virtual Status Add(std::string_view key, std::string_view value, RecordType type,
+                     uint32_t block) = 0;
+
+  // Writes the remaining sections and syncs the file (not the directory). `block_count` is greater
+  // than every block number added. Errors: kIo (disk full included); kInvalidArgument.
+  virtual Result<SegmentFileInfo> Finish(uint32_t block_count, std::string_view model,
+                                         const SegmentProperties& properties) = 0;
+};
+
+}  // namespace sibyl::storage
+
+#endif  // SIBYL_STORAGE_SEGMENT_WRITER_H_
