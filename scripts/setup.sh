@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Installs what SibylDB needs: Debian 12 packages, and SQLite's source. The only script that
+# installs anything. Run it as root or as a user with sudo; a second run changes nothing.
+
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# Why each library is there: docs/decisions/0002-dependencies.md.
+PACKAGES=(
+  build-essential cmake ninja-build pkg-config ccache git        # the build
+  librocksdb-dev libhwy-dev libxxhash-dev libzstd-dev            # the product: storage, index
+  libeigen3-dev libcli11-dev libjemalloc-dev                     # the product: training, tool
+  tcl dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
+  catch2 zstd                                                    # tests
+  libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
+)
+
+require_debian_12() {
+  local id="" version="" name="an unknown system"
+  if [[ -r /etc/os-release ]]; then
+    id=$(. /etc/os-release && echo "${ID:-}")
+    version=$(. /etc/os-release && echo "${VERSION_ID:-}")
+    name=$(. /etc/os-release && echo "${PRETTY_NAME:-$ID}")
+  fi
+  [[ $id == debian && $version == 12 ]] ||
+    fail "wrong distribution: this needs Debian 12 (bookworm), and this machine runs $name"
+}
+
+# Sets `missing` to the packages that dpkg does not know as installed.
+find_missing() {
+  local installed
+  installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' 2>/dev/null | sed -n 's/^ii //p')
+  missing=()
+  for package in "${PACKAGES[@]}"; do
+    grep -qxF "$package" <<<"$installed" || missing+=("$package")
+  done
+}
+
+# Sets `as_root` to the words that make a command run as root. May ask for a password.
+become_root() {
+  as_root=()
+  if (( EUID != 0 )); then
+    command -v sudo >/dev/null ||
+      fail "not root, and no sudo: run as root: apt-get install ${missing[*]}"
+    sudo -v || fail "sudo was refused: run as root: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+}
+
+apt() {
+  "${as_root[@]}" apt-get -y -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 "$@"
+}
+
+# The one line for the most likely reasons that apt-get failed.
+explain_apt_failure() {
+  local log=$1
+  if grep -qiE 'no space left|enough free space' "$log"; then
+    fail "no disk: apt-get ran out of space (everything it said: $log)"
+  elif grep -qiE 'failed to fetch|could not resolve|temporary failure|unable to connect|cannot initiate|unable to locate' "$log"; then
+    fail "no network: apt-get could not reach the Debian mirror (everything it said: $log)"
+  elif grep -qi 'could not get lock' "$log"; then
+    fail "another apt-get holds the lock: wait for it and run this again"
+  fi
+  tail -n 20 "$log" >&2
+  fail "apt-get failed (everything it said: $log)"
+}
+
+# A source that cannot be reached makes `update` complain but not fail: only if the packages
+# cannot be had either is it an error.
+install_missing() {
+  local log=$LOGS/apt.log
+  { apt update || true; apt install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1
+}
+
+main() {
+  require_debian_12
+  require_room
+  find_missing
+  if (( ${#missing[@]} > 0 )); then
+    become_root
+    local start=$SECONDS
+    echo "  installing ${#missing[@]} packages: ${missing[*]}"
+    install_missing || explain_apt_failure "$LOGS/apt.log"
+    printf '  %-52s %4d s\n' "packages installed" $(( SECONDS - start ))
+  fi
+  if [[ -x $ROOT/scripts/fetch_sqlite.sh ]]; then
+    step "SQLite's source" sqlite-source "$ROOT/scripts/fetch_sqlite.sh"
+  fi
+}
+
+main "$@"
