@@ -1,6 +1,7 @@
 // The commit log: where a write is durable before it is acknowledged.
 //
-// A log is a sequence of entries, each one commit group: a first sequence number and opaque bytes.
+// A log is a sequence of entries, each one commit group: a first sequence number, a count of records
+// (record i has sequence first + i) and opaque bytes.
 // It is cut into generations, which follow those of the delta: the engine freezes a generation,
 // drains it to segments, records that in the manifest, and drops the generation's log. The
 // manifest, a single blob replaced atomically, lives in the log as well.
@@ -24,10 +25,20 @@
 
 namespace sibyl::storage {
 
+// The largest entry or manifest that a log takes.
+inline constexpr uint64_t kMaxLogEntryBytes = uint64_t{2} << 30;
+
+// One entry as Replay gives it; `bytes` are valid during the call only.
+struct LogEntry {
+  uint64_t first_sequence;
+  uint64_t record_count;
+  std::string_view bytes;
+};
+
 // Thread-safety: Append and StartGeneration are called by one thread at a time (the leader of the
 // commit group); every other method may run beside them and beside each other.
-// After an Append or Sync has failed the log is dead: every later write fails with kReadOnly until
-// it is opened again.
+// After a write (any method below "Writing") has failed with kIo the log is dead: every later write
+// fails with kReadOnly until it is opened again. What was appended before is kept.
 class CommitLog {
  public:
   virtual ~CommitLog() = default;  // closes without draining; what was appended stays
@@ -43,44 +54,53 @@ class CommitLog {
 
   // Calls `entry` for each entry of `generation` in order of sequence. The bytes are valid during
   // the call. Stops at the first error that `entry` returns. Errors: kCorruption, kIo.
-  virtual Status Replay(
-      uint64_t generation,
-      const std::function<Status(uint64_t first_sequence, std::string_view bytes)>& entry) = 0;
+  virtual Status Replay(uint64_t generation,
+                        const std::function<Status(const LogEntry&)>& entry) = 0;
 
   // ---- Writing ----
 
-  // Appends one entry to the active generation. It survives a crash of the process once this
-  // returns, a power cut once Sync returns. Sequences strictly increase over the life of the log.
-  // Errors: kIo (disk full included), kReadOnly.
-  virtual Status Append(uint64_t first_sequence, std::string_view bytes) = 0;
+  // Appends one entry of `record_count` records to the active generation. It survives a crash of the
+  // process once this returns, a power cut once Sync returns. After an error it may or may not be
+  // there when the log is opened again.
+  // Preconditions (checked): record_count > 0; first_sequence is at least the first_sequence +
+  // record_count of the entry before. Sequences may be skipped: a gap is recorded as such.
+  // Errors: kIo (disk full included), kReadOnly; kInvalidArgument past kMaxLogEntryBytes.
+  virtual Status Append(uint64_t first_sequence, uint64_t record_count, std::string_view bytes) = 0;
 
-  // Makes everything appended before the call durable. Does not block Append. Errors: kIo.
+  // Makes everything appended before the call durable. Does not block Append.
+  // Errors: kIo, kReadOnly.
   virtual Status Sync() = 0;
 
-  // Prepares the family of the next generation, so that StartGeneration is quick. Optional, slow
-  // (milliseconds), meant for a background thread.
+  // Does what StartGeneration would otherwise have to do: creates the families of the next
+  // generations and syncs what was appended so far. Optional, slow (milliseconds), meant for a
+  // background thread, shortly before each StartGeneration. Errors: kIo, kReadOnly.
   virtual Status PrepareGeneration() = 0;
 
   // The barrier: every entry after it belongs to a new generation, one above the active one, and
-  // lies in log files that hold no older entry. Returns the new generation's number.
+  // lies in log files that hold no older entry. Everything before it is durable when it returns, so
+  // that a power cut never loses an entry and keeps a later one. Returns the new generation's
+  // number. Errors: kIo, kReadOnly.
   virtual Result<uint64_t> StartGeneration() = 0;
 
   // Replaces the manifest, durably: when it returns, a crash of any kind finds the new one.
   // The order that keeps data: segments synced, directory synced, then this, then
-  // DropGenerations.
+  // DropGenerations. Errors: kIo, kReadOnly; kInvalidArgument past kMaxLogEntryBytes.
   virtual Status CommitManifest(std::string_view manifest) = 0;
 
   // Forgets all generations below `floor` and reclaims their log files. The manifest committed
-  // before must not need them. Precondition: floor <= the active generation.
+  // before must not need them. The files go within moments, not necessarily before it returns.
+  // Precondition (checked): floor <= the active generation. Errors: kIo, kReadOnly.
   virtual Status DropGenerations(uint64_t floor) = 0;
 
   // Bytes of log files on disk, for statistics.
   virtual uint64_t DiskBytes() const = 0;
 };
 
-// Opens the log in `directory`, creating it if it is not there. Errors: kCorruption if entries that
-// were durable are missing or damaged (a torn tail that was never synced is cut off silently);
-// kBusy if another process has it open; kIo.
+// Opens the log in `directory`, creating it (and its parents) if it is not there. Reads all entries:
+// about 1 microsecond each. Errors: kCorruption, naming the directory and what is missing, if
+// entries that were durable are missing or damaged (a torn tail that was never synced is cut off
+// silently); kBusy if another process, or this one, has it open; kNotSupported for a newer format;
+// kIo.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLog(const Path& directory);
 
 // What a log in memory keeps when it is closed: hand the same object to the next open to "reopen".
