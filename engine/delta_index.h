@@ -1,0 +1,133 @@
+// DeltaIndex: an ordered index from byte strings to chains of versions, in memory, for one writer
+// and any number of readers beside it without locks.
+//
+// A B+-tree in which everything a reader can reach is immutable but for four words, each published
+// with one release store: the root, a node's `order`, a leaf's links to its neighbours, an entry's
+// newest version. Slots of a node are written once, before `order` (a permutation of slot numbers,
+// after Masstree: Mao, Kohler, Morris, EuroSys 2012, section 4.6.2) names them. A full node is
+// replaced by one or two new ones; the old one stays in the arena as it was.
+//
+// Invariants that make it right:
+// 1. A reader only meets nodes that were current at some moment after it began. Links of a replaced
+//    leaf are frozen, and name leaves that were current when it was replaced, or later.
+// 2. So every version added before the reader began is in the node it meets: a stale node misses
+//    only versions that are newer than the reader.
+// 3. Key ranges of nodes are only ever cut, never joined: walking over stale and current leaves in
+//    turn neither repeats nor skips a range.
+// 4. All keys of a node share the bytes that its two bounding separators share, and so does every
+//    key that a search leads there: nodes compare 16-byte windows that begin after those bytes.
+
+#ifndef SIBYL_ENGINE_DELTA_INDEX_H_
+#define SIBYL_ENGINE_DELTA_INDEX_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/arena.h"
+#include "storage/segment_writer.h"
+
+namespace sibyl::engine {
+
+using storage::RecordType;
+
+struct VersionedRecord {
+  uint64_t sequence;
+  RecordType type;
+  std::string_view value;
+};
+
+// Insert and AddVersion: one thread at a time. Everything else: any thread, beside it.
+class DeltaIndex {
+ public:
+  // One write. Immutable; the value's bytes follow it.
+  struct Version {
+    const Version* older;  // null: none
+    uint64_t sequence;
+    uint32_t value_bytes;
+    RecordType type;
+
+    std::string_view value() const {
+      return {reinterpret_cast<const char*>(this + 1), value_bytes};
+    }
+    VersionedRecord record() const { return {sequence, type, value()}; }
+  };
+
+  // One key; its bytes follow it.
+  struct Entry {
+    std::atomic<const Version*> newest;  // null: none (any more)
+    uint32_t key_bytes;
+
+    std::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_bytes}; }
+
+    // The newest version with sequence <= max_sequence; null if there is none.
+    const Version* At(uint64_t max_sequence) const {
+      const Version* version = newest.load(std::memory_order_acquire);
+      while (version != nullptr && version->sequence > max_sequence) version = version->older;
+      return version;
+    }
+  };
+
+  struct Node;
+  struct Leaf;
+
+  // A place in key order: an entry, or past the end, or before the begin. Moving sees entries
+  // inserted meanwhile or not, as it comes. One thread at a time.
+  class Position {
+   public:
+    explicit Position(const DeltaIndex& index) : index_(&index) {}
+
+    void SeekToFirst();
+    void SeekToLast();
+    void Seek(std::string_view key);         // first entry >= key
+    void SeekForPrev(std::string_view key);  // last entry <= key
+
+    bool Valid() const { return entry_ != nullptr; }
+
+    // Precondition of the next three: Valid().
+    void Next();
+    void Prev();
+    const Entry& entry() const { return *entry_; }
+
+   private:
+    void Load();
+    void Prefetch() const;
+
+    const DeltaIndex* index_;
+    const Leaf* leaf_ = nullptr;
+    uint64_t order_ = 0;  // of leaf_, when it was reached
+    int rank_ = 0;        // within leaf_
+    const Entry* entry_ = nullptr;
+  };
+
+  // The index allocates all its memory from `arena`, which must outlive it.
+  explicit DeltaIndex(Arena* arena);
+  DeltaIndex(const DeltaIndex&) = delete;
+  DeltaIndex& operator=(const DeltaIndex&) = delete;
+
+  // The entry of `key`, or null.
+  const Entry* Find(std::string_view key) const;
+
+  struct Inserted {
+    Entry* entry;
+    bool is_new;  // it had no entry before; it now has one without versions, visible to readers
+  };
+
+  // The entry of `key`, made if there is none; the key is copied.
+  Inserted FindOrInsert(std::string_view key);
+
+  // Makes a version, its bytes copied to `arena`, and publishes it as the newest of `entry`.
+  static void AddVersion(Arena& arena, Entry& entry, uint64_t sequence, RecordType type,
+                         std::string_view value);
+
+ private:
+  struct Inner;
+  struct Path;
+
+  Arena* const arena_;
+  std::atomic<const Node*> root_;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_DELTA_INDEX_H_

@@ -1,0 +1,66 @@
+// Generation: one in-memory part of the delta, where writes wait until they are drained to segments.
+//
+// A DeltaIndex behind a Bloom filter. The active generation has one writer, a frozen one none; any
+// number of readers work beside it without locks or shared writes.
+
+#ifndef SIBYL_ENGINE_GENERATION_H_
+#define SIBYL_ENGINE_GENERATION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "engine/arena.h"
+#include "engine/cursor.h"
+#include "engine/delta_index.h"
+#include "engine/growing_filter.h"
+
+namespace sibyl::engine {
+
+// Add: one thread at a time. Everything else: any thread, at any time, beside it.
+//
+// What a reader sees: every version whose Add happened before the reader's call began (in the sense
+// of the memory model: the engine publishes sequences with release and readers load them with
+// acquire), and perhaps later ones. With max_sequence = a published sequence that is exact.
+class Generation {
+ public:
+  explicit Generation(uint64_t id);
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  uint64_t id() const { return id_; }
+
+  // Copies key and value. Sequences never decrease; of two writes of one key at one sequence the
+  // later wins. Preconditions: sequence > 0; key <= kMaxInternalKeyBytes, value <= kMaxValueBytes.
+  void Add(std::string_view internal_key, uint64_t sequence, RecordType type,
+           std::string_view value);
+
+  // The newest version of the key with sequence <= max_sequence, tombstones included. Its views
+  // live as long as the generation. A key that was never written costs one probe of the filter.
+  // Walks the key's versions from the newest: a reader of an old snapshot pays for later overwrites.
+  std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t max_sequence) const;
+
+  // The sequence of the newest write to the key; 0 if there was none.
+  uint64_t NewestSequence(std::string_view internal_key) const;
+
+  // Shows one record per key as of max_sequence, tombstones included. The generation must outlive
+  // it; the bytes it shows live as long as the generation.
+  std::unique_ptr<Cursor> NewCursor(uint64_t max_sequence) const;
+
+  uint64_t records() const { return records_.load(std::memory_order_relaxed); }  // versions added
+  uint64_t memory_bytes() const { return arena_.memory_bytes() + filter_.memory_bytes(); }
+  bool empty() const { return records() == 0; }
+
+ private:
+  const uint64_t id_;
+  Arena arena_;
+  DeltaIndex index_{&arena_};
+  GrowingFilter filter_;
+  std::atomic<uint64_t> records_ = 0;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_GENERATION_H_

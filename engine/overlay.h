@@ -1,0 +1,94 @@
+// Overlay: the writes of one transaction, in key order, before anyone else may see them.
+//
+// A DeltaIndex whose versions are stamped with a serial number per write. The log of writes is the
+// undo log: rolling back pops versions, so its cost is that of what is undone.
+
+#ifndef SIBYL_ENGINE_OVERLAY_H_
+#define SIBYL_ENGINE_OVERLAY_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/arena.h"
+#include "engine/cursor.h"
+#include "engine/delta_index.h"
+#include "sibyl/result.h"
+
+namespace sibyl::engine {
+
+struct OverlayEntry {
+  RecordType type;
+  std::string_view value;  // lives until a rollback undoes the write
+};
+
+// One thread at a time.
+class Overlay {
+ public:
+  Overlay();
+  ~Overlay();
+  Overlay(const Overlay&) = delete;
+  Overlay& operator=(const Overlay&) = delete;
+
+  // Copies key and value. Preconditions: the limits of WriteBatch.
+  void Put(std::string_view internal_key, RecordType type, std::string_view value);
+
+  // The last write to the key that was not rolled back.
+  std::optional<OverlayEntry> Find(std::string_view internal_key) const;
+
+  // Names the present state; free, needs no release. 0 names the empty overlay.
+  uint64_t Mark() const { return log_.empty() ? 0 : log_.back().serial; }
+
+  // Undoes every write after `mark`; marks taken since become invalid.
+  // Errors: kInvalidArgument for a mark that was rolled back past, or never given.
+  Status RollbackTo(uint64_t mark);
+
+  uint64_t records() const { return records_; }  // keys with a write
+  uint64_t bytes() const { return bytes_; }      // of those keys and their latest values
+  bool empty() const { return records_ == 0; }
+
+  // Everything held: keys, all versions, index and undo log. What a budget should look at.
+  uint64_t memory_bytes() const;
+
+  // Changes with every Put and every RollbackTo that undoes something.
+  uint64_t version() const { return version_; }
+  const uint64_t* version_counter() const { return &version_; }  // for NewMergingCursor
+
+  // Shows the overlay as it is, tombstones included: after a change it finds its place again at the
+  // next movement, so it may be used across changes of any kind. The bytes it shows stay valid
+  // until it moves, even if a rollback undoes their write. The overlay must outlive it.
+  std::unique_ptr<Cursor> NewCursor() const;
+
+  // Calls visit(key, entry) for every key in order; stops at the first error and returns it.
+  // `visit` must not change the overlay.
+  Status ForEach(
+      const std::function<Status(std::string_view, const OverlayEntry&)>& visit) const;
+
+ private:
+  class OverlayCursor;
+
+  struct Write {
+    uint64_t serial;
+    DeltaIndex::Entry* entry;
+    Arena::Position before;  // of versions_, when the write was made
+  };
+
+  void Undo(const Write& write);
+
+  Arena entries_;   // keys and index: kept until the end
+  Arena versions_;  // freed again by rollback
+  DeltaIndex index_{&entries_};
+  std::vector<Write> log_;  // serials strictly increase
+  uint64_t last_serial_ = 0;
+  uint64_t version_ = 0;
+  uint64_t records_ = 0;
+  uint64_t bytes_ = 0;
+  mutable uint64_t cursors_ = 0;  // while any lives, rollback keeps the bytes of what it undoes
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_OVERLAY_H_
