@@ -1,10 +1,10 @@
 // The commit log: where a write is durable before it is acknowledged.
 //
-// A log is a sequence of entries, each one commit group: a first sequence number, a count of records
-// (record i has sequence first + i) and opaque bytes.
-// It is cut into generations, which follow those of the delta: the engine freezes a generation,
-// drains it to segments, records that in the manifest, and drops the generation's log. The
-// manifest, a single blob replaced atomically, lives in the log as well.
+// A log is a sequence of entries, each one commit group: a first sequence number, a count of
+// records (record i has sequence first + i) and opaque bytes. It is cut into generations, which
+// follow those of the delta: the engine freezes a generation, drains it to segments, records that
+// in the manifest, and drops the generation's log. The manifest, a single blob replaced atomically,
+// lives in the log as well.
 //
 // Two implementations: RocksDB (its write-ahead log, recovery and atomic batches; a column family
 // per generation, see docs/decisions), and memory, for tests and for the thread sanitizer.
@@ -53,18 +53,19 @@ class CommitLog {
   virtual std::vector<uint64_t> Generations() const = 0;
 
   // Calls `entry` for each entry of `generation` in order of sequence. The bytes are valid during
-  // the call. Stops at the first error that `entry` returns. Errors: kCorruption, kIo.
+  // the call. Stops at the first error that `entry` returns.
+  // Errors: kCorruption, kIo; kInvalidArgument if there is no such generation.
   virtual Status Replay(uint64_t generation,
                         const std::function<Status(const LogEntry&)>& entry) = 0;
 
   // ---- Writing ----
 
-  // Appends one entry of `record_count` records to the active generation. It survives a crash of the
-  // process once this returns, a power cut once Sync returns. After an error it may or may not be
-  // there when the log is opened again.
-  // Preconditions (checked): record_count > 0; first_sequence is at least the first_sequence +
-  // record_count of the entry before. Sequences may be skipped: a gap is recorded as such.
-  // Errors: kIo (disk full included), kReadOnly; kInvalidArgument past kMaxLogEntryBytes.
+  // Appends one entry of `record_count` records to the active generation. It survives a crash of
+  // the process once this returns, a power cut once Sync returns. After an error it may or may not
+  // be there when the log is opened again. Preconditions (checked): record_count > 0;
+  // first_sequence is at least the first_sequence + record_count of the entry before. Sequences may
+  // be skipped: a gap is recorded as such. Errors: kIo (disk full included), kReadOnly;
+  // kInvalidArgument past kMaxLogEntryBytes.
   virtual Status Append(uint64_t first_sequence, uint64_t record_count, std::string_view bytes) = 0;
 
   // Makes everything appended before the call durable. Does not block Append.
@@ -96,9 +97,9 @@ class CommitLog {
   virtual uint64_t DiskBytes() const = 0;
 };
 
-// Opens the log in `directory`, creating it (and its parents) if it is not there. Reads all entries:
-// about 1 microsecond each. Errors: kCorruption, naming the directory and what is missing, if
-// entries that were durable are missing or damaged (a torn tail that was never synced is cut off
+// Opens the log in `directory`, creating it (and its parents) if it is not there. Reads all
+// entries: about 1 microsecond each. Errors: kCorruption, naming the directory and what is missing,
+// if entries that were durable are missing or damaged (a torn tail that was never synced is cut off
 // silently); kBusy if another process, or this one, has it open; kNotSupported for a newer format;
 // kIo.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLog(const Path& directory);

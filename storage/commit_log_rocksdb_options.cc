@@ -1,0 +1,114 @@
+#include "storage/commit_log_rocksdb_options.h"
+
+#include <rocksdb/memtablerep.h>
+
+#include <cstdio>
+#include <limits>
+#include <string_view>
+
+namespace sibyl::storage {
+namespace {
+
+// More than any generation takes: RocksDB never flushes or rotates on its own. (It accepts no more
+// than 64 GiB as a write buffer.)
+constexpr uint64_t kNeverBytes = uint64_t{64} << 30;
+
+constexpr size_t kMaxDamageBytes = 1024;  // of messages kept; the first ones tell most
+
+}  // namespace
+
+void QuietRocksDbLogger::Logv(const char* format, va_list arguments) {
+  char message[512];
+  std::vsnprintf(message, sizeof(message), format, arguments);
+  if (std::string_view(message).find("dropping") == std::string_view::npos) return;
+  const std::lock_guard lock(mutex_);
+  if (damage_.size() > kMaxDamageBytes) return;
+  damage_ += "; ";
+  damage_ += message;
+}
+
+std::string QuietRocksDbLogger::damage() const {
+  const std::lock_guard lock(mutex_);
+  return damage_;
+}
+
+rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
+                                rocksdb::WALRecoveryMode recovery_mode) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.info_log = std::move(logger);
+  options.wal_recovery_mode = recovery_mode;
+
+  // Generations stay in the log: none becomes a sorted file unless we say so.
+  options.avoid_flush_during_recovery = true;
+  options.avoid_flush_during_shutdown = true;
+  options.max_total_wal_size = kNeverBytes;
+
+  // The kernel starts writing each MiB when it is complete, so that a sync finds little left to do.
+  options.wal_bytes_per_sync = 1 << 20;
+
+  options.allow_concurrent_memtable_write = false;  // VectorRep cannot
+  options.enable_write_thread_adaptive_yield = false;
+
+  // Nothing reads this database but recovery: as few threads, files and statistics as possible.
+  options.max_background_jobs = 2;
+  options.max_open_files = 64;
+  options.max_file_opening_threads = 1;
+  options.max_manifest_file_size = 1 << 20;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions LogMetaFamilyOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.compression = rocksdb::kNoCompression;
+  options.write_buffer_size = kNeverBytes;
+  // Every rotation flushes a tiny file. Several may wait, and many files may gather before they are
+  // merged, without a writer being held up.
+  options.max_write_buffer_number = 64;
+  options.level0_file_num_compaction_trigger = 8;
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 2000;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions LogGenerationFamilyOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.compression = rocksdb::kNoCompression;
+  options.write_buffer_size = kNeverBytes;
+  options.disable_auto_compactions = true;
+  // Nobody searches it: entries are appended here, and sorted once if they are ever replayed.
+  options.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
+  return options;
+}
+
+Error FromRocksDb(const Path& directory, const rocksdb::Status& status) {
+  const ErrorCode code = status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kIo;
+  return Error{code, directory.string() + ": RocksDB says: " + status.ToString()};
+}
+
+Error FromRocksDbOpen(const Path& directory, const rocksdb::Status& status,
+                      const QuietRocksDbLogger& logger) {
+  Error error = FromRocksDb(directory, status);
+  error.message += logger.damage();
+  const std::string lock_file = (directory / "LOCK").string();
+  const bool lock_is_held =
+      status.IsIOError() && status.ToString().find(lock_file) != std::string::npos &&
+      (status.ToString().find("Resource temporarily unavailable") != std::string::npos ||
+       status.ToString().find("lock hold by current process") != std::string::npos);
+  if (lock_is_held) {
+    return Error{ErrorCode::kBusy, directory.string() +
+                                       ": the log is open already, in this or "
+                                       "another process (" +
+                                       status.ToString() + ")"};
+  }
+  // We looked before: there is a database, so files that it names must be there.
+  if (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument()) {
+    error.code = ErrorCode::kCorruption;
+  }
+  return error;
+}
+
+}  // namespace sibyl::storage

@@ -1,0 +1,354 @@
+#include "storage/commit_log_rocksdb_recovery.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "storage/commit_log_format.h"
+#include "storage/commit_log_rocksdb_options.h"
+
+namespace sibyl::storage {
+namespace {
+
+constexpr std::string_view kWitnessName = "WITNESS";
+constexpr std::string_view kLogSuffix = ".log";
+
+// What the meta family says.
+struct Meta {
+  std::optional<uint64_t> format;
+  std::optional<std::string> manifest;
+  uint64_t manifest_number = 0;
+  std::map<uint64_t, uint64_t> starts;  // generation -> the sequence that follows those before it
+};
+
+Error Damaged(const Path& directory, const std::string& what) {
+  return Error{ErrorCode::kCorruption, directory.string() + ": " + what};
+}
+
+Error IoError(const Path& path, const char* action, const std::error_code& code) {
+  return Error{ErrorCode::kIo, path.string() + ": cannot " + action + ": " + code.message()};
+}
+
+// "; missing: 000012.log" for each file that the witness saw and that is not in `present`.
+std::string MissingFiles(const LogTestimony& testimony, const std::vector<uint64_t>& present) {
+  std::string text;
+  for (const uint64_t number : testimony.log_files) {
+    if (std::ranges::binary_search(present, number)) continue;
+    text += (text.empty() ? "; gone since the log was last used: " : ", ") + LogFileName(number);
+  }
+  return text;
+}
+
+Status SyncPath(const Path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return IoError(path, "open", {errno, std::generic_category()});
+  const int result = fsync(descriptor);
+  const std::error_code code(errno, std::generic_category());
+  close(descriptor);
+  if (result != 0) return IoError(path, "sync", code);
+  return Ok();
+}
+
+// One opening of a log, step by step; Run does them in order.
+class Opener {
+ public:
+  explicit Opener(const Path& directory) : directory_(directory) {}
+
+  Result<OpenedLog> Run() {
+    SIBYL_RETURN_IF_ERROR(OpenWitness());
+    SIBYL_RETURN_IF_ERROR(OpenDatabase());
+    SIBYL_RETURN_IF_ERROR(ReadMeta());
+    if (!meta_.format) SIBYL_RETURN_IF_ERROR(Initialize());
+    SIBYL_RETURN_IF_ERROR(SortFamilies());
+    SIBYL_RETURN_IF_ERROR(VerifyEntries());
+    SIBYL_RETURN_IF_ERROR(CompareWithWitness());
+    SIBYL_RETURN_IF_ERROR(MakeDurable());
+    return std::move(log_);
+  }
+
+ private:
+  Status OpenWitness() {
+    std::error_code code;
+    std::filesystem::create_directories(directory_, code);
+    if (code) return IoError(directory_, "create", code);
+    SIBYL_ASSIGN_OR_RETURN(log_.witness, LogWitness::Open(directory_ / kWitnessName));
+    testimony_ = log_.witness->testimony();
+    files_before_ = ListLogFiles(directory_);
+    return Ok();
+  }
+
+  // Before RocksDB sees the directory: it would start a new log file and so hide that one is gone.
+  Status CheckFilesBeforeOpening(bool exists) const {
+    if (testimony_.log_files.empty()) return Ok();
+    if (!exists) return Damaged(directory_, "the file CURRENT is missing");
+    const uint64_t newest = testimony_.log_files.back();
+    if (!files_before_.empty() && files_before_.back() >= newest) return Ok();
+    return Damaged(directory_, "the newest log file is missing: " + LogFileName(newest));
+  }
+
+  Result<std::vector<std::string>> ListFamilies(const rocksdb::DBOptions& options,
+                                                const QuietRocksDbLogger& logger,
+                                                bool exists) const {
+    std::vector<std::string> names;
+    if (exists) {
+      const rocksdb::Status status =
+          rocksdb::DB::ListColumnFamilies(options, directory_.string(), &names);
+      if (!status.ok()) return FromRocksDbOpen(directory_, status, logger);
+    } else {
+      names.push_back(rocksdb::kDefaultColumnFamilyName);
+    }
+    return names;
+  }
+
+  Status OpenDatabase() {
+    std::error_code code;
+    const bool exists = std::filesystem::exists(directory_ / "CURRENT", code);
+    if (code) return IoError(directory_ / "CURRENT", "look for", code);
+    SIBYL_RETURN_IF_ERROR(CheckFilesBeforeOpening(exists));
+
+    const auto logger = std::make_shared<QuietRocksDbLogger>();
+    const rocksdb::DBOptions options =
+        LogDbOptions(logger, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+    SIBYL_ASSIGN_OR_RETURN(const auto names, ListFamilies(options, *logger, exists));
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) {
+      const bool is_meta = name == rocksdb::kDefaultColumnFamilyName;
+      if (!is_meta && !GenerationOfFamily(name)) {
+        return Damaged(directory_, "a column family that is not ours: " + base::Quoted(name));
+      }
+      families.emplace_back(name, is_meta ? LogMetaFamilyOptions() : LogGenerationFamilyOptions());
+    }
+
+    rocksdb::DB* db = nullptr;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const rocksdb::Status status =
+        rocksdb::DB::Open(options, directory_.string(), families, &handles, &db);
+    if (!status.ok()) return FromRocksDbOpen(directory_, status, *logger);
+    Adopt(db, handles);
+    return Ok();
+  }
+
+  // Takes ownership of what DB::Open returned.
+  void Adopt(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+    log_.db.reset(db);
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      FamilyPtr family(handle, FamilyCloser{db});
+      const auto generation = GenerationOfFamily(handle->GetName());
+      (generation ? log_.prepared[*generation] : log_.meta) = std::move(family);
+    }
+  }
+
+  Status ReadMeta() {
+    const auto records = NewEntryIterator(log_.db.get(), log_.meta.get());
+    for (records->SeekToFirst(); records->Valid(); records->Next()) {
+      SIBYL_RETURN_IF_ERROR(
+          ReadMetaRecord(records->key().ToStringView(), records->value().ToStringView()));
+    }
+    if (!records->status().ok()) return FromRocksDb(directory_, records->status());
+    return Ok();
+  }
+
+  Status ReadMetaRecord(std::string_view key, std::string_view value) {
+    if (key == kLogManifestKey) {
+      const auto record = ParseManifestRecord(value);
+      if (!record) return BadMetaRecord(key);
+      meta_.manifest = std::string(record->bytes);
+      meta_.manifest_number = record->number;
+      return Ok();
+    }
+    const auto number = DecodeLogNumber(value);
+    if (!number) return BadMetaRecord(key);
+    if (key == kLogFormatKey) {
+      meta_.format = *number;
+      if (*number == kLogFormatVersion) return Ok();
+      return Error{ErrorCode::kNotSupported, directory_.string() + ": log format " +
+                                                 std::to_string(*number) + "; this build reads " +
+                                                 std::to_string(kLogFormatVersion)};
+    }
+    const auto generation = GenerationOfStartKey(key);
+    if (!generation) return BadMetaRecord(key);
+    meta_.starts[*generation] = *number;
+    return Ok();
+  }
+
+  Status BadMetaRecord(std::string_view key) const {
+    return Damaged(directory_, "meta record " + base::Quoted(key) + " is malformed");
+  }
+
+  // A new log, or one whose creation was interrupted.
+  Status Initialize() {
+    const bool untouched = testimony_.log_files.empty() && meta_.starts.empty() &&
+                           !meta_.manifest &&
+                           (log_.prepared.empty() || log_.prepared.rbegin()->first == 1);
+    if (!untouched) return Damaged(directory_, "the record of the log's format is missing");
+    if (log_.prepared.empty()) {
+      rocksdb::ColumnFamilyHandle* handle = nullptr;
+      const rocksdb::Status status = log_.db->CreateColumnFamily(LogGenerationFamilyOptions(),
+                                                                 GenerationFamilyName(1), &handle);
+      if (!status.ok()) return FromRocksDb(directory_, status);
+      log_.prepared[1] = FamilyPtr(handle, FamilyCloser{log_.db.get()});
+    }
+    rocksdb::WriteBatch batch;
+    batch.Put(log_.meta.get(), rocksdb::Slice(kLogFormatKey), EncodeLogNumber(kLogFormatVersion));
+    batch.Put(log_.meta.get(), GenerationStartKey(1), EncodeLogNumber(0));
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status status = log_.db->Write(options, &batch);
+    if (!status.ok()) return FromRocksDb(directory_, status);
+    meta_.starts[1] = 0;
+    return Ok();
+  }
+
+  // Tells generations from families prepared for later ones: those have no start record yet.
+  Status SortFamilies() {
+    if (meta_.starts.empty()) return Damaged(directory_, "no generation has a start record");
+    const uint64_t active = meta_.starts.rbegin()->first;
+    while (!log_.prepared.empty() && log_.prepared.begin()->first <= active) {
+      auto node = log_.prepared.extract(log_.prepared.begin());
+      log_.generations[node.key()].family = std::move(node.mapped());
+    }
+    // Dropping goes from the oldest up and forgets the start records last.
+    uint64_t next = log_.generations.empty() ? active : log_.generations.begin()->first;
+    for (; next <= active; ++next) {
+      if (log_.generations.contains(next) && meta_.starts.contains(next)) continue;
+      return Damaged(directory_, "generation " + std::to_string(next) + " is missing" + Gone());
+    }
+    return Ok();
+  }
+
+  Status VerifyEntries() {
+    uint64_t expected = meta_.starts.at(log_.generations.begin()->first);
+    for (auto& [number, generation] : log_.generations) {
+      SIBYL_RETURN_IF_ERROR(CheckFollows(expected, meta_.starts.at(number), number));
+      generation.recovered = NewEntryIterator(log_.db.get(), generation.family.get());
+      SIBYL_RETURN_IF_ERROR(VerifyGeneration(number, generation.recovered.get(), &expected));
+    }
+    for (const auto& [number, family] : log_.prepared) {
+      const auto entries = NewEntryIterator(log_.db.get(), family.get());
+      entries->SeekToFirst();
+      if (!entries->Valid() && entries->status().ok()) continue;
+      return Damaged(directory_, "the start record of generation " + std::to_string(number) +
+                                     " is missing" + Gone());
+    }
+    log_.next_sequence = expected;
+    log_.manifest = std::move(meta_.manifest);
+    log_.manifest_number = meta_.manifest_number;
+    return Ok();
+  }
+
+  // Follows the chain of entries from *expected, and leaves there where it ends.
+  Status VerifyGeneration(uint64_t number, rocksdb::Iterator* entries, uint64_t* expected) const {
+    for (entries->SeekToFirst(); entries->Valid(); entries->Next()) {
+      const auto first_sequence = SequenceOfEntryKey(entries->key().ToStringView());
+      const auto entry = first_sequence
+                             ? ParseEntry(*first_sequence, entries->value().ToStringView())
+                             : std::nullopt;
+      if (!entry) {
+        return Damaged(directory_, "generation " + std::to_string(number) + ": entry " +
+                                       base::Quoted(entries->key().ToStringView()) +
+                                       " is malformed");
+      }
+      SIBYL_RETURN_IF_ERROR(
+          CheckFollows(*expected, *first_sequence - entry->header.skipped, number));
+      *expected = *first_sequence + entry->header.record_count;
+    }
+    if (!entries->status().ok()) return FromRocksDb(directory_, entries->status());
+    return Ok();
+  }
+
+  Status CheckFollows(uint64_t expected, uint64_t found, uint64_t generation) const {
+    if (found == expected) return Ok();
+    return Damaged(directory_, "generation " + std::to_string(generation) +
+                                   ": the log goes on at sequence " + std::to_string(found) +
+                                   " instead of " + std::to_string(expected) + Gone());
+  }
+
+  Status CompareWithWitness() const {
+    if (log_.next_sequence < testimony_.synced_next_sequence) {
+      return Damaged(directory_,
+                     "entries that were durable are missing: the log ends before sequence " +
+                         std::to_string(log_.next_sequence) + " instead of " +
+                         std::to_string(testimony_.synced_next_sequence) + Gone());
+    }
+    if (log_.manifest_number < testimony_.manifest_number) {
+      return Damaged(directory_, "manifest " + std::to_string(testimony_.manifest_number) +
+                                     " is missing; the newest found is " +
+                                     std::to_string(log_.manifest_number) + Gone());
+    }
+    // A log with a past has a witness of it; a fresh witness means that the old one was deleted.
+    const bool has_a_past = log_.next_sequence > 0 || log_.manifest_number > 0;
+    if (has_a_past && testimony_.log_files.empty()) {
+      return Damaged(directory_, std::string(kWitnessName) + " is missing");
+    }
+    return Ok();
+  }
+
+  // RocksDB appends to a new file and never syncs those it recovered. A crash of the process may
+  // have left them unsynced: they must not lose to a power cut what precedes entries to come.
+  Status MakeDurable() {
+    for (const uint64_t number : files_before_) {
+      const Path path = directory_ / LogFileName(number);
+      std::error_code code;
+      if (!std::filesystem::exists(path, code)) continue;  // no longer needed
+      SIBYL_RETURN_IF_ERROR(SyncPath(path));
+    }
+    const rocksdb::Status status = log_.db->SyncWAL();
+    if (!status.ok()) return FromRocksDb(directory_, status);
+    SIBYL_RETURN_IF_ERROR(SyncPath(directory_));
+    log_.witness->RecordSynced(log_.next_sequence, log_.manifest_number, ListLogFiles(directory_));
+    return log_.witness->Sync();
+  }
+
+  std::string Gone() const { return MissingFiles(testimony_, files_before_); }
+
+  const Path directory_;
+  LogTestimony testimony_;              // as found
+  std::vector<uint64_t> files_before_;  // the log files as found
+  Meta meta_;
+  OpenedLog log_;
+};
+
+}  // namespace
+
+void FamilyCloser::operator()(rocksdb::ColumnFamilyHandle* family) const {
+  // Fails only for a family of another DB.
+  static_cast<void>(db->DestroyColumnFamilyHandle(family));
+}
+
+Result<OpenedLog> OpenLogDatabase(const Path& directory) { return Opener(directory).Run(); }
+
+std::unique_ptr<rocksdb::Iterator> NewEntryIterator(rocksdb::DB* db,
+                                                    rocksdb::ColumnFamilyHandle* family) {
+  return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(rocksdb::ReadOptions(), family));
+}
+
+std::vector<uint64_t> ListLogFiles(const Path& directory) {
+  std::vector<uint64_t> numbers;
+  std::error_code code;
+  for (std::filesystem::directory_iterator file(directory, code), end; !code && file != end;
+       file.increment(code)) {
+    const std::string name = file->path().filename().string();
+    uint64_t number = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (parsed.ec == std::errc() && parsed.ptr != name.data() && parsed.ptr == kLogSuffix) {
+      numbers.push_back(number);
+    }
+  }
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+std::string LogFileName(uint64_t number) {
+  const std::string digits = std::to_string(number);
+  const size_t zeros = digits.size() < 6 ? 6 - digits.size() : 0;
+  return std::string(zeros, '0') + digits + std::string(kLogSuffix);
+}
+
+}  // namespace sibyl::storage

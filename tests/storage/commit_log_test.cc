@@ -1,0 +1,173 @@
+// Goal: a commit log keeps what was appended, in order, generation by generation, and never claims
+// to be whole when it is not.
+// Method: one list of semantics run against both implementations through a factory that can reopen;
+// then the RocksDB log alone is damaged on disk in every way we know, and must say so.
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/commit_log.h"
+#include "tests/storage/commit_log_support.h"
+#include "tests/support/temporary_directory.h"
+
+namespace sibyl::storage {
+namespace {
+
+using Numbers = std::vector<uint64_t>;
+
+// A log that can be closed and opened again, whatever it is made of.
+class Reopenable {
+ public:
+  virtual ~Reopenable() = default;
+  CommitLog& operator*() { return *log_; }
+  CommitLog* operator->() { return log_.get(); }
+  void Reopen() {
+    log_.reset();
+    log_ = Open();
+  }
+
+ protected:
+  virtual std::unique_ptr<CommitLog> Open() = 0;
+  std::unique_ptr<CommitLog> log_;
+};
+
+class ReopenableMemoryLog final : public Reopenable {
+ public:
+  ReopenableMemoryLog() { log_ = Open(); }
+
+ private:
+  std::unique_ptr<CommitLog> Open() override { return OpenMemoryLog(state_); }
+  std::shared_ptr<MemoryLogState> state_ = NewMemoryLogState();
+};
+
+#ifdef SIBYL_WITH_ROCKSDB
+class ReopenableRocksDbLog final : public Reopenable {
+ public:
+  ReopenableRocksDbLog() { log_ = Open(); }
+  ~ReopenableRocksDbLog() override { log_.reset(); }
+
+ private:
+  std::unique_ptr<CommitLog> Open() override { return Must(OpenRocksDbLog(directory_.path())); }
+  testing::TemporaryDirectory directory_;
+};
+#endif
+
+std::vector<std::function<std::unique_ptr<Reopenable>()>> Factories() {
+  return {
+      [] { return std::make_unique<ReopenableMemoryLog>(); },
+#ifdef SIBYL_WITH_ROCKSDB
+      [] { return std::make_unique<ReopenableRocksDbLog>(); },
+#endif
+  };
+}
+
+TEST_CASE("a new log has one empty generation and no manifest", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  for (int round = 0; round < 3; ++round) {
+    CHECK((*log)->Generations() == Numbers{1});
+    CHECK_FALSE((*log)->Manifest().has_value());
+    CHECK(EntriesOf(**log, 1).empty());
+    log->Reopen();
+  }
+}
+
+TEST_CASE("what was appended is replayed in order after each reopening", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  uint64_t end = 1;
+  for (int round = 0; round < 4; ++round) {
+    AppendFor(**log, end, end + 500);
+    end += 500;
+    if (round % 2 == 0) Must((*log)->Sync());
+    log->Reopen();
+    CHECK((*log)->Generations() == Numbers{1});
+    CHECK(EntriesOf(**log, 1) == EntriesFor(1, end));
+  }
+  CHECK(EntriesOf(**log, 1) == EntriesFor(1, end));  // twice
+}
+
+TEST_CASE("entries of any size, with skipped sequences", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  const std::vector<OwnedEntry> entries = {
+      {0, 1, ""},
+      {1, 5, std::string(1, '\0')},
+      {6, 1, std::string(32 << 10, '\xff')},
+      {100, 1000, std::string(5 << 20, 'x')},
+      {1100, 1, "y"},
+      {uint64_t{1} << 63, 1, "far"},
+      {~uint64_t{0} - 1, 1, "last"},
+  };
+  for (const OwnedEntry& entry : entries) {
+    Must((*log)->Append(entry.first_sequence, entry.record_count, entry.bytes));
+  }
+  log->Reopen();
+  CHECK((EntriesOf(**log, 1) == entries));
+}
+
+TEST_CASE("replay stops at the first error of its callback", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  AppendFor(**log, 1, 10);
+  log->Reopen();
+  int calls = 0;
+  const Status status = (*log)->Replay(1, [&](const LogEntry& entry) -> Status {
+    ++calls;
+    if (entry.first_sequence == 3) return Error{ErrorCode::kConflict, "enough"};
+    return Ok();
+  });
+  REQUIRE_FALSE(status.has_value());
+  CHECK(status.error().message == "enough");
+  CHECK(calls == 3);
+  const Status unknown = (*log)->Replay(2, [](const LogEntry&) { return Ok(); });
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("the manifest is the last one committed", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  const std::vector<std::string> manifests = {"first", "", std::string("\0\xff", 2),
+                                              std::string(3 << 20, 'm')};
+  for (const std::string& manifest : manifests) {
+    Must((*log)->CommitManifest(manifest));
+    CHECK((*log)->Manifest() == manifest);
+    log->Reopen();
+    CHECK((*log)->Manifest() == manifest);
+  }
+}
+
+TEST_CASE("a generation ends at the barrier and goes when it is dropped", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  const bool prepare = GENERATE(false, true);
+  const bool reopen = GENERATE(false, true);
+  INFO("prepare=" << prepare << " reopen=" << reopen);
+
+  AppendFor(**log, 1, 100);
+  if (prepare) Must((*log)->PrepareGeneration());
+  if (reopen) log->Reopen();
+  CHECK(Must((*log)->StartGeneration()) == 2);
+  AppendFor(**log, 100, 200);
+  CHECK(Must((*log)->StartGeneration()) == 3);
+  CHECK(Must((*log)->StartGeneration()) == 4);  // an empty generation is one, too
+  AppendFor(**log, 200, 300);
+
+  log->Reopen();
+  CHECK((*log)->Generations() == Numbers{1, 2, 3, 4});
+  CHECK(EntriesOf(**log, 1) == EntriesFor(1, 100));
+  CHECK(EntriesOf(**log, 2) == EntriesFor(100, 200));
+  CHECK(EntriesOf(**log, 3).empty());
+  CHECK(EntriesOf(**log, 4) == EntriesFor(200, 300));
+
+  Must((*log)->DropGenerations(3));
+  CHECK((*log)->Generations() == Numbers{3, 4});
+  Must((*log)->DropGenerations(3));  // nothing left to do
+  AppendFor(**log, 300, 310);
+  if (reopen) log->Reopen();
+  Must((*log)->DropGenerations(4));
+  log->Reopen();
+  CHECK((*log)->Generations() == Numbers{4});
+  CHECK(AllEntries(**log) == EntriesFor(200, 310));
+}
+
+}  // namespace
+}  // namespace sibyl::storage
