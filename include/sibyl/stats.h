@@ -54,7 +54,7 @@ struct GenerationStats {
 
 // Counted since the database was opened.
 struct Counters {
-  uint64_t gets = 0;  // keys looked up by Get and MultiGet; counted in samples of 64
+  uint64_t gets = 0;  // keys looked up by Get and MultiGet, those of snapshots not counted
   uint64_t writes_records = 0;
   uint64_t writes_batches = 0;
   uint64_t log_syncs = 0;

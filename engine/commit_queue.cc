@@ -1,0 +1,168 @@
+#include "engine/commit_queue.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "engine/batch_codec.h"
+#include "engine/internal_key.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+// A group stops growing here, so that one small write never waits for a mountain of others.
+constexpr size_t kMaxGroupBytes = 1 << 20;
+
+}  // namespace
+
+Result<uint64_t> CommitQueue::Commit(std::string_view records, uint64_t record_count, bool sync,
+                                     const Validator& validator) {
+  Writer writer;
+  writer.records = records;
+  writer.record_count = record_count;
+  writer.validator = validator ? &validator : nullptr;
+  SIBYL_RETURN_IF_ERROR(Enqueue(&writer));
+  if (sync) SIBYL_RETURN_IF_ERROR(Sync());
+  return writer.sequence;
+}
+
+Status CommitQueue::Freeze() { return FreezeAndRun(Ok); }
+
+Status CommitQueue::FreezeAndRun(const std::function<Status()>& work) {
+  Writer writer;
+  writer.alone = &work;
+  return Enqueue(&writer);
+}
+
+// Waits until a leader has done the writer's work, or leads itself.
+Status CommitQueue::Enqueue(Writer* writer) {
+  std::unique_lock lock(mutex_);
+  writers_.push_back(writer);
+  writer->turn.wait(lock, [&] { return writer->done || writers_.front() == writer; });
+  if (writer->done) return std::move(writer->status);
+
+  const std::deque<Writer*> group(writers_.begin(),
+                                  writers_.begin() + static_cast<ptrdiff_t>(GroupSize(lock)));
+  lock.unlock();
+  Status status = writer->alone != nullptr ? LeadAlone(*writer->alone) : LeadGroup(group);
+  lock.lock();
+
+  for (Writer* member : group) {
+    writers_.pop_front();
+    if (member == writer) continue;
+    member->status = status;
+    member->done = true;
+    member->turn.notify_one();
+  }
+  if (!writers_.empty()) writers_.front()->turn.notify_one();
+  return status;
+}
+
+// How many writers from the front can commit together: a freeze or a validated commit goes alone.
+size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
+  size_t size = 0;
+  size_t bytes = 0;
+  for (const Writer* writer : writers_) {
+    const bool alone = writer->alone != nullptr || writer->validator != nullptr;
+    if (size > 0 && (alone || bytes + writer->records.size() > kMaxGroupBytes)) break;
+    bytes += writer->records.size();
+    ++size;
+    if (alone) break;
+  }
+  return size;
+}
+
+Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
+  bool empty = true;
+  state_.views.Read([&](const std::shared_ptr<const View>& view) {
+    empty = view->generations.front()->empty();
+  });
+  if (!empty) SIBYL_RETURN_IF_ERROR(StartGeneration());
+  return work();
+}
+
+Status CommitQueue::LeadGroup(const std::deque<Writer*>& group) {
+  SIBYL_RETURN_IF_ERROR(drain_.WaitForRoom());
+  if (const Validator* validator = group.front()->validator) {
+    SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
+  }
+  const uint64_t first_sequence =
+      state_.published_sequence.load(std::memory_order_relaxed) + 1;
+  std::string_view records = group.front()->records;
+  if (group.size() > 1) {
+    group_records_.clear();
+    for (const Writer* writer : group) group_records_.append(writer->records);
+    records = group_records_;
+  }
+  SIBYL_RETURN_IF_ERROR(state_.log->Append(first_sequence, group.size(), records));
+  return InsertGroup(group, first_sequence);
+}
+
+Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first_sequence) {
+  std::shared_ptr<Generation> active;
+  std::shared_ptr<const Catalogue> catalogue;
+  state_.views.Read([&](const std::shared_ptr<const View>& view) {
+    active = view->generations.front();
+    catalogue = view->catalogue;
+  });
+
+  std::shared_ptr<Catalogue> changed_catalogue;
+  std::string internal_key;
+  uint64_t sequence = first_sequence;
+  for (Writer* writer : group) {
+    writer->sequence = sequence;
+    BatchReader reader(writer->records);
+    BatchRecord record;
+    while (reader.Next(&record)) {
+      internal_key.clear();
+      base::PutBig32(&internal_key, record.tree.id);
+      internal_key.append(record.key);
+      active->Add(internal_key, sequence, record.type, record.value);
+      if (record.tree == kCatalogueTree) {
+        if (changed_catalogue == nullptr) changed_catalogue = std::make_shared<Catalogue>(*catalogue);
+        SIBYL_CHECK(changed_catalogue->Apply(record));
+      }
+    }
+    SIBYL_CHECK(reader.ok());
+    Count(state_.counters.writes_records, writer->record_count);
+    ++sequence;
+  }
+  Count(state_.counters.writes_batches, group.size());
+
+  if (changed_catalogue != nullptr) {
+    state_.views.Update([&](View& view) { view.catalogue = changed_catalogue; });
+  }
+  state_.published_sequence.store(sequence - 1, std::memory_order_release);
+  if (active->memory_bytes() >= state_.options.generation_bytes) {
+    // The group is committed whatever happens here: after a failure the generation goes on, and
+    // the log refuses the next group if it is broken.
+    (void)StartGeneration();
+  }
+  return Ok();
+}
+
+Status CommitQueue::StartGeneration() {
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t id, state_.log->StartGeneration());
+  auto generation = std::make_shared<Generation>(id);
+  state_.views.Update([&](View& view) {
+    view.generations.insert(view.generations.begin(), std::move(generation));
+  });
+  drain_.GenerationFrozen();
+  return Ok();
+}
+
+Status CommitQueue::Sync() {
+  // Whatever is published was appended before.
+  const uint64_t wanted = state_.published_sequence.load(std::memory_order_acquire);
+  const std::lock_guard lock(sync_mutex_);
+  if (synced_sequence_ >= wanted) return Ok();
+  const uint64_t reached = state_.published_sequence.load(std::memory_order_acquire);
+  SIBYL_RETURN_IF_ERROR(state_.log->Sync());
+  Count(state_.counters.log_syncs);
+  synced_sequence_ = reached;
+  return Ok();
+}
+
+}  // namespace sibyl::engine

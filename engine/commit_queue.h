@@ -1,0 +1,96 @@
+// Group commit: gives every write its place in one order.
+//
+// Writers queue up; the first becomes the leader, takes those behind it into its group, appends the
+// group to the log as one entry, inserts it into the active generation in the same order, and
+// publishes the last sequence. The sync, if asked for, happens outside the queue and is shared.
+//
+// Starting a generation goes through the same queue, so it is a barrier: every sequence in one
+// generation is below every sequence in the next.
+
+#ifndef SIBYL_ENGINE_COMMIT_QUEUE_H_
+#define SIBYL_ENGINE_COMMIT_QUEUE_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "engine/database_state.h"
+#include "sibyl/result.h"
+
+namespace sibyl::engine {
+
+// What the queue needs from whoever drains generations. Called by the leader.
+class DrainHandler {
+ public:
+  virtual ~DrainHandler() = default;
+
+  // A generation was frozen: drain it when you can.
+  virtual void GenerationFrozen() = 0;
+
+  // Returns once the frozen generations are few enough for more writes. Errors: why they cannot
+  // be drained.
+  virtual Status WaitForRoom() = 0;
+};
+
+// Thread-safe.
+class CommitQueue {
+ public:
+  // Runs in commit order, before anything is written; an error rejects the commit.
+  using Validator = std::function<Status(const View& current)>;
+
+  // Both outlive the queue.
+  CommitQueue(DatabaseState& state, DrainHandler& drain) : state_(state), drain_(drain) {}
+
+  // Commits encoded records (batch_codec.h) and returns their sequence: visible to every reader
+  // that begins afterwards, and durable if `sync`.
+  // Errors: the validator's; kIo; kReadOnly after an earlier log error.
+  Result<uint64_t> Commit(std::string_view records, uint64_t record_count, bool sync,
+                          const Validator& validator = nullptr);
+
+  // Starts a new generation if the active one has records.
+  Status Freeze();
+
+  // Freezes, then runs `work` while nothing commits. `work` must not commit or freeze.
+  Status FreezeAndRun(const std::function<Status()>& work);
+
+  // Makes everything that was committed durable.
+  Status Sync();
+
+ private:
+  struct Writer {
+    std::string_view records;
+    uint64_t record_count = 0;
+    const Validator* validator = nullptr;
+    const std::function<Status()>* alone = nullptr;  // instead of records: freeze, then run this
+    bool done = false;
+    Status status = Ok();
+    uint64_t sequence = 0;
+    std::condition_variable turn;
+  };
+
+  Status Enqueue(Writer* writer);
+  size_t GroupSize(const std::unique_lock<std::mutex>& held) const;
+  Status LeadAlone(const std::function<Status()>& work);
+  Status LeadGroup(const std::deque<Writer*>& group);
+  Status InsertGroup(const std::deque<Writer*>& group, uint64_t first_sequence);
+  Status StartGeneration();
+
+  DatabaseState& state_;
+  DrainHandler& drain_;
+
+  std::mutex mutex_;
+  std::deque<Writer*> writers_;  // guarded by mutex_; the first one is the leader
+
+  std::string group_records_;  // used by the leader only
+
+  std::mutex sync_mutex_;
+  uint64_t synced_sequence_ = 0;  // guarded by sync_mutex_
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_COMMIT_QUEUE_H_

@@ -1,0 +1,367 @@
+#include "engine/database_impl.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "engine/batch_codec.h"
+#include "engine/ingest.h"
+#include "engine/internal_key.h"
+#include "engine/recovery.h"
+#include "engine/transaction_impl.h"
+#include "engine/user_iterator.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+// Keeps a state readable, and counted, while it lives.
+class PinnedReadPoint {
+ public:
+  PinnedReadPoint(DatabaseState& state, ReadPoint point) : state_(state), point_(std::move(point)) {
+    Count(state_.counters.pinned_views);
+  }
+  ~PinnedReadPoint() { state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed); }
+  PinnedReadPoint(const PinnedReadPoint&) = delete;
+  PinnedReadPoint& operator=(const PinnedReadPoint&) = delete;
+  const ReadPoint& point() const { return point_; }
+
+ private:
+  DatabaseState& state_;
+  ReadPoint point_;
+};
+
+class SnapshotImpl final : public Snapshot {
+ public:
+  SnapshotImpl(DatabaseState& state, ReadPoint point) : pin_(state, std::move(point)) {}
+  uint64_t sequence() const override { return pin_.point().sequence; }
+  const ReadPoint& point() const { return pin_.point(); }
+
+ private:
+  PinnedReadPoint pin_;
+};
+
+// A tree that a state does not have reads as empty.
+class EmptyCursor final : public Cursor {
+ public:
+  bool Valid() const override { return false; }
+  void SeekToFirst() override {}
+  void SeekToLast() override {}
+  void Seek(std::string_view) override {}
+  void SeekForPrev(std::string_view) override {}
+  void Next() override {}
+  void Prev() override {}
+  std::string_view key() const override { return {}; }
+  RecordType type() const override { return RecordType::kTombstone; }
+  std::string_view value() override { return {}; }
+  Status status() const override { return Ok(); }
+};
+
+// The internal keys of one batch of MultiGet, on the stack while they are short.
+class InternalKeyBatch {
+ public:
+  static constexpr size_t kKeys = 32;
+
+  std::span<const std::string_view> Encode(Tree tree, std::span<const std::string_view> user_keys) {
+    size_t total_bytes = 0;
+    for (const std::string_view key : user_keys) total_bytes += kTreePrefixBytes + key.size();
+    char* to = short_.data();
+    if (total_bytes > short_.size()) {
+      long_.resize(total_bytes);
+      to = long_.data();
+    }
+    const uint32_t prefix = __builtin_bswap32(tree.id);
+    for (size_t i = 0; i < user_keys.size(); ++i) {
+      const std::string_view key = user_keys[i];
+      std::memcpy(to, &prefix, kTreePrefixBytes);
+      if (!key.empty()) std::memcpy(to + kTreePrefixBytes, key.data(), key.size());
+      keys_[i] = {to, kTreePrefixBytes + key.size()};
+      to += keys_[i].size();
+    }
+    return std::span(keys_).first(user_keys.size());
+  }
+
+ private:
+  std::array<std::string_view, kKeys> keys_;
+  std::array<char, 4096> short_;
+  std::string long_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
+                                                         const storage::Path& directory,
+                                                         const Environment& environment) {
+  auto state = std::make_unique<DatabaseState>(options, directory, *environment.files);
+  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest, Recover(environment, state.get()));
+  std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(std::move(state)));
+  database->compactor_ = std::make_unique<Compactor>(*database->state_, std::move(manifest));
+  database->commits_ = std::make_unique<CommitQueue>(*database->state_, *database->compactor_);
+  database->compactor_->Start();
+  database->compactor_->GenerationFrozen();  // recovery may have left some
+  return database;
+}
+
+DatabaseImpl::~DatabaseImpl() {
+  if (state_->inherited.load(std::memory_order_relaxed)) {
+    // A child process: files, threads and locks belong to the parent. Forget without touching.
+    (void)commits_.release();
+    (void)compactor_.release();
+    (void)state_.release();
+    return;
+  }
+  compactor_->Stop();
+  // What cannot be drained now is replayed from the log at the next opening.
+  (void)commits_->FreezeAndRun([this] { return compactor_->DrainFrozen(); });
+}
+
+void DatabaseImpl::MarkInherited() {
+  state_->inherited.store(true, std::memory_order_relaxed);
+  // Closes the child's copy of the lock file, which would hold the parent's lock beyond its life.
+  state_->lock.reset();
+}
+
+ReadPoint DatabaseImpl::ReadPointOf(const Snapshot* snapshot) const {
+  if (snapshot == nullptr) return CurrentReadPoint(*state_);
+  return static_cast<const SnapshotImpl*>(snapshot)->point();
+}
+
+Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::string_view key,
+                               Value* value) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  if (key.size() > kMaxKeyBytes) [[unlikely]] return CheckRecordLimits(key, {}).error();
+  const InternalKeyBuffer internal_key(tree, key);
+  if (options.snapshot != nullptr) {
+    const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
+    value->Clear();
+    if (!point.view->catalogue->IsUserTree(tree)) return false;
+    return point.view->Get(internal_key.view(), point.sequence, value);
+  }
+  const ViewKeeper::ShortPin view(state_->views, 1);
+  value->Clear();
+  if (!view->catalogue->IsUserTree(tree)) return false;
+  // After the view: whatever is published beyond the view's generations was written later.
+  const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
+  return view->Get(internal_key.view(), sequence, value);
+}
+
+Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
+                              std::span<const std::string_view> keys, std::span<Value> values) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_CHECK(values.size() >= keys.size());
+  for (const std::string_view key : keys) {
+    if (key.size() > kMaxKeyBytes) return CheckRecordLimits(key, {});
+  }
+  const auto read = [&](const View& view, uint64_t sequence) -> Status {
+    if (!view.catalogue->IsUserTree(tree)) {
+      for (size_t i = 0; i < keys.size(); ++i) values[i].Clear();
+      return Ok();
+    }
+    InternalKeyBatch batch;
+    for (size_t begin = 0; begin < keys.size(); begin += InternalKeyBatch::kKeys) {
+      const size_t count = std::min(keys.size() - begin, InternalKeyBatch::kKeys);
+      SIBYL_RETURN_IF_ERROR(view.MultiGet(batch.Encode(tree, keys.subspan(begin, count)), sequence,
+                                          values.subspan(begin, count)));
+    }
+    return Ok();
+  };
+  if (options.snapshot != nullptr) {
+    const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
+    return read(*point.view, point.sequence);
+  }
+  const ViewKeeper::ShortPin view(state_->views, keys.size());
+  return read(*view, state_->published_sequence.load(std::memory_order_acquire));
+}
+
+Result<std::unique_ptr<Iterator>> DatabaseImpl::NewIterator(Tree tree,
+                                                            const IteratorOptions& options) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  auto pin = std::make_shared<PinnedReadPoint>(*state_, ReadPointOf(options.snapshot));
+  const ReadPoint& point = pin->point();
+  std::unique_ptr<Cursor> cursor = std::make_unique<EmptyCursor>();
+  if (point.view->catalogue->IsUserTree(tree)) cursor = point.view->NewCursor(point.sequence);
+  return NewUserIterator(std::move(cursor), tree, options, std::move(pin));
+}
+
+Result<std::unique_ptr<Snapshot>> DatabaseImpl::GetSnapshot() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return std::unique_ptr<Snapshot>(
+      std::make_unique<SnapshotImpl>(*state_, CurrentReadPoint(*state_)));
+}
+
+Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  if (batch.empty()) return options.sync ? commits_->Sync() : Ok();
+  {
+    const ViewKeeper::ShortPin view(state_->views, 0);
+    BatchReader reader(batch.bytes());
+    BatchRecord record;
+    while (reader.Next(&record)) {
+      if (!view->catalogue->IsUserTree(record.tree)) return NoSuchTree(record.tree);
+    }
+  }
+  SIBYL_RETURN_IF_ERROR(commits_->Commit(batch.bytes(), batch.record_count(), options.sync));
+  return Ok();
+}
+
+Status DatabaseImpl::Sync() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return commits_->Sync();
+}
+
+Result<std::unique_ptr<Transaction>> DatabaseImpl::BeginTransaction() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return std::unique_ptr<Transaction>(std::make_unique<TransactionImpl>(*state_, *commits_));
+}
+
+Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
+                                          const IngestOptions& options) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
+  SIBYL_ASSIGN_OR_RETURN(
+      const auto segments,
+      BuildIngestedSegments(state_->segments, state_->options, tree, source, options));
+  const Status added =
+      commits_->FreezeAndRun([&] { return compactor_->AddIngested(segments); });
+  if (!added) {
+    for (const auto& segment : segments) segment->MakeObsolete();
+    return added.error();
+  }
+  IngestResult result;
+  result.segments = segments.size();
+  for (const auto& segment : segments) result.records += segment->file().properties().records;
+  compactor_->GenerationFrozen();  // levels may be over-full now
+  return result;
+}
+
+Result<Tree> DatabaseImpl::CreateTree(std::string_view name) {
+  SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
+  SIBYL_ASSIGN_OR_RETURN(const Tree tree, transaction->CreateTree(name));
+  if (auto committed = transaction->Commit(); !committed) {
+    if (committed.error().code == ErrorCode::kConflict) return TreeNameTaken(name);
+    return std::move(committed).error();
+  }
+  return tree;
+}
+
+Result<std::optional<Tree>> DatabaseImpl::FindTree(std::string_view name) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return state_->views.Current()->catalogue->Find(name);
+}
+
+Status DatabaseImpl::DropTree(Tree tree) {
+  SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
+  SIBYL_RETURN_IF_ERROR(transaction->DropTree(tree));
+  auto committed = transaction->Commit();
+  if (!committed && committed.error().code == ErrorCode::kConflict) return NoSuchTree(tree);
+  return committed;
+}
+
+Result<std::vector<TreeInfo>> DatabaseImpl::ListTrees() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return state_->views.Current()->catalogue->trees();
+}
+
+Status DatabaseImpl::Flush() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(commits_->Freeze());
+  return compactor_->DrainFrozen();
+}
+
+Status DatabaseImpl::Compact() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(commits_->Freeze());
+  SIBYL_RETURN_IF_ERROR(compactor_->CompactAll());
+  state_->views.ReleaseRetired();
+  return Ok();
+}
+
+Result<VerifyReport> DatabaseImpl::Verify() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  const std::shared_ptr<const View> view = state_->views.Current();
+  VerifyReport report;
+  for (size_t i = 0; i < view->levels.size(); ++i) {
+    const LearnedSegment* previous = nullptr;
+    for (const SegmentPtr& segment : view->levels[i]->segments()) {
+      if (auto status = segment->Verify(); !status) {
+        report.problems.push_back(status.error().message);
+      }
+      if (previous != nullptr && previous->largest_key() >= segment->smallest_key()) {
+        report.problems.push_back("level " + std::to_string(i) + ": segments " +
+                                  std::to_string(previous->id()) + " and " +
+                                  std::to_string(segment->id()) + " overlap");
+      }
+      previous = segment.get();
+      ++report.segments;
+      report.blocks += segment->file().block_count();
+      report.records += segment->file().properties().records;
+    }
+  }
+  return report;
+}
+
+Result<Stats> DatabaseImpl::GetStats() {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  const ReadPoint point = CurrentReadPoint(*state_);
+  const AtomicCounters& from = state_->counters;
+  Stats stats;
+  stats.trees = point.view->catalogue->trees();
+  stats.last_sequence = point.sequence;
+  stats.pinned_views = from.pinned_views.load(std::memory_order_relaxed);
+  for (const auto& generation : point.view->generations) {
+    const bool active = stats.generations.empty();
+    stats.generations.push_back(
+        {generation->id(), active, generation->records(), generation->memory_bytes()});
+  }
+  stats.counters.model_bound_violations = from.retired_bound_violations.load();
+  for (uint32_t i = 0; i < point.view->levels.size(); ++i) {
+    stats.levels.push_back({i, {}});
+    for (const SegmentPtr& segment : point.view->levels[i]->segments()) {
+      stats.levels.back().segments.push_back(segment->Stats(i));
+      stats.counters.model_bound_violations += segment->bound_violations();
+    }
+  }
+  stats.counters.gets = state_->views.reads();
+  stats.counters.writes_records = from.writes_records.load();
+  stats.counters.writes_batches = from.writes_batches.load();
+  stats.counters.log_syncs = from.log_syncs.load();
+  stats.counters.generations_drained = from.generations_drained.load();
+  stats.counters.compactions = from.compactions.load();
+  stats.counters.compaction_read_bytes = from.compaction_read_bytes.load();
+  stats.counters.compaction_written_bytes = from.compaction_written_bytes.load();
+  stats.counters.compaction_ns = from.compaction_ns.load();
+  stats.counters.training_ns = from.training_ns.load();
+  stats.counters.writer_stall_ns = from.writer_stall_ns.load();
+  stats.counters.transactions_committed = from.transactions_committed.load();
+  stats.counters.transactions_conflicted = from.transactions_conflicted.load();
+  return stats;
+}
+
+}  // namespace sibyl::engine
+
+namespace sibyl {
+
+Result<std::optional<std::string>> Database::Get(Tree tree, std::string_view key) {
+  Value value;
+  SIBYL_ASSIGN_OR_RETURN(const bool found, Get(ReadOptions{}, tree, key, &value));
+  if (!found) return std::optional<std::string>();
+  return std::optional<std::string>(value.Take());
+}
+
+Status Database::Put(Tree tree, std::string_view key, std::string_view value,
+                     const WriteOptions& options) {
+  WriteBatch batch;
+  SIBYL_RETURN_IF_ERROR(batch.Put(tree, key, value));
+  return Write(options, batch);
+}
+
+Status Database::Delete(Tree tree, std::string_view key, const WriteOptions& options) {
+  WriteBatch batch;
+  SIBYL_RETURN_IF_ERROR(batch.Delete(tree, key));
+  return Write(options, batch);
+}
+
+}  // namespace sibyl

@@ -1,0 +1,70 @@
+// The database: the public interface over commit queue, views and compactor.
+
+#ifndef SIBYL_ENGINE_DATABASE_IMPL_H_
+#define SIBYL_ENGINE_DATABASE_IMPL_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/commit_queue.h"
+#include "engine/compactor.h"
+#include "engine/database_state.h"
+#include "sibyl/database.h"
+
+namespace sibyl::engine {
+
+// Thread-safe.
+class DatabaseImpl final : public Database {
+ public:
+  // Opens without the registry. The directory must exist.
+  static Result<std::unique_ptr<DatabaseImpl>> Open(const Options& options,
+                                                    const storage::Path& directory,
+                                                    const Environment& environment);
+
+  // Drains the delta and closes; in a child after fork() it touches nothing.
+  ~DatabaseImpl() override;
+
+  using Database::Get;
+  Result<bool> Get(const ReadOptions& options, Tree tree, std::string_view key,
+                   Value* value) override;
+  Status MultiGet(const ReadOptions& options, Tree tree, std::span<const std::string_view> keys,
+                  std::span<Value> values) override;
+  Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
+  Result<std::unique_ptr<Snapshot>> GetSnapshot() override;
+
+  Status Write(const WriteOptions& options, const WriteBatch& batch) override;
+  Status Sync() override;
+  Result<std::unique_ptr<Transaction>> BeginTransaction() override;
+  Result<IngestResult> Ingest(Tree tree, const RecordSource& source,
+                              const IngestOptions& options) override;
+
+  Result<Tree> CreateTree(std::string_view name) override;
+  Result<std::optional<Tree>> FindTree(std::string_view name) override;
+  Status DropTree(Tree tree) override;
+  Result<std::vector<TreeInfo>> ListTrees() override;
+
+  Status Flush() override;
+  Status Compact() override;
+  Result<VerifyReport> Verify() override;
+  Result<Stats> GetStats() override;
+
+  // Called in a child process after fork(), where only this thread exists.
+  void MarkInherited();
+
+ private:
+  explicit DatabaseImpl(std::unique_ptr<DatabaseState> state) : state_(std::move(state)) {}
+
+  ReadPoint ReadPointOf(const Snapshot* snapshot) const;
+
+  std::unique_ptr<DatabaseState> state_;
+  std::unique_ptr<Compactor> compactor_;
+  std::unique_ptr<CommitQueue> commits_;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_DATABASE_IMPL_H_

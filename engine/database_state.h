@@ -1,0 +1,103 @@
+// What the parts of an open database share.
+
+#ifndef SIBYL_ENGINE_DATABASE_STATE_H_
+#define SIBYL_ENGINE_DATABASE_STATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "engine/segment_store.h"
+#include "engine/view.h"
+#include "sibyl/options.h"
+#include "sibyl/result.h"
+#include "storage/commit_log.h"
+#include "storage/file_system.h"
+
+namespace sibyl::engine {
+
+// The outside world, exchangeable in tests. `files` must outlive the database.
+struct Environment {
+  storage::FileSystem* files = nullptr;
+  std::function<Result<std::unique_ptr<storage::CommitLog>>(const storage::Path&)> open_log;
+};
+
+// Relaxed counters, one writer or many.
+struct AtomicCounters {
+  std::atomic<uint64_t> gets{0};
+  std::atomic<uint64_t> writes_records{0};
+  std::atomic<uint64_t> writes_batches{0};
+  std::atomic<uint64_t> log_syncs{0};
+  std::atomic<uint64_t> generations_drained{0};
+  std::atomic<uint64_t> compactions{0};
+  std::atomic<uint64_t> compaction_read_bytes{0};
+  std::atomic<uint64_t> compaction_written_bytes{0};
+  std::atomic<uint64_t> compaction_ns{0};
+  std::atomic<uint64_t> training_ns{0};
+  std::atomic<uint64_t> writer_stall_ns{0};
+  std::atomic<uint64_t> transactions_committed{0};
+  std::atomic<uint64_t> transactions_conflicted{0};
+  std::atomic<uint64_t> retired_bound_violations{0};  // of segments that are gone
+  std::atomic<uint64_t> pinned_views{0};
+};
+
+inline void Count(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
+  counter.fetch_add(amount, std::memory_order_relaxed);
+}
+
+// Thread-safe as far as its members are. Lock order, outermost first: the leadership of the commit
+// queue, the compactor's work mutex, the view keeper's mutex.
+struct DatabaseState {
+  DatabaseState(const Options& chosen, storage::Path where, storage::FileSystem& file_system)
+      : options(chosen),
+        directory(std::move(where)),
+        segments(file_system, directory / "segments", directory / "lost", options),
+        views(std::make_shared<View>()) {}
+
+  const Options options;
+  const storage::Path directory;
+  std::unique_ptr<storage::FileLock> lock;
+  std::unique_ptr<storage::CommitLog> log;
+  SegmentStore segments;
+  ViewKeeper views;
+  AtomicCounters counters;
+
+  // The last sequence that readers may see. Written by the leader of the commit queue.
+  std::atomic<uint64_t> published_sequence{0};
+
+  std::atomic<uint32_t> next_tree_id{2};
+
+  // The process that opened the database was forked, and this is the child.
+  std::atomic<bool> inherited{false};
+
+  // Errors: kInvalidArgument in a child process.
+  Status CheckUsable() const {
+    if (inherited.load(std::memory_order_relaxed)) [[unlikely]] {
+      return Error{ErrorCode::kInvalidArgument,
+                   directory.string() +
+                       ": opened before fork(); the child process must open it itself"};
+    }
+    return Ok();
+  }
+};
+
+// A consistent pair: everything up to `sequence`, and nothing after it, is in `view`.
+struct ReadPoint {
+  std::shared_ptr<const View> view;
+  uint64_t sequence = 0;
+};
+
+inline ReadPoint CurrentReadPoint(const DatabaseState& state) {
+  ReadPoint point;
+  // No generation starts while the view keeper is locked, so what is published is in this view.
+  state.views.Read([&](const std::shared_ptr<const View>& view) {
+    point.view = view;
+    point.sequence = state.published_sequence.load(std::memory_order_acquire);
+  });
+  return point;
+}
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_DATABASE_STATE_H_

@@ -1,0 +1,28 @@
+// Bulk loading: records in any order become sorted segments, without passing through the log.
+
+#ifndef SIBYL_ENGINE_INGEST_H_
+#define SIBYL_ENGINE_INGEST_H_
+
+#include <memory>
+#include <vector>
+
+#include "engine/learned_segment.h"
+#include "engine/segment_store.h"
+#include "sibyl/database.h"
+#include "sibyl/options.h"
+#include "sibyl/result.h"
+
+namespace sibyl::engine {
+
+// Reads `source` to its end and returns its records as segments in key order, one record per key,
+// the last one given. Not yet part of any manifest. Input in any order is sorted in runs of
+// options.segment_bytes, which are merged from disk: memory stays bounded.
+// Errors: those of `source`; kInvalidArgument past the limits of write_batch.h, or naming the key
+// that breaks a promised order; kIo. No file is left behind.
+Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(
+    SegmentStore& store, const Options& options, Tree tree, const RecordSource& source,
+    const IngestOptions& ingest_options);
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_INGEST_H_

@@ -1,0 +1,324 @@
+#include "engine/learned_segment.h"
+
+#include <algorithm>
+
+#include "base/checksum.h"
+#include "base/coding.h"
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "engine/internal_key.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+constexpr uint8_t kTreeModelsVersion = 1;
+
+// One in this many misses is checked by a search that does not use the model.
+constexpr uint64_t kMissSampleRate = 4096;
+
+Error ModelsCorrupt(const std::string& what) {
+  return Error{ErrorCode::kCorruption, "segment models: " + what};
+}
+
+// Walks the records of a segment, block by block.
+class SegmentCursor final : public Cursor {
+ public:
+  explicit SegmentCursor(const LearnedSegment& segment) : segment_(segment) {}
+
+  bool Valid() const override { return valid_; }
+
+  void SeekToFirst() override { EnterForward(0); }
+
+  void SeekToLast() override { EnterBackward(segment_.file().block_count()); }
+
+  void Seek(std::string_view target) override {
+    const index::BlockPosition position = segment_.Predict(target);
+    if (!Load(position.block)) return;
+    slot_ = block_.view().LowerBound(target, position.fraction);
+    if (slot_ < block_.view().record_count()) {
+      Show();
+    } else {
+      EnterForward(block_number_ + 1);
+    }
+  }
+
+  void SeekForPrev(std::string_view target) override {
+    Seek(target);
+    if (!status_) return;
+    if (!valid_) {
+      SeekToLast();
+    } else if (key_ != target) {
+      Prev();
+    }
+  }
+
+  void Next() override {
+    if (++slot_ < block_.view().record_count()) {
+      Show();
+    } else {
+      EnterForward(block_number_ + 1);
+    }
+  }
+
+  void Prev() override {
+    if (slot_ > 0) {
+      --slot_;
+      Show();
+    } else {
+      EnterBackward(block_number_);
+    }
+  }
+
+  std::string_view key() const override { return key_; }
+  RecordType type() const override { return block_.view().TypeAt(slot_); }
+
+  std::string_view value() override {
+    auto value = segment_.file().ValueAt(block_.view(), slot_, &value_scratch_);
+    if (!value) {
+      Fail(std::move(value).error());
+      return {};
+    }
+    return *value;
+  }
+
+  Status status() const override { return status_; }
+
+ private:
+  // Moves to the first record of the first non-empty block from `block` on.
+  void EnterForward(uint64_t block) {
+    valid_ = false;
+    for (; block < segment_.file().block_count(); ++block) {
+      if (!Load(static_cast<uint32_t>(block))) return;
+      if (block_.view().record_count() > 0) {
+        slot_ = 0;
+        Show();
+        return;
+      }
+    }
+  }
+
+  // Moves to the last record of the last non-empty block before `block`.
+  void EnterBackward(uint64_t block) {
+    valid_ = false;
+    while (block-- > 0) {
+      if (!Load(static_cast<uint32_t>(block))) return;
+      if (block_.view().record_count() > 0) {
+        slot_ = block_.view().record_count() - 1;
+        Show();
+        return;
+      }
+    }
+  }
+
+  bool Load(uint32_t block) {
+    valid_ = false;
+    if (segment_.file().block_count() == 0) return false;
+    auto handle = segment_.file().ReadBlock(block);
+    if (!handle) {
+      Fail(std::move(handle).error());
+      return false;
+    }
+    block_ = std::move(*handle);
+    block_number_ = block;
+    return true;
+  }
+
+  void Show() {
+    block_.view().KeyAt(slot_, &key_);
+    valid_ = true;
+  }
+
+  void Fail(Error error) {
+    status_ = std::move(error);
+    valid_ = false;
+  }
+
+  const LearnedSegment& segment_;
+  storage::BlockHandle block_;
+  uint32_t block_number_ = 0;
+  uint32_t slot_ = 0;
+  bool valid_ = false;
+  std::string key_;
+  std::string value_scratch_;
+  Status status_ = Ok();
+};
+
+}  // namespace
+
+std::string EncodeTreeModels(const std::vector<TreeModel>& models) {
+  std::string bytes;
+  base::Put8(&bytes, kTreeModelsVersion);
+  base::PutVarint(&bytes, models.size());
+  for (const TreeModel& model : models) {
+    base::PutVarint(&bytes, model.tree.id);
+    base::PutVarint(&bytes, model.first_block);
+    base::PutVarint(&bytes, model.records);
+    std::string model_bytes;
+    model.model.Serialize(&model_bytes);
+    base::PutString(&bytes, model_bytes);
+  }
+  return bytes;
+}
+
+Result<std::vector<TreeModel>> DecodeTreeModels(std::string_view bytes, uint32_t block_count) {
+  base::Decoder decoder(bytes);
+  const uint8_t version = decoder.Get8();
+  if (decoder.ok() && version > kTreeModelsVersion) {
+    return Error{ErrorCode::kNotSupported, "segment models: version " + std::to_string(version) +
+                                               " is newer than this library"};
+  }
+  const uint64_t count = decoder.GetVarint();
+  std::vector<TreeModel> models;
+  uint64_t next_block = 0;
+  for (uint64_t i = 0; i < count && decoder.ok(); ++i) {
+    const uint64_t tree_id = decoder.GetVarint();
+    const uint64_t first_block = decoder.GetVarint();
+    const uint64_t records = decoder.GetVarint();
+    const std::string_view model_bytes = decoder.GetString();
+    if (!decoder.ok()) break;
+    SIBYL_ASSIGN_OR_RETURN(index::BlockModel model, index::BlockModel::Deserialize(model_bytes));
+    const bool in_order = models.empty() || models.back().tree.id < tree_id;
+    if (tree_id > UINT32_MAX || !in_order) return ModelsCorrupt("trees are not in order");
+    if (first_block != next_block) return ModelsCorrupt("blocks are not contiguous");
+    next_block += model.block_count();
+    models.push_back(TreeModel{Tree{static_cast<uint32_t>(tree_id)},
+                               static_cast<uint32_t>(first_block), records, std::move(model)});
+  }
+  if (!decoder.ok() || !decoder.done()) return ModelsCorrupt("truncated or with trailing bytes");
+  if (next_block != block_count) return ModelsCorrupt("they do not cover the segment's blocks");
+  return models;
+}
+
+Result<std::shared_ptr<LearnedSegment>> LearnedSegment::Open(
+    storage::FileSystem& files, const storage::Path& path, uint64_t id,
+    const storage::SegmentReadOptions& options) {
+  std::shared_ptr<LearnedSegment> segment(new LearnedSegment(files, id));
+  SIBYL_ASSIGN_OR_RETURN(segment->file_, storage::Segment::Open(files, path, options));
+  auto models = DecodeTreeModels(segment->file_->model(), segment->file_->block_count());
+  if (!models) {
+    return Error{models.error().code, path.string() + ": " + models.error().message};
+  }
+  segment->models_ = std::move(*models);
+  return segment;
+}
+
+LearnedSegment::~LearnedSegment() {
+  if (!obsolete_.load(std::memory_order_relaxed)) return;
+  const storage::Path path = file_->path();
+  file_.reset();
+  // A file that cannot be removed now is found unnamed at the next opening.
+  (void)files_.Remove(path);
+}
+
+const TreeModel* LearnedSegment::FindModel(Tree tree) const {
+  const TreeModel* model = models_.data();
+  const TreeModel* end = model + models_.size();
+  if (models_.size() > 8) {
+    return std::lower_bound(model, end, tree,
+                            [](const TreeModel& a, Tree wanted) { return a.tree < wanted; });
+  }
+  while (model != end && model->tree < tree) ++model;
+  return model;
+}
+
+index::BlockPosition LearnedSegment::Predict(std::string_view internal_key) const {
+  const Tree tree = TreeOf(internal_key);
+  const TreeModel* model = FindModel(tree);
+  if (model == models_.data() + models_.size()) {  // after the last tree: the end of the last block
+    return {std::max(1u, file_->block_count()) - 1, 0xffff};
+  }
+  if (model->tree != tree) return {model->first_block, 0};
+  index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
+  position.block += model->first_block;
+  return position;
+}
+
+Result<storage::LookupOutcome> LearnedSegment::LookupAt(std::string_view internal_key,
+                                                        index::BlockPosition position,
+                                                        Value* value) const {
+  if (file_->block_count() == 0) return storage::LookupOutcome::kAbsent;
+  auto outcome = file_->Lookup(internal_key, position.block, position.fraction, value);
+  if (outcome && *outcome == storage::LookupOutcome::kAbsent &&
+      base::Checksum(internal_key) % kMissSampleRate == 0) [[unlikely]] {
+    outcome = LookupWithoutModel(internal_key, value);
+    if (outcome && *outcome != storage::LookupOutcome::kAbsent) {
+      bound_violations_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  return outcome;
+}
+
+// Binary search over the blocks by their first keys.
+Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_view internal_key,
+                                                                  Value* value) const {
+  std::string first_key;
+  uint32_t begin = 0;  // the record, if present, is in a block of [begin, end)
+  uint32_t end = file_->block_count();
+  while (end - begin > 1) {
+    const uint32_t middle = begin + (end - begin) / 2;
+    uint32_t probe = middle;  // skip empty blocks
+    for (; probe < end; ++probe) {
+      SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file_->ReadBlock(probe));
+      if (block.view().record_count() == 0) continue;
+      block.view().KeyAt(0, &first_key);
+      break;
+    }
+    if (probe == end || internal_key < first_key) {
+      end = middle;
+    } else {
+      begin = probe;
+    }
+  }
+  return file_->Lookup(internal_key, begin, 0, value);
+}
+
+std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
+  return std::make_unique<SegmentCursor>(*this);
+}
+
+Status LearnedSegment::Verify() const {
+  SIBYL_RETURN_IF_ERROR(file_->Verify());
+  std::string key;
+  for (uint32_t number = 0; number < file_->block_count(); ++number) {
+    SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file_->ReadBlock(number));
+    for (uint32_t slot = 0; slot < block.view().record_count(); ++slot) {
+      block.view().KeyAt(slot, &key);
+      if (key.size() < kTreePrefixBytes || Predict(key).block != number) {
+        return Error{ErrorCode::kCorruption, file_->path().string() + ": key " +
+                                                 base::Quoted(key) + " lies in block " +
+                                                 std::to_string(number) +
+                                                 ", not where the model predicts it"};
+      }
+    }
+  }
+  return Ok();
+}
+
+SegmentStats LearnedSegment::Stats(uint32_t level) const {
+  const storage::SegmentProperties& properties = file_->properties();
+  SegmentStats stats;
+  stats.id = id_;
+  stats.path = file_->path().string();
+  stats.level = level;
+  stats.file_bytes = file_->file_bytes();
+  stats.records = properties.records;
+  stats.tombstones = properties.tombstones;
+  stats.blocks = properties.blocks;
+  stats.largest_block_records = properties.largest_block_records;
+  stats.largest_block_bytes = properties.largest_block_bytes;
+  stats.training_ns = properties.training_ns;
+  stats.build_ns = properties.build_ns;
+  stats.index_bytes = file_->resident_bytes();
+  for (const TreeModel& model : models_) {
+    const index::BlockModelShape shape = model.model.Shape();
+    stats.index_bytes += shape.memory_bytes;
+    stats.models.push_back(ModelStats{model.tree, shape.learned ? "learned" : "b-tree",
+                                      model.records, model.model.block_count(), shape.pieces,
+                                      shape.nodes, shape.depth, shape.memory_bytes});
+  }
+  stats.data_bytes = stats.file_bytes - std::min(stats.file_bytes, stats.index_bytes);
+  return stats;
+}
+
+}  // namespace sibyl::engine

@@ -1,0 +1,99 @@
+// A segment with the models that find records in it: storage's file joined to index's functions.
+//
+// The model section that storage keeps unread holds, for each tree with records in the segment, the
+// tree's id, its first block and its block model (SegmentModels). Blocks are cut at tree borders,
+// and models see user keys, without the tree id.
+
+#ifndef SIBYL_ENGINE_LEARNED_SEGMENT_H_
+#define SIBYL_ENGINE_LEARNED_SEGMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/cursor.h"
+#include "index/block_model.h"
+#include "sibyl/result.h"
+#include "sibyl/stats.h"
+#include "sibyl/tree.h"
+#include "sibyl/value.h"
+#include "storage/segment.h"
+
+namespace sibyl::engine {
+
+// The model of one tree within one segment. Its blocks are first_block and the
+// model.block_count() - 1 that follow.
+struct TreeModel {
+  Tree tree;
+  uint32_t first_block = 0;
+  uint64_t records = 0;
+  index::BlockModel model;
+};
+
+// models := version:u8 count:varint (tree:varint first_block:varint records:varint model:string)*
+std::string EncodeTreeModels(const std::vector<TreeModel>& models);
+Result<std::vector<TreeModel>> DecodeTreeModels(std::string_view bytes, uint32_t block_count);
+
+// Immutable and thread-safe. Destroying one that was made obsolete removes its file.
+class LearnedSegment {
+ public:
+  // Errors: those of storage::Segment::Open; kCorruption if the models do not fit the segment.
+  static Result<std::shared_ptr<LearnedSegment>> Open(storage::FileSystem& files,
+                                                      const storage::Path& path, uint64_t id,
+                                                      const storage::SegmentReadOptions& options);
+  ~LearnedSegment();
+  LearnedSegment(const LearnedSegment&) = delete;
+  LearnedSegment& operator=(const LearnedSegment&) = delete;
+
+  uint64_t id() const { return id_; }
+  const storage::Segment& file() const { return *file_; }
+  std::string_view smallest_key() const { return file_->properties().smallest_key; }
+  std::string_view largest_key() const { return file_->properties().largest_key; }
+
+  // The block that holds `internal_key` if the segment does, and where in it to begin. For a tree
+  // without records here: the border where they would be.
+  index::BlockPosition Predict(std::string_view internal_key) const;
+
+  // Looks for the key in its predicted block. A sample of the misses is checked by a search that
+  // does not use the model; one that it refutes counts as a violation and is answered rightly.
+  Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const {
+    return LookupAt(internal_key, Predict(internal_key), value);
+  }
+  Result<storage::LookupOutcome> LookupAt(std::string_view internal_key,
+                                          index::BlockPosition position, Value* value) const;
+
+  std::unique_ptr<Cursor> NewCursor() const;
+
+  // Checks the whole file, and that every record lies in the block its model predicts.
+  // Errors: the first damage found.
+  Status Verify() const;
+
+  SegmentStats Stats(uint32_t level) const;
+
+  // Misses that the sampling search refuted. Stays 0 unless the library or the memory is broken.
+  uint64_t bound_violations() const { return bound_violations_.load(std::memory_order_relaxed); }
+
+  // The file is no longer named by the manifest: remove it when nobody reads it any more.
+  void MakeObsolete() const { obsolete_.store(true, std::memory_order_relaxed); }
+
+ private:
+  LearnedSegment(storage::FileSystem& files, uint64_t id) : files_(files), id_(id) {}
+
+  const TreeModel* FindModel(Tree tree) const;  // first model with a tree >= `tree`
+  Result<storage::LookupOutcome> LookupWithoutModel(std::string_view internal_key,
+                                                    Value* value) const;
+
+  storage::FileSystem& files_;
+  uint64_t id_;
+  std::unique_ptr<storage::Segment> file_;
+  std::vector<TreeModel> models_;  // in tree order
+  mutable std::atomic<uint64_t> bound_violations_{0};
+  mutable std::atomic<bool> obsolete_{false};
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_LEARNED_SEGMENT_H_

@@ -1,0 +1,198 @@
+#include "engine/recovery.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/coding.h"
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "engine/batch_codec.h"
+#include "engine/internal_key.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+// The file that makes a directory a database. Written last at creation: before it exists, what is
+// there is an unfinished creation.
+constexpr const char* kFormatFileName = "FORMAT";
+constexpr std::string_view kFormatPrefix = "SibylDB database, layout version ";
+constexpr std::string_view kFormatContent = "SibylDB database, layout version 1\n";
+
+// What an unfinished creation may have left behind.
+bool IsLeftOfCreation(const std::string& name) {
+  return name == "LOCK" || name == "log" || name == "segments" || name == "lost" ||
+         name.starts_with(kFormatFileName);
+}
+
+Status CheckFormat(storage::FileSystem& files, const storage::Path& path) {
+  SIBYL_ASSIGN_OR_RETURN(const std::string content, files.ReadAll(path));
+  if (content == kFormatContent) return Ok();
+  if (content.starts_with(kFormatPrefix)) {
+    return Error{ErrorCode::kNotSupported,
+                 path.string() + ": written by a newer version (" +
+                     base::Quoted(content.substr(kFormatPrefix.size())) + ")"};
+  }
+  return Error{ErrorCode::kCorruption, path.string() + ": not a SibylDB format file"};
+}
+
+// Every key range and count that the manifest claims, against what the segment says of itself.
+Status CheckAgainstManifest(const storage::ManifestSegment& claimed,
+                            const LearnedSegment& segment) {
+  const storage::SegmentProperties& actual = segment.file().properties();
+  if (claimed.file_bytes == segment.file().file_bytes() && claimed.records == actual.records &&
+      claimed.tombstones == actual.tombstones && claimed.smallest_key == actual.smallest_key &&
+      claimed.largest_key == actual.largest_key) {
+    return Ok();
+  }
+  return Error{ErrorCode::kCorruption,
+               segment.file().path().string() + ": is not the segment that the manifest names"};
+}
+
+Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore& store,
+                                                             const storage::Manifest& manifest) {
+  std::vector<std::shared_ptr<const Level>> levels;
+  for (const auto& named : manifest.levels) {
+    std::vector<SegmentPtr> segments;
+    for (const storage::ManifestSegment& claimed : named) {
+      SIBYL_ASSIGN_OR_RETURN(auto segment, store.Open(claimed.id));
+      SIBYL_RETURN_IF_ERROR(CheckAgainstManifest(claimed, *segment));
+      segments.push_back(std::move(segment));
+    }
+    levels.push_back(std::make_shared<Level>(std::move(segments)));
+  }
+  return levels;
+}
+
+// Inserts every entry of one generation of the log into a generation of the delta.
+Status ReplayGeneration(DatabaseState& state, Generation* generation, uint64_t* last_sequence) {
+  std::string internal_key;
+  return state.log->Replay(
+      generation->id(), [&](const storage::LogEntry& entry) {
+        const uint64_t sequence = entry.first_sequence + entry.record_count - 1;
+        BatchReader reader(entry.bytes);
+        BatchRecord record;
+        while (reader.Next(&record)) {
+          internal_key.clear();
+          base::PutBig32(&internal_key, record.tree.id);
+          internal_key.append(record.key);
+          generation->Add(internal_key, sequence, record.type, record.value);
+        }
+        if (!reader.ok()) {
+          return Status(Error{ErrorCode::kCorruption, state.directory.string() +
+                                                          ": the log entry of sequence " +
+                                                          std::to_string(entry.first_sequence) +
+                                                          " is malformed"});
+        }
+        *last_sequence = std::max(*last_sequence, sequence);
+        return Ok();
+      });
+}
+
+Result<std::vector<std::shared_ptr<Generation>>> ReplayGenerations(DatabaseState& state,
+                                                                   const storage::Manifest& manifest,
+                                                                   uint64_t* last_sequence) {
+  std::vector<std::shared_ptr<Generation>> newest_first;
+  for (const uint64_t id : state.log->Generations()) {
+    if (id < manifest.generation_floor) continue;
+    auto generation = std::make_shared<Generation>(id);
+    SIBYL_RETURN_IF_ERROR(ReplayGeneration(state, generation.get(), last_sequence));
+    newest_first.insert(newest_first.begin(), std::move(generation));
+  }
+  if (newest_first.empty()) {
+    return Error{ErrorCode::kCorruption,
+                 state.directory.string() + ": the log lacks generation " +
+                     std::to_string(manifest.generation_floor) + ", which the manifest needs"};
+  }
+  return newest_first;
+}
+
+uint64_t RandomId() {
+  std::random_device source;
+  return uint64_t{source()} << 32 | source();
+}
+
+// The manifest of the log; in a new database, the first one.
+Result<storage::Manifest> ReadOrCreateManifest(DatabaseState& state) {
+  storage::FileSystem& files = state.segments.files();
+  const storage::Path format_path = state.directory / kFormatFileName;
+  SIBYL_ASSIGN_OR_RETURN(const bool finished, files.Exists(format_path));
+  if (const std::optional<std::string> bytes = state.log->Manifest()) {
+    auto manifest = storage::DecodeManifest(*bytes);
+    if (!manifest) {
+      return Error{manifest.error().code,
+                   (state.directory / "log").string() + ": manifest: " + manifest.error().message};
+    }
+    if (!finished) {
+      SIBYL_RETURN_IF_ERROR(storage::WriteFileAtomically(files, format_path, kFormatContent));
+    }
+    return manifest;
+  }
+  if (finished) {
+    return Error{ErrorCode::kCorruption,
+                 (state.directory / "log").string() +
+                     ": the log of this database is missing or has lost its manifest"};
+  }
+  storage::Manifest manifest;
+  manifest.database_id = RandomId();
+  manifest.generation_floor = state.log->Generations().front();
+  SIBYL_RETURN_IF_ERROR(state.log->CommitManifest(storage::EncodeManifest(manifest)));
+  SIBYL_RETURN_IF_ERROR(storage::WriteFileAtomically(files, format_path, kFormatContent));
+  return manifest;
+}
+
+}  // namespace
+
+Status PrepareDirectory(storage::FileSystem& files, const Options& options,
+                        const storage::Path& directory) {
+  SIBYL_ASSIGN_OR_RETURN(const bool present, files.Exists(directory));
+  std::vector<std::string> names;
+  if (present) {
+    SIBYL_ASSIGN_OR_RETURN(names, files.List(directory));
+  }
+  if (std::find(names.begin(), names.end(), kFormatFileName) != names.end()) {
+    if (options.error_if_exists) {
+      return Error{ErrorCode::kInvalidArgument,
+                   directory.string() + ": there is a database already"};
+    }
+    return CheckFormat(files, directory / kFormatFileName);
+  }
+  for (const std::string& name : names) {
+    if (IsLeftOfCreation(name)) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 directory.string() + ": not a SibylDB database, and not empty: it has " +
+                     base::Quoted(name)};
+  }
+  if (!options.create_if_missing) {
+    return Error{ErrorCode::kInvalidArgument, directory.string() + ": there is no database here"};
+  }
+  return files.CreateDirectory(directory);
+}
+
+Result<storage::Manifest> Recover(const Environment& environment, DatabaseState* state) {
+  storage::FileSystem& files = *environment.files;
+  SIBYL_ASSIGN_OR_RETURN(state->lock, files.Lock(state->directory / "LOCK"));
+  SIBYL_ASSIGN_OR_RETURN(state->log, environment.open_log(state->directory / "log"));
+  SIBYL_RETURN_IF_ERROR(state->segments.Prepare());
+  SIBYL_ASSIGN_OR_RETURN(const storage::Manifest manifest, ReadOrCreateManifest(*state));
+
+  View view;
+  SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state->segments, manifest));
+  uint64_t last_sequence = manifest.last_sequence;
+  SIBYL_ASSIGN_OR_RETURN(view.generations, ReplayGenerations(*state, manifest, &last_sequence));
+  SIBYL_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
+  view.catalogue = std::make_shared<Catalogue>(std::move(catalogue));
+
+  state->segments.SetNextId(manifest.next_segment_id);
+  SIBYL_RETURN_IF_ERROR(state->segments.SetAsideUnnamed(manifest));
+  state->next_tree_id.store(std::max(manifest.next_tree_id, view.catalogue->largest_id() + 1));
+  state->published_sequence.store(last_sequence);
+  state->views.Update([&view](View& current) { current = std::move(view); });
+  SIBYL_RETURN_IF_ERROR(state->log->DropGenerations(manifest.generation_floor));
+  return manifest;
+}
+
+}  // namespace sibyl::engine

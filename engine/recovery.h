@@ -1,0 +1,26 @@
+// Opening: from a directory to the state that was acknowledged.
+
+#ifndef SIBYL_ENGINE_RECOVERY_H_
+#define SIBYL_ENGINE_RECOVERY_H_
+
+#include "engine/database_state.h"
+#include "sibyl/options.h"
+#include "sibyl/result.h"
+#include "storage/manifest.h"
+
+namespace sibyl::engine {
+
+// Checks `directory`, creating an empty one if the options allow. Errors: kInvalidArgument if there
+// is no database and none may be created, if there is one and there must not be, or if the
+// directory holds something else; kNotSupported for a newer layout; kIo.
+Status PrepareDirectory(storage::FileSystem& files, const Options& options,
+                        const storage::Path& directory);
+
+// Locks the directory, opens the log and the segments, replays what the manifest does not cover
+// and fills `state`: afterwards it answers reads. Returns the manifest in force.
+// Errors: kBusy, kCorruption, kNotSupported, kIo.
+Result<storage::Manifest> Recover(const Environment& environment, DatabaseState* state);
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_RECOVERY_H_

@@ -1,0 +1,87 @@
+#include "engine/registry.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/status_macros.h"
+#include "engine/database_impl.h"
+
+namespace sibyl::engine {
+
+Registry& Registry::Instance() {
+  // Never destroyed: databases may outlive static destruction.
+  static Registry* const registry = new Registry();
+  return *registry;
+}
+
+Registry::Registry() {
+  // Nobody may be inside the registry at the moment of the fork.
+  pthread_atfork([] { Instance().mutex_.lock(); }, [] { Instance().mutex_.unlock(); },
+                 [] {
+                   Instance().ForgetAllInChild();
+                   Instance().mutex_.unlock();
+                 });
+}
+
+void Registry::ForgetAllInChild() {
+  for (auto& [id, entry] : entries_) {
+    if (entry.database != nullptr) entry.database->MarkInherited();
+  }
+  entries_.clear();
+}
+
+Result<Registry::FileId> Registry::IdOf(const std::filesystem::path& directory) {
+  struct stat status = {};
+  if (stat(directory.c_str(), &status) != 0) {
+    return Error{ErrorCode::kIo, directory.string() + ": " + std::strerror(errno)};
+  }
+  return FileId{status.st_dev, status.st_ino};
+}
+
+Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
+    const std::filesystem::path& directory,
+    const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open) {
+  SIBYL_ASSIGN_OR_RETURN(const FileId id, IdOf(directory));
+  {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      const auto found = entries_.find(id);
+      if (found == entries_.end()) break;
+      if (auto database = found->second.handle.lock()) return database;
+      changed_.wait(lock);  // it is being opened or closed
+    }
+    entries_[id];
+  }
+  auto opened = open();
+  if (opened) return Publish(id, std::move(*opened));
+  const std::lock_guard lock(mutex_);
+  entries_.erase(id);
+  changed_.notify_all();
+  return std::move(opened).error();
+}
+
+std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id,
+                                                std::unique_ptr<DatabaseImpl> database) {
+  std::shared_ptr<DatabaseImpl> handle(
+      database.release(), [this, id](DatabaseImpl* last) { Close(id, last); });
+  const std::lock_guard lock(mutex_);
+  entries_[id] = {handle.get(), handle};
+  changed_.notify_all();
+  return handle;
+}
+
+void Registry::Close(FileId id, DatabaseImpl* database) {
+  delete database;
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(id);
+  // In a child process the entry is gone, or belongs to the child's own database.
+  if (found != entries_.end() && found->second.database == database) {
+    entries_.erase(found);
+    changed_.notify_all();
+  }
+}
+
+}  // namespace sibyl::engine

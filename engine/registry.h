@@ -1,0 +1,55 @@
+// The registry of open databases in this process: the one global of the library.
+//
+// A directory, known by device and inode, is open at most once: later openings share the first
+// one's database. After fork() the child's registry is empty and every inherited database is marked
+// as such, so that it touches no file.
+
+#ifndef SIBYL_ENGINE_REGISTRY_H_
+#define SIBYL_ENGINE_REGISTRY_H_
+
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "sibyl/result.h"
+
+namespace sibyl::engine {
+
+class DatabaseImpl;
+
+// Thread-safe.
+class Registry {
+ public:
+  static Registry& Instance();
+
+  // The open database of `directory`, or the one that `open` makes. Waits while another thread
+  // opens or closes the same directory. The directory must exist.
+  Result<std::shared_ptr<DatabaseImpl>> OpenOnce(
+      const std::filesystem::path& directory,
+      const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open);
+
+ private:
+  using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
+  struct Entry {
+    DatabaseImpl* database = nullptr;  // null while it opens
+    std::weak_ptr<DatabaseImpl> handle;
+  };
+
+  Registry();
+  static Result<FileId> IdOf(const std::filesystem::path& directory);
+  std::shared_ptr<DatabaseImpl> Publish(FileId id, std::unique_ptr<DatabaseImpl> database);
+  void Close(FileId id, DatabaseImpl* database);
+  void ForgetAllInChild();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<FileId, Entry> entries_;  // guarded by mutex_
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_REGISTRY_H_

@@ -1,0 +1,200 @@
+#include "engine/transaction_impl.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "engine/batch_codec.h"
+#include "engine/internal_key.h"
+#include "engine/user_iterator.h"
+#include "sibyl/write_batch.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+Error Conflict(const std::string& what) { return {ErrorCode::kConflict, what}; }
+
+}  // namespace
+
+TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits)
+    : state_(state), commits_(commits), read_point_(CurrentReadPoint(state)) {
+  Count(state_.counters.pinned_views);
+}
+
+TransactionImpl::~TransactionImpl() {
+  state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Status TransactionImpl::CheckOpen() const {
+  SIBYL_RETURN_IF_ERROR(state_.CheckUsable());
+  if (finished_) {
+    return Error{ErrorCode::kInvalidArgument, "the transaction has already been committed"};
+  }
+  return Ok();
+}
+
+Result<bool> TransactionImpl::Get(Tree tree, std::string_view key, Value* value) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, {}));
+  value->Clear();
+  if (!catalogue().IsUserTree(tree)) return false;
+  const InternalKeyBuffer internal_key(tree, key);
+  if (const auto own = overlay_.Find(internal_key.view())) {
+    if (own->type == RecordType::kValue) value->Assign(own->value);
+    return value->found();
+  }
+  return read_point_.view->Get(internal_key.view(), read_point_.sequence, value);
+}
+
+Status TransactionImpl::Put(Tree tree, std::string_view key, std::string_view value) {
+  return Write(tree, RecordType::kValue, key, value);
+}
+
+Status TransactionImpl::Delete(Tree tree, std::string_view key) {
+  return Write(tree, RecordType::kTombstone, key, {});
+}
+
+Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
+                              std::string_view value) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, value));
+  if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  const InternalKeyBuffer internal_key(tree, key);
+  overlay_.Put(internal_key.view(), type, value);
+  return Ok();
+}
+
+Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
+  if (catalogue().Find(name)) return TreeNameTaken(name);
+  const Tree tree{state_.next_tree_id.fetch_add(1, std::memory_order_relaxed)};
+  ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name});
+  return tree;
+}
+
+Status TransactionImpl::DropTree(Tree tree) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  if (tree == kDefaultTree) return CannotDropDefaultTree();
+  if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, CatalogueKey(tree), {}});
+  return Ok();
+}
+
+void TransactionImpl::ChangeCatalogue(const BatchRecord& record) {
+  overlay_.Put(EncodeInternalKey(record.tree, record.key), record.type, record.value);
+  if (!own_catalogue_) own_catalogue_ = *read_point_.view->catalogue;
+  own_catalogue_->Apply(record);
+}
+
+// After a rollback: what others committed, then what is left of our own changes.
+void TransactionImpl::RebuildCatalogue() {
+  own_catalogue_ = *read_point_.view->catalogue;
+  const auto cursor = overlay_.NewCursor();
+  for (cursor->SeekToFirst(); cursor->Valid() && TreeOf(cursor->key()) == kCatalogueTree;
+       cursor->Next()) {
+    own_catalogue_->Apply(
+        {kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()), cursor->value()});
+  }
+}
+
+Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
+                                                               const IteratorOptions& options) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  return NewUserIterator(read_point_.view->NewCursor(read_point_.sequence, overlay_), tree,
+                         options, read_point_.view);
+}
+
+Status TransactionImpl::RollbackTo(uint64_t savepoint) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(overlay_.RollbackTo(savepoint));
+  if (own_catalogue_) RebuildCatalogue();
+  return Ok();
+}
+
+Status TransactionImpl::Commit(const WriteOptions& options) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  finished_ = true;
+  if (overlay_.empty()) return options.sync ? commits_.Sync() : Ok();
+  std::string records;
+  records.reserve(overlay_.bytes() + 16 * overlay_.records());
+  const auto append = [&records](std::string_view key, const OverlayEntry& entry) {
+    AppendBatchRecord({TreeOf(key), entry.type, UserKeyOf(key), entry.value}, &records);
+    return Ok();
+  };
+  SIBYL_RETURN_IF_ERROR(overlay_.ForEach(append));
+  if (records.size() > kMaxBatchBytes) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the transaction has " + std::to_string(records.size()) +
+                     " bytes of writes, more than the limit of " + std::to_string(kMaxBatchBytes)};
+  }
+  const auto committed =
+      commits_.Commit(records, overlay_.records(), options.sync,
+                      [this](const View& current) { return CheckConflicts(current); });
+  if (!committed) {
+    const bool conflict = committed.error().code == ErrorCode::kConflict;
+    if (conflict) Count(state_.counters.transactions_conflicted);
+    return committed.error();
+  }
+  Count(state_.counters.transactions_committed);
+  return Ok();
+}
+
+// Runs in commit order: what is published now is everything that commits before this transaction.
+Status TransactionImpl::CheckConflicts(const View& current) const {
+  if (state_.published_sequence.load(std::memory_order_acquire) == read_point_.sequence &&
+      current.ingestions == read_point_.view->ingestions) {
+    return Ok();  // nobody wrote since
+  }
+  SIBYL_RETURN_IF_ERROR(CheckTrees(*current.catalogue));
+  return CheckKeys(current);
+}
+
+Status TransactionImpl::CheckTrees(const Catalogue& current) const {
+  Tree checked = kCatalogueTree;
+  return overlay_.ForEach([&](std::string_view key, const OverlayEntry& entry) -> Status {
+    const Tree tree = TreeOf(key);
+    if (tree == kCatalogueTree && entry.type == RecordType::kValue && current.Find(entry.value)) {
+      return Conflict("another transaction created tree " + base::Quoted(entry.value) + " first");
+    }
+    if (tree == checked) return Ok();
+    checked = tree;
+    const bool created_here = !read_point_.view->catalogue->Contains(tree);
+    if (!created_here && !current.Contains(tree)) {
+      return Conflict("another transaction dropped tree " + std::to_string(tree.id));
+    }
+    return Ok();
+  });
+}
+
+// A key conflicts if any generation since the snapshot has a newer write to it. Those generations
+// are the ones in the transaction's own view and the ones in the current view; if some came and
+// went in between, or records were ingested past them, nobody can tell any more.
+Status TransactionImpl::CheckKeys(const View& current) const {
+  std::vector<const Generation*> newer;
+  const uint64_t own_active_id = read_point_.view->generations.front()->id();
+  if (current.generations.back()->id() > own_active_id + 1 ||
+      current.ingestions != read_point_.view->ingestions) {
+    return Conflict("the history since the transaction began is gone; run it again");
+  }
+  for (const auto& generation : current.generations) {
+    if (generation->id() > own_active_id) newer.push_back(generation.get());
+  }
+  newer.push_back(read_point_.view->generations.front().get());
+  return overlay_.ForEach([&](std::string_view key, const OverlayEntry&) -> Status {
+    for (const Generation* generation : newer) {
+      if (generation->NewestSequence(key) > read_point_.sequence) {
+        return Conflict("key " + base::Quoted(UserKeyOf(key)) + " of tree " +
+                        std::to_string(TreeOf(key).id) +
+                        " was written by another transaction first");
+      }
+    }
+    return Ok();
+  });
+}
+
+}  // namespace sibyl::engine

@@ -1,0 +1,65 @@
+// Transactions: a read point, an overlay of own writes, and a check at commit.
+
+#ifndef SIBYL_ENGINE_TRANSACTION_IMPL_H_
+#define SIBYL_ENGINE_TRANSACTION_IMPL_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/catalogue.h"
+#include "engine/commit_queue.h"
+#include "engine/database_state.h"
+#include "engine/overlay.h"
+#include "sibyl/transaction.h"
+
+namespace sibyl::engine {
+
+// One thread at a time.
+class TransactionImpl final : public Transaction {
+ public:
+  // Both outlive the transaction.
+  TransactionImpl(DatabaseState& state, CommitQueue& commits);
+  ~TransactionImpl() override;
+
+  Result<bool> Get(Tree tree, std::string_view key, Value* value) override;
+  Status Put(Tree tree, std::string_view key, std::string_view value) override;
+  Status Delete(Tree tree, std::string_view key) override;
+  Result<Tree> CreateTree(std::string_view name) override;
+  Status DropTree(Tree tree) override;
+  Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
+                                                const IteratorOptions& options) override;
+  uint64_t Savepoint() const override { return overlay_.Mark(); }
+  Status RollbackTo(uint64_t savepoint) override;
+  Status Commit(const WriteOptions& options) override;
+  uint64_t pending_records() const override { return overlay_.records(); }
+  uint64_t pending_bytes() const override { return overlay_.bytes(); }
+  uint64_t snapshot_sequence() const override { return read_point_.sequence; }
+
+ private:
+  Status CheckOpen() const;
+  Status Write(Tree tree, RecordType type, std::string_view key, std::string_view value);
+
+  // The trees as this transaction sees them, its own creations and drops included.
+  const Catalogue& catalogue() const {
+    return own_catalogue_ ? *own_catalogue_ : *read_point_.view->catalogue;
+  }
+  void ChangeCatalogue(const BatchRecord& record);
+  void RebuildCatalogue();
+
+  Status CheckConflicts(const View& current) const;
+  Status CheckKeys(const View& current) const;
+  Status CheckTrees(const Catalogue& current) const;
+
+  DatabaseState& state_;
+  CommitQueue& commits_;
+  ReadPoint read_point_;
+  Overlay overlay_;
+  std::optional<Catalogue> own_catalogue_;  // set once this transaction changed trees
+  bool finished_ = false;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_TRANSACTION_IMPL_H_

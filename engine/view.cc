@@ -1,0 +1,210 @@
+#include "engine/view.h"
+
+#include <algorithm>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/merging_cursor.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+// Keys in flight at once in MultiGet: enough to overlap their cache misses, few enough for the
+// processor's miss queues and for the stack.
+constexpr size_t kBatchKeys = 32;
+
+// What the sources seen so far say about one key of a batch.
+enum class Answer : uint8_t { kOpen, kDecided };
+
+Answer LookInGenerations(const View& view, std::string_view internal_key, uint64_t sequence,
+                         Value* value) {
+  for (const auto& generation : view.generations) {
+    if (generation->empty()) continue;
+    if (const auto record = generation->Find(internal_key, sequence)) {
+      if (record->type == RecordType::kValue) value->Assign(record->value);
+      return Answer::kDecided;
+    }
+  }
+  return Answer::kOpen;
+}
+
+// One batch of MultiGet: the keys that no source has decided yet.
+struct Batch {
+  struct Item {
+    std::string_view key;
+    Value* value;
+    const LearnedSegment* segment;
+    index::BlockPosition position;
+  };
+  std::array<Item, kBatchKeys> items;
+  size_t count = 0;
+};
+
+// Looks for all open keys in one level and keeps those it does not decide.
+Status LookInLevel(const Level& level, Batch* batch) {
+  for (size_t i = 0; i < batch->count; ++i) {
+    Batch::Item& item = batch->items[i];
+    item.segment = level.FindSegment(item.key);
+    if (item.segment == nullptr) continue;
+    item.position = item.segment->Predict(item.key);
+    item.segment->file().PrefetchOffset(item.position.block);
+  }
+  for (size_t i = 0; i < batch->count; ++i) {
+    const Batch::Item& item = batch->items[i];
+    if (item.segment == nullptr) continue;
+    item.segment->file().PrefetchBlock(item.position.block, item.position.fraction);
+  }
+  size_t open = 0;
+  for (size_t i = 0; i < batch->count; ++i) {
+    Batch::Item item = batch->items[i];
+    if (item.segment != nullptr) {
+      SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
+                             item.segment->LookupAt(item.key, item.position, item.value));
+      if (outcome != storage::LookupOutcome::kAbsent) continue;
+    }
+    batch->items[open++] = item;
+  }
+  batch->count = open;
+  return Ok();
+}
+
+}  // namespace
+
+Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* value) const {
+  value->Clear();
+  if (LookInGenerations(*this, internal_key, sequence, value) == Answer::kDecided) {
+    return value->found();
+  }
+  for (const auto& level : levels) {
+    const LearnedSegment* segment = level->FindSegment(internal_key);
+    if (segment == nullptr) continue;
+    SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
+                           segment->Lookup(internal_key, value));
+    if (outcome != storage::LookupOutcome::kAbsent) {
+      return outcome == storage::LookupOutcome::kValue;
+    }
+  }
+  return false;
+}
+
+Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t sequence,
+                      std::span<Value> values) const {
+  for (size_t begin = 0; begin < internal_keys.size(); begin += kBatchKeys) {
+    const size_t end = std::min(internal_keys.size(), begin + kBatchKeys);
+    Batch batch;
+    for (size_t i = begin; i < end; ++i) {
+      values[i].Clear();
+      if (LookInGenerations(*this, internal_keys[i], sequence, &values[i]) == Answer::kOpen) {
+        batch.items[batch.count++] = {internal_keys[i], &values[i], nullptr, {}};
+      }
+    }
+    for (const auto& level : levels) {
+      if (batch.count == 0) break;
+      if (!level->empty()) SIBYL_RETURN_IF_ERROR(LookInLevel(*level, &batch));
+    }
+  }
+  return Ok();
+}
+
+std::vector<std::unique_ptr<Cursor>> View::Sources(uint64_t sequence) const {
+  std::vector<std::unique_ptr<Cursor>> newest_first;
+  for (const auto& generation : generations) {
+    if (!generation->empty()) newest_first.push_back(generation->NewCursor(sequence));
+  }
+  for (const auto& level : levels) {
+    if (!level->empty()) newest_first.push_back(level->NewCursor());
+  }
+  return newest_first;
+}
+
+std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence) const {
+  return NewMergingCursor(Sources(sequence));
+}
+
+std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence, const Overlay& overlay) const {
+  std::vector<std::unique_ptr<Cursor>> newest_first = Sources(sequence);
+  newest_first.insert(newest_first.begin(), overlay.NewCursor());
+  return NewMergingCursor(std::move(newest_first), overlay.version_counter());
+}
+
+ViewKeeper::ViewKeeper(std::shared_ptr<const View> first)
+    : current_(first.get()), current_owner_(std::move(first)) {}
+
+ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads) {
+  // Threads start at different slots and stay where they found room.
+  static thread_local size_t slot_hint =
+      std::hash<std::thread::id>()(std::this_thread::get_id()) * 0x9e3779b97f4a7c15ull >> 32;
+  const View* view = keeper.current_.load(std::memory_order_acquire);
+  for (;; ++slot_hint) {
+    Slot& slot = keeper.slots_[slot_hint % kSlotCount];
+    const View* nobody = nullptr;
+    if (!slot.view.compare_exchange_strong(nobody, view, std::memory_order_seq_cst)) continue;
+    slot_ = &slot.view;
+    slot.reads.store(slot.reads.load(std::memory_order_relaxed) + reads, std::memory_order_relaxed);
+    break;
+  }
+  // The view may have been replaced, and released, between reading and announcing it.
+  for (;;) {
+    const View* now = keeper.current_.load(std::memory_order_seq_cst);
+    if (now == view) break;
+    view = now;
+    slot_->store(view, std::memory_order_seq_cst);
+  }
+  view_ = view;
+}
+
+std::shared_ptr<const View> ViewKeeper::Current() const {
+  const std::lock_guard lock(mutex_);
+  return current_owner_;
+}
+
+void ViewKeeper::Update(const std::function<void(View&)>& change) {
+  std::vector<std::shared_ptr<const View>> released;  // destroyed after the lock is
+  const std::lock_guard lock(mutex_);
+  auto next = std::make_shared<View>(*current_owner_);
+  change(*next);
+  current_.store(next.get(), std::memory_order_seq_cst);
+  retired_.push_back(std::exchange(current_owner_, std::move(next)));
+  released = TakeUnusedLocked();
+}
+
+void ViewKeeper::Read(
+    const std::function<void(const std::shared_ptr<const View>&)>& read) const {
+  const std::lock_guard lock(mutex_);
+  read(current_owner_);
+}
+
+void ViewKeeper::ReleaseRetired() {
+  std::vector<std::shared_ptr<const View>> released;  // destroyed after the lock is
+  const std::lock_guard lock(mutex_);
+  released = TakeUnusedLocked();
+}
+
+std::vector<std::shared_ptr<const View>> ViewKeeper::TakeUnusedLocked() {
+  const auto in_use = [this](const std::shared_ptr<const View>& view) {
+    return std::any_of(slots_.begin(), slots_.end(), [&view](const Slot& slot) {
+      return slot.view.load(std::memory_order_seq_cst) == view.get();
+    });
+  };
+  const auto unused = std::partition(retired_.begin(), retired_.end(), in_use);
+  std::vector<std::shared_ptr<const View>> taken(std::make_move_iterator(unused),
+                                                 std::make_move_iterator(retired_.end()));
+  retired_.erase(unused, retired_.end());
+  return taken;
+}
+
+uint64_t ViewKeeper::reads() const {
+  uint64_t total = 0;
+  for (const Slot& slot : slots_) total += slot.reads.load(std::memory_order_relaxed);
+  return total;
+}
+
+bool ViewKeeper::has_retired() const {
+  const std::lock_guard lock(mutex_);
+  return !retired_.empty();
+}
+
+}  // namespace sibyl::engine

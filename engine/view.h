@@ -1,0 +1,111 @@
+// A view: what one reader sees, an ordered list of sources (generations, then levels).
+//
+// Views are immutable; a change installs a new one. ViewKeeper hands them out: for the length of a
+// point read without a shared write, for a snapshot or an iterator as a counted reference.
+
+#ifndef SIBYL_ENGINE_VIEW_H_
+#define SIBYL_ENGINE_VIEW_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/catalogue.h"
+#include "engine/cursor.h"
+#include "engine/generation.h"
+#include "engine/level.h"
+#include "engine/overlay.h"
+#include "sibyl/result.h"
+#include "sibyl/value.h"
+
+namespace sibyl::engine {
+
+// Thread-safe.
+struct View {
+  std::vector<std::shared_ptr<Generation>> generations;    // newest first; the first is active
+  std::vector<std::shared_ptr<const Level>> levels;        // newest first
+  std::shared_ptr<const Catalogue> catalogue;
+  uint64_t ingestions = 0;  // how often records were put into levels past the generations
+
+  // Whether `internal_key` exists at `sequence`; fills `value` if so. Allocates nothing.
+  Result<bool> Get(std::string_view internal_key, uint64_t sequence, Value* value) const;
+
+  // The same for many keys: predicts all, prefetches all, searches all.
+  Status MultiGet(std::span<const std::string_view> internal_keys, uint64_t sequence,
+                  std::span<Value> values) const;
+
+  // All sources as one cursor, the newest version of each key up to `sequence`, tombstones shown.
+  // The view must outlive the cursor.
+  std::unique_ptr<Cursor> NewCursor(uint64_t sequence) const;
+
+  // The same below `overlay`, which the cursor follows as it changes and which must outlive it.
+  std::unique_ptr<Cursor> NewCursor(uint64_t sequence, const Overlay& overlay) const;
+
+ private:
+  std::vector<std::unique_ptr<Cursor>> Sources(uint64_t sequence) const;
+};
+
+// Thread-safe.
+class ViewKeeper {
+ public:
+  explicit ViewKeeper(std::shared_ptr<const View> first);
+
+  // Keeps the current view in place for a short read, at the cost of two writes to a cache line
+  // that no other running thread uses (a hazard pointer: Michael, IEEE TPDS 15(6), 2004).
+  class ShortPin {
+   public:
+    // `reads` is how many keys will be looked up, for the statistics.
+    ShortPin(ViewKeeper& keeper, uint64_t reads);
+    ~ShortPin() { slot_->store(nullptr, std::memory_order_release); }
+    ShortPin(const ShortPin&) = delete;
+    ShortPin& operator=(const ShortPin&) = delete;
+    const View& operator*() const { return *view_; }
+    const View* operator->() const { return view_; }
+
+   private:
+    std::atomic<const View*>* slot_;
+    const View* view_;
+  };
+
+  // A reference for long use.
+  std::shared_ptr<const View> Current() const;
+
+  // Replaces the current view by what `change` makes of a copy of it. Calls are serialized.
+  void Update(const std::function<void(View&)>& change);
+
+  // Runs `read` with the current view while no update can happen.
+  void Read(const std::function<void(const std::shared_ptr<const View>&)>& read) const;
+
+  // Lets go of views that were replaced and that no short read uses any more.
+  void ReleaseRetired();
+
+  bool has_retired() const;
+
+  // Keys looked up under short pins since the beginning.
+  uint64_t reads() const;
+
+ private:
+  static constexpr size_t kSlotCount = 256;  // short reads that can run at one moment
+  struct alignas(64) Slot {
+    std::atomic<const View*> view{nullptr};
+    std::atomic<uint64_t> reads{0};  // written by the slot's holder only
+  };
+
+  std::vector<std::shared_ptr<const View>> TakeUnusedLocked();
+
+  std::array<Slot, kSlotCount> slots_;
+  std::atomic<const View*> current_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const View> current_owner_;          // guarded by mutex_
+  std::vector<std::shared_ptr<const View>> retired_;   // guarded by mutex_
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_VIEW_H_
