@@ -1,10 +1,12 @@
 // A cache of block bytes under a fixed memory limit, shared by the segments of a database.
 //
-// Stands on RocksDB's public Cache (sharded LRU with strict capacity accounting).
+// Stands on RocksDB's public Cache (sharded LRU with strict capacity accounting). A build without
+// RocksDB has one that keeps nothing: every Get is a miss.
 
 #ifndef SIBYL_STORAGE_BLOCK_CACHE_H_
 #define SIBYL_STORAGE_BLOCK_CACHE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +22,16 @@ namespace sibyl::storage {
 class CachedBlock {
  public:
   CachedBlock() = default;
+
+  // Bytes that no cache holds: they end with the object.
+  static CachedBlock Own(std::unique_ptr<char[]> bytes, size_t size_bytes) {
+    CachedBlock block;
+    block.bytes_ = {bytes.get(), size_bytes};
+    block.handle_ = bytes.release();
+    block.release_ = [](void*, void* handle) { delete[] static_cast<char*>(handle); };
+    return block;
+  }
+
   CachedBlock(CachedBlock&& other) noexcept : bytes_(other.bytes_), release_(other.release_),
                                               handle_(other.handle_), owner_(other.owner_) {
     other.handle_ = nullptr;
@@ -38,8 +50,7 @@ class CachedBlock {
   std::string_view bytes() const { return bytes_; }
 
  private:
-  friend class BlockCache;
-  friend struct BlockCacheAccess;
+  friend class RocksDbBlockCache;
   std::string_view bytes_;
   void (*release_)(void* owner, void* handle) = nullptr;
   void* handle_ = nullptr;
@@ -52,10 +63,12 @@ class BlockCache {
   static std::unique_ptr<BlockCache> Create(uint64_t capacity_bytes);
   virtual ~BlockCache() = default;
 
-  // A number that no other user of this cache has: part of the key of its blocks.
+  // A number that no other user of this cache has: part of the key of its blocks. Never reused.
   virtual uint64_t NewOwnerId() = 0;
 
   // The block (owner, block), read with `fill` into a buffer of `size_bytes` if it is not cached.
+  // Where there is no room, because what is in use fills the cache, the block is the caller's alone.
+  // Errors: those of `fill`; nothing is cached then.
   virtual Result<CachedBlock> Get(uint64_t owner, uint32_t block, size_t size_bytes,
                                   const std::function<Status(char* out)>& fill) = 0;
 

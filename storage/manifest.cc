@@ -1,0 +1,130 @@
+#include "storage/manifest.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <set>
+
+#include "base/checksum.h"
+#include "base/coding.h"
+#include "base/text.h"
+
+namespace sibyl::storage {
+namespace {
+
+constexpr std::string_view kMagic = "SIBYLMAN";
+constexpr uint32_t kVersion = 1;
+
+Error Damaged(std::string what) {
+  return Error{ErrorCode::kCorruption, "manifest: " + std::move(what)};
+}
+
+void EncodeSegment(const ManifestSegment& segment, std::string* out) {
+  base::Put64(out, segment.id);
+  base::Put64(out, segment.file_bytes);
+  base::Put64(out, segment.records);
+  base::Put64(out, segment.tombstones);
+  base::PutString(out, segment.smallest_key);
+  base::PutString(out, segment.largest_key);
+}
+
+ManifestSegment DecodeSegment(base::Decoder* decoder) {
+  ManifestSegment segment;
+  segment.id = decoder->Get64();
+  segment.file_bytes = decoder->Get64();
+  segment.records = decoder->Get64();
+  segment.tombstones = decoder->Get64();
+  segment.smallest_key = decoder->GetString();
+  segment.largest_key = decoder->GetString();
+  return segment;
+}
+
+Status CheckSegments(const Manifest& manifest) {
+  std::set<uint64_t> ids;
+  for (const auto& level : manifest.levels) {
+    const ManifestSegment* previous = nullptr;
+    for (const ManifestSegment& segment : level) {
+      const std::string name = "segment " + std::to_string(segment.id);
+      if (segment.id == 0 || segment.id >= manifest.next_segment_id) {
+        return Damaged(name + " was never given out");
+      }
+      if (!ids.insert(segment.id).second) return Damaged(name + " is named twice");
+      if (segment.smallest_key > segment.largest_key || segment.tombstones > segment.records) {
+        return Damaged(name + " has impossible keys or counts");
+      }
+      if (previous != nullptr && segment.smallest_key <= previous->largest_key) {
+        return Damaged(name + " overlaps segment " + std::to_string(previous->id) + " at key " +
+                       base::Quoted(segment.smallest_key));
+      }
+      previous = &segment;
+    }
+  }
+  return Ok();
+}
+
+// Levels count up to what the bytes left could hold: a hostile count allocates nothing.
+bool DecodeLevels(base::Decoder* decoder, Manifest* manifest) {
+  for (uint64_t levels = decoder->GetVarint(); levels > 0 && decoder->ok(); --levels) {
+    auto& level = manifest->levels.emplace_back();
+    for (uint64_t segments = decoder->GetVarint(); segments > 0 && decoder->ok(); --segments) {
+      level.push_back(DecodeSegment(decoder));
+    }
+  }
+  return decoder->ok() && decoder->done();
+}
+
+}  // namespace
+
+std::string EncodeManifest(const Manifest& manifest) {
+  std::string bytes(kMagic);
+  base::Put32(&bytes, kVersion);
+  base::Put64(&bytes, manifest.database_id);
+  base::Put64(&bytes, manifest.next_segment_id);
+  base::Put64(&bytes, manifest.generation_floor);
+  base::Put64(&bytes, manifest.last_sequence);
+  base::Put32(&bytes, manifest.next_tree_id);
+  base::PutVarint(&bytes, manifest.levels.size());
+  for (const auto& level : manifest.levels) {
+    base::PutVarint(&bytes, level.size());
+    for (const ManifestSegment& segment : level) EncodeSegment(segment, &bytes);
+  }
+  base::Put64(&bytes, base::Checksum(bytes));
+  return bytes;
+}
+
+Result<Manifest> DecodeManifest(std::string_view bytes) {
+  constexpr size_t kChecksumBytes = 8;
+  if (bytes.size() < kMagic.size() + sizeof(kVersion) + kChecksumBytes ||
+      !bytes.starts_with(kMagic)) {
+    return Damaged("it does not begin with \"SIBYLMAN\"");
+  }
+  const std::string_view checked = bytes.substr(0, bytes.size() - kChecksumBytes);
+  if (base::Load64(bytes.data() + checked.size()) != base::Checksum(checked)) {
+    return Damaged("checksum mismatch");
+  }
+  base::Decoder decoder(checked.substr(kMagic.size()));
+  const uint32_t version = decoder.Get32();
+  if (version > kVersion) {
+    return Error{ErrorCode::kNotSupported, "manifest version " + std::to_string(version) +
+                                               " is newer than this program, which knows version " +
+                                               std::to_string(kVersion)};
+  }
+  Manifest manifest;
+  manifest.database_id = decoder.Get64();
+  manifest.next_segment_id = decoder.Get64();
+  manifest.generation_floor = decoder.Get64();
+  manifest.last_sequence = decoder.Get64();
+  manifest.next_tree_id = decoder.Get32();
+  if (version == 0 || !DecodeLevels(&decoder, &manifest)) return Damaged("malformed");
+  if (const Status checked_segments = CheckSegments(manifest); !checked_segments) {
+    return checked_segments.error();
+  }
+  return manifest;
+}
+
+std::string SegmentFileName(uint64_t id) {
+  char name[32];
+  std::snprintf(name, sizeof(name), "%016" PRIu64 ".segment", id);
+  return name;
+}
+
+}  // namespace sibyl::storage

@@ -1,0 +1,68 @@
+// Reads segments block by block, each with one contiguous read of the file, into a block cache.
+
+#include "base/status_macros.h"
+#include "storage/segment_base.h"
+
+namespace sibyl::storage {
+namespace {
+
+class PreadSegment final : public SegmentBase {
+ public:
+  PreadSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
+               bool verify_every_read, BlockCache* cache)
+      : SegmentBase(std::move(path), std::move(file), std::move(parts)),
+        verify_every_read_(verify_every_read),
+        cache_(cache),
+        owner_(cache->NewOwnerId()) {}
+
+  Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
+                               Value* value) const override {
+    SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));
+    const auto slot = handle.view().Find(key, fraction);
+    if (!slot) return LookupOutcome::kAbsent;
+    return Answer(handle.view(), *slot, value);
+  }
+
+  void PrefetchOffset(uint32_t) const override {}
+  void PrefetchBlock(uint32_t, uint16_t) const override {}
+
+  Result<BlockHandle> ReadBlock(uint32_t block) const override {
+    if (block >= block_count_) return BlockHandle();
+    const uint64_t offset = directory().Offset(block);
+    const size_t size_bytes = directory().Offset(block + 1) - offset;
+    if (size_bytes == 0) return BlockHandle();
+    // Whatever enters the cache has been verified.
+    const auto fill = [&](char* out) -> Status {
+      SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, out));
+      return CheckBlock(std::string_view(out, size_bytes), block);
+    };
+    SIBYL_ASSIGN_OR_RETURN(CachedBlock pin, cache_->Get(owner_, block, size_bytes, std::ref(fill)));
+    if (verify_every_read_) SIBYL_RETURN_IF_ERROR(CheckBlock(pin.bytes(), block));
+    const BlockView view = BlockView::ParseTrusted(pin.bytes());
+    return BlockHandleAccess::Make(view, std::move(pin));
+  }
+
+ protected:
+  Result<std::string_view> ValueBytes(uint64_t offset, uint64_t size_bytes,
+                                      std::string* scratch) const override {
+    scratch->resize(size_bytes);
+    SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, scratch->data()));
+    return std::string_view(*scratch);
+  }
+
+ private:
+  const bool verify_every_read_;
+  BlockCache* const cache_;
+  const uint64_t owner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Segment> OpenPreadSegment(Path path, std::unique_ptr<ReadableFile> file,
+                                          SegmentParts parts, bool verify_every_read,
+                                          BlockCache* cache) {
+  return std::make_unique<PreadSegment>(std::move(path), std::move(file), std::move(parts),
+                                        verify_every_read, cache);
+}
+
+}  // namespace sibyl::storage

@@ -1,0 +1,77 @@
+// What the two readers of segments share: all but how the bytes of a block and of an out-of-line
+// value are come by.
+
+#ifndef SIBYL_STORAGE_SEGMENT_BASE_H_
+#define SIBYL_STORAGE_SEGMENT_BASE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "storage/segment.h"
+#include "storage/segment_parts.h"
+
+namespace sibyl::storage {
+
+// Makes handles for the readers.
+struct BlockHandleAccess {
+  static BlockHandle Make(BlockView view, CachedBlock pin) {
+    BlockHandle handle;
+    handle.view_ = view;
+    handle.pin_ = std::move(pin);
+    return handle;
+  }
+};
+
+class SegmentBase : public Segment {
+ public:
+  SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts);
+
+  Result<std::string_view> ValueAt(const BlockView& block, uint32_t slot,
+                                   std::string* scratch) const final;
+  Result<uint64_t> RankOfBlock(uint32_t block) const final;
+  Status Verify() const final;
+
+ protected:
+  // The bytes of an out-of-line value that lies within the file, not yet verified: in place, or
+  // read into `scratch`.
+  virtual Result<std::string_view> ValueBytes(uint64_t offset, uint64_t size_bytes,
+                                              std::string* scratch) const = 0;
+
+  const ReadableFile& file() const { return *file_; }
+  const BlockDirectory& directory() const { return *directory_; }
+
+  // Checks the checksum and the structure of `block`.
+  Status CheckBlock(std::string_view bytes, uint32_t block) const;
+
+  // Fills `value` from `slot` of a block of this segment if that is a value.
+  Result<LookupOutcome> Answer(const BlockView& view, uint32_t slot, Value* value) const {
+    if (view.TypeAt(slot) == RecordType::kTombstone) return LookupOutcome::kTombstone;
+    if (view.ValueIsOutOfLine(slot)) [[unlikely]] return AnswerOutOfLine(view, slot, value);
+    value->Assign(view.RawValueAt(slot));
+    return LookupOutcome::kValue;
+  }
+
+ private:
+  Result<LookupOutcome> AnswerOutOfLine(const BlockView& view, uint32_t slot, Value* value) const;
+
+  const std::unique_ptr<ReadableFile> file_;
+  const std::unique_ptr<const BlockDirectory> directory_;
+  const Section values_;
+};
+
+// The two readers. `cache` must outlive the segment.
+Result<std::unique_ptr<Segment>> OpenMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
+                                                   SegmentParts parts, bool verify_every_read);
+std::unique_ptr<Segment> OpenPreadSegment(Path path, std::unique_ptr<ReadableFile> file,
+                                          SegmentParts parts, bool verify_every_read,
+                                          BlockCache* cache);
+
+// Reads every byte of the file and checks it, the parts given included. Errors: see
+// Segment::Verify.
+Status VerifySegment(const ReadableFile& file, const Path& path);
+
+}  // namespace sibyl::storage
+
+#endif  // SIBYL_STORAGE_SEGMENT_BASE_H_

@@ -1,0 +1,33 @@
+// Everything of a segment file but its blocks and values, read and verified.
+
+#ifndef SIBYL_STORAGE_SEGMENT_PARTS_H_
+#define SIBYL_STORAGE_SEGMENT_PARTS_H_
+
+#include <memory>
+#include <string>
+
+#include "sibyl/result.h"
+#include "storage/block_directory.h"
+#include "storage/file_system.h"
+#include "storage/segment_format.h"
+
+namespace sibyl::storage {
+
+struct SegmentParts {
+  Section blocks;
+  Section values;
+  std::unique_ptr<const BlockDirectory> directory;
+  std::string model;
+  SegmentProperties properties;
+};
+
+// Errors, all naming `path`: kCorruption saying what is wrong; kNotSupported for a newer format
+// version; kIo.
+Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path);
+
+// `error` with the file's name before its message.
+Error InFile(const Path& path, Error error);
+
+}  // namespace sibyl::storage
+
+#endif  // SIBYL_STORAGE_SEGMENT_PARTS_H_
