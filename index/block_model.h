@@ -38,16 +38,17 @@ struct BlockPosition {
 };
 
 struct BlockModelOptions {
-  uint32_t block_bytes = 4096;  // target bytes of records per block
-  double epsilon_blocks = 0.5;  // largest distance, in blocks, of a border from an even division
+  uint32_t block_bytes = 4096;  // target bytes of records per block; at least 1
+  double epsilon_blocks = 0.5;  // largest distance, in blocks, of a border from an even division;
+                                // 1/64 to 64
 };
 
 // What a model is made of, for reports.
 struct BlockModelShape {
   bool learned = true;  // false: most keys are found through B-tree nodes
-  uint64_t pieces = 0;
+  uint64_t pieces = 0;  // lines, links to children, and separators
   uint64_t nodes = 0;
-  uint32_t depth = 0;  // nodes visited by the longest lookup
+  uint32_t depth = 0;  // nodes that the longest lookup visits
   uint64_t memory_bytes = 0;
 };
 
@@ -56,9 +57,10 @@ class BlockModel {
  public:
   // Fits a model to strictly increasing `keys` (byte strings of any length and content, unsigned
   // byte order), where record i takes record_bytes[i] bytes. Pure and deterministic.
-  // Time O(total key bytes); memory O(model).
-  // Errors: kInvalidArgument naming the rank of the first key that is out of order or repeated, or
-  // if the two spans differ in size.
+  // Time O(total key bytes); memory O(model), and 12 bytes per key until it returns.
+  // Errors: kInvalidArgument naming the rank of the first key that is out of order or repeated; if
+  // the two spans differ in size; if an option is out of its range; if the model would have 2^31
+  // blocks or 256 MiB.
   static Result<BlockModel> Build(std::span<const std::string_view> keys,
                                   std::span<const uint32_t> record_bytes,
                                   const BlockModelOptions& options);

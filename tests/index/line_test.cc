@@ -1,5 +1,6 @@
-// Goal: slopes survive their encoding within the promised error, and lines are exact and monotone at
-// the ends of the 64-bit range. Method: every power of two and its neighbours, checked in 128 bits.
+// Goal: slopes survive their encoding within the promised error, and lines are exact and monotone
+// at the ends of the 64-bit range. Method: every power of two and its neighbours, checked in 128
+// bits.
 
 #include "index/line.h"
 

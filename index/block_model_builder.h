@@ -1,0 +1,35 @@
+// Fits a block model to keys.
+//
+// Method: records are laid end to end, each counting its bytes but at most one block; the position
+// of record i in blocks, Y(i), is what every piece of every node approximates within epsilon.
+// Because all pieces aim at the same Y, neighbouring pieces share blocks, and blocks are full on
+// average whatever the keys. Lines are cut by the greedy ShrinkingCone pass of FITing-Tree
+// (Galakatos et al., SIGMOD 2019, section 3.2), with the error bound of an epsilon-approximate
+// segment in PGM-index (Ferragina and Vinciguerra, PVLDB 13(8), 2020, section 2.1): O(1) state, at
+// the price of more pieces than the optimum. Keys that collide in a window and together span more
+// than 2 epsilon go to a child node. Each subtree of lines is compared with a prefix B-tree over
+// the same records, whose separators are the shortest within epsilon of an even division (Bayer and
+// Unterauer, "Prefix B-trees", TODS 2(1), 1977), and the smaller of the two stays: the worst case
+// is a B-tree.
+
+#ifndef SIBYL_INDEX_BLOCK_MODEL_BUILDER_H_
+#define SIBYL_INDEX_BLOCK_MODEL_BUILDER_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "index/block_model.h"
+#include "index/block_model_tree.h"
+#include "sibyl/result.h"
+
+namespace sibyl::index {
+
+// The model of `keys`; it refers to their bytes. Time and errors: those of BlockModel::Build.
+Result<ModelTree> BuildModelTree(std::span<const std::string_view> keys,
+                                 std::span<const uint32_t> record_bytes,
+                                 const BlockModelOptions& options);
+
+}  // namespace sibyl::index
+
+#endif  // SIBYL_INDEX_BLOCK_MODEL_BUILDER_H_
