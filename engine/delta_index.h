@@ -90,8 +90,8 @@ class DeltaIndex {
     const Entry& entry() const { return *entry_; }
 
    private:
-    void Load();
-    void Prefetch() const;
+    void Enter(const Leaf& leaf);
+    void GoTo(int rank);
 
     const DeltaIndex* index_;
     const Leaf* leaf_ = nullptr;
@@ -122,10 +122,12 @@ class DeltaIndex {
 
  private:
   struct Inner;
-  struct Path;
+  class Editor;
+
+  const Leaf& LeafOf(std::string_view key) const;
 
   Arena* const arena_;
-  std::atomic<const Node*> root_;
+  std::atomic<Node*> root_;
 };
 
 }  // namespace sibyl::engine

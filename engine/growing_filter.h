@@ -2,8 +2,8 @@
 //
 // Each key sets bits in one cache line (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient
 // Bloom Filters", WEA 2007, section 3), so a probe costs one cache miss. When the lines are as full
-// as the error bound allows, the writer builds a filter four times as large from the hashes it kept
-// and publishes it with one store; readers still in the old one miss only keys added since.
+// as the error bound allows, the writer builds a table twice as large from the hashes it kept
+// and publishes it with one store; readers still in the old one miss only newer keys.
 
 #ifndef SIBYL_ENGINE_GROWING_FILTER_H_
 #define SIBYL_ENGINE_GROWING_FILTER_H_

@@ -16,13 +16,12 @@ namespace sibyl::engine {
 // cursor. An error of any source ends the iteration and is the result of status() until the next
 // positioning call.
 //
-// A movement costs one movement of each source that stands at the current key, and one comparison
-// per source: meant for a dozen sources at most. Keys are never copied, except for one copy per
-// change of direction, and none is allocated while the direction stays the same.
+// A movement costs one comparison while the same source stays in front, else two per source: meant
+// for a dozen sources at most. Keys are not copied, but for one copy per change of direction.
 //
-// `version`, if given, counts the changes of sources that change between movements (an Overlay's
-// version_counter()) and must outlive the cursor. After a change every source is positioned anew
-// at the next movement, which then goes from the key that was shown, still there or not.
+// `version`, if given, counts the changes of the newest source (Overlay::version_counter) and must
+// outlive the cursor: after a change the next movement goes to the key next to the one that was
+// shown, be that one still there or not. The newest source must do the same by itself.
 std::unique_ptr<Cursor> NewMergingCursor(std::vector<std::unique_ptr<Cursor>> newest_first,
                                          const uint64_t* version = nullptr);
 

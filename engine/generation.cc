@@ -1,0 +1,99 @@
+#include "engine/generation.h"
+
+#include <cassert>
+
+#include "base/checksum.h"
+
+namespace sibyl::engine {
+namespace {
+
+class GenerationCursor final : public Cursor {
+ public:
+  GenerationCursor(const DeltaIndex& index, uint64_t max_sequence)
+      : position_(index), max_sequence_(max_sequence) {}
+
+  bool Valid() const override { return version_ != nullptr; }
+
+  void SeekToFirst() override {
+    position_.SeekToFirst();
+    SettleForward();
+  }
+  void SeekToLast() override {
+    position_.SeekToLast();
+    SettleBackward();
+  }
+  void Seek(std::string_view target) override {
+    position_.Seek(target);
+    SettleForward();
+  }
+  void SeekForPrev(std::string_view target) override {
+    position_.SeekForPrev(target);
+    SettleBackward();
+  }
+  void Next() override {
+    position_.Next();
+    SettleForward();
+  }
+  void Prev() override {
+    position_.Prev();
+    SettleBackward();
+  }
+
+  std::string_view key() const override { return position_.entry().key(); }
+  RecordType type() const override { return version_->type; }
+  std::string_view value() override { return version_->value(); }
+  Status status() const override { return Ok(); }
+
+ private:
+  bool Visible() {
+    version_ = position_.entry().At(max_sequence_);
+    return version_ != nullptr;
+  }
+  void SettleForward() {
+    version_ = nullptr;
+    while (position_.Valid() && !Visible()) position_.Next();
+  }
+  void SettleBackward() {
+    version_ = nullptr;
+    while (position_.Valid() && !Visible()) position_.Prev();
+  }
+
+  DeltaIndex::Position position_;
+  const uint64_t max_sequence_;
+  const DeltaIndex::Version* version_ = nullptr;  // of the entry at position_, what we show
+};
+
+}  // namespace
+
+Generation::Generation(uint64_t id) : id_(id) {}
+
+void Generation::Add(std::string_view internal_key, uint64_t sequence, RecordType type,
+                     std::string_view value) {
+  const auto [entry, is_new] = index_.FindOrInsert(internal_key);
+  assert(sequence > 0);
+  assert(is_new || entry->newest.load()->sequence <= sequence);
+  if (is_new) filter_.Add(base::Checksum(internal_key));
+  DeltaIndex::AddVersion(arena_, *entry, sequence, type, value);
+  records_.store(records() + 1, std::memory_order_relaxed);
+}
+
+std::optional<VersionedRecord> Generation::Find(std::string_view internal_key,
+                                                uint64_t max_sequence) const {
+  if (!filter_.MayContain(base::Checksum(internal_key))) return std::nullopt;
+  const DeltaIndex::Entry* const entry = index_.Find(internal_key);
+  if (entry == nullptr) return std::nullopt;
+  const DeltaIndex::Version* const version = entry->At(max_sequence);
+  if (version == nullptr) return std::nullopt;
+  return version->record();
+}
+
+uint64_t Generation::NewestSequence(std::string_view internal_key) const {
+  const auto newest = Find(internal_key, UINT64_MAX);
+  return newest ? newest->sequence : 0;
+}
+
+std::unique_ptr<Cursor> Generation::NewCursor(uint64_t max_sequence) const {
+  return std::make_unique<GenerationCursor>(index_, max_sequence);
+}
+
+}  // namespace sibyl::engine

@@ -1,0 +1,175 @@
+#include "engine/merging_cursor.h"
+
+#include <cassert>
+#include <string>
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace sibyl::engine {
+namespace {
+
+// While valid, `current_` stands at the smallest key (going backward: the largest) of all sources,
+// and every other source strictly beyond it: older records of the same key are passed at once.
+class MergingCursor final : public Cursor {
+ public:
+  MergingCursor(std::vector<std::unique_ptr<Cursor>> newest_first, const uint64_t* version)
+      : version_(version) {
+    for (auto& cursor : newest_first) sources_.push_back({std::move(cursor), {}, false});
+  }
+
+  bool Valid() const override { return current_ != nullptr; }
+
+  void SeekToFirst() override {
+    Position(Direction::kForward, [](Cursor& cursor) { cursor.SeekToFirst(); });
+  }
+  void SeekToLast() override {
+    Position(Direction::kBackward, [](Cursor& cursor) { cursor.SeekToLast(); });
+  }
+  void Seek(std::string_view target) override {
+    Position(Direction::kForward, [target](Cursor& cursor) { cursor.Seek(target); });
+  }
+  void SeekForPrev(std::string_view target) override {
+    Position(Direction::kBackward, [target](Cursor& cursor) { cursor.SeekForPrev(target); });
+  }
+  void Next() override { Move(Direction::kForward); }
+  void Prev() override { Move(Direction::kBackward); }
+
+  std::string_view key() const override { return current_->key; }
+  RecordType type() const override { return current_->cursor->type(); }
+  std::string_view value() override {
+    const std::string_view value = current_->cursor->value();
+    if (!current_->cursor->Valid()) current_ = nullptr;
+    return value;
+  }
+
+  Status status() const override {
+    for (const Source& source : sources_) SIBYL_RETURN_IF_ERROR(source.cursor->status());
+    return Ok();
+  }
+
+ private:
+  enum class Direction { kForward, kBackward };
+
+  struct Source {
+    std::unique_ptr<Cursor> cursor;
+    std::string_view key;  // of the cursor, while valid
+    bool valid;
+  };
+
+  template <typename Seek>
+  void Position(Direction direction, Seek seek) {
+    direction_ = direction;
+    failed_ = false;
+    for (Source& source : sources_) {
+      seek(*source.cursor);
+      Refresh(source);
+    }
+    NoteVersion();
+    Choose();
+  }
+
+  void Move(Direction direction) {
+    assert(Valid());
+    const bool changed = version_ != nullptr && *version_ != seen_version_;
+    if (direction != direction_ || changed) {
+      MoveAnew(direction);
+    } else {
+      Step(*current_);
+      const bool leads = runner_up_ == nullptr || Before(*current_, *runner_up_);
+      if (current_->valid && leads) return;
+    }
+    Choose();
+  }
+
+  // Moves the current source, and after a turn every other one, past the current key. The first
+  // source may have changed: it is moved in any case.
+  void MoveAnew(Direction direction) {
+    const bool turned = direction != direction_;
+    direction_ = direction;
+    from_.assign(current_->key);
+    for (Source& source : sources_) {
+      if (&source == current_) {
+        Step(source);
+      } else if (turned || &source == &sources_.front()) {
+        SeekBeyond(source, from_);
+      }
+    }
+    NoteVersion();
+  }
+
+  void SeekBeyond(Source& source, std::string_view from) {
+    if (direction_ == Direction::kForward) {
+      source.cursor->Seek(from);
+    } else {
+      source.cursor->SeekForPrev(from);
+    }
+    Refresh(source);
+    if (source.valid && source.key == from) Step(source);
+  }
+
+  // Finds the source to show and the one after it, and passes older records of the shown key.
+  void Choose() {
+    current_ = nullptr;
+    runner_up_ = nullptr;
+    for (Source& source : sources_) {
+      if (source.valid && (current_ == nullptr || Before(source, *current_))) current_ = &source;
+    }
+    if (current_ == nullptr) return;
+    for (Source& source : sources_) {
+      if (&source == current_ || !source.valid) continue;
+      if (source.key == current_->key) Step(source);
+      if (source.valid && (runner_up_ == nullptr || Before(source, *runner_up_))) {
+        runner_up_ = &source;
+      }
+    }
+    if (failed_) current_ = nullptr;
+  }
+
+  // In the direction of travel. Equal keys are not before one another.
+  bool Before(const Source& a, const Source& b) const {
+    return direction_ == Direction::kForward ? a.key < b.key : b.key < a.key;
+  }
+
+  void Step(Source& source) {
+    if (direction_ == Direction::kForward) {
+      source.cursor->Next();
+    } else {
+      source.cursor->Prev();
+    }
+    Refresh(source);
+  }
+
+  void Refresh(Source& source) {
+    source.valid = source.cursor->Valid();
+    if (source.valid) {
+      source.key = source.cursor->key();
+    } else if (!source.cursor->status()) {
+      failed_ = true;
+    }
+  }
+
+  void NoteVersion() {
+    if (version_ != nullptr) seen_version_ = *version_;
+  }
+
+  std::vector<Source> sources_;  // newest first
+  Source* current_ = nullptr;
+  Source* runner_up_ = nullptr;  // the next after current_; null: none
+  Direction direction_ = Direction::kForward;
+  bool failed_ = false;
+  std::string from_;  // the key that MoveAnew moves away from
+
+  const uint64_t* const version_;  // null: no source changes
+  uint64_t seen_version_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Cursor> NewMergingCursor(std::vector<std::unique_ptr<Cursor>> newest_first,
+                                         const uint64_t* version) {
+  if (newest_first.size() == 1) return std::move(newest_first.front());
+  return std::make_unique<MergingCursor>(std::move(newest_first), version);
+}
+
+}  // namespace sibyl::engine

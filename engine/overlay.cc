@@ -1,0 +1,161 @@
+#include "engine/overlay.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+namespace sibyl::engine {
+namespace {
+
+// The overlay's readers have no snapshot: they see its latest versions.
+constexpr uint64_t kLatest = std::numeric_limits<uint64_t>::max();
+
+}  // namespace
+
+class Overlay::OverlayCursor final : public Cursor {
+ public:
+  explicit OverlayCursor(const Overlay& overlay) : overlay_(overlay), position_(overlay.index_) {
+    ++overlay_.cursors_;
+  }
+  ~OverlayCursor() override { --overlay_.cursors_; }
+  OverlayCursor(const OverlayCursor&) = delete;
+  OverlayCursor& operator=(const OverlayCursor&) = delete;
+
+  bool Valid() const override { return shown_ != nullptr; }
+
+  void SeekToFirst() override {
+    position_.SeekToFirst();
+    SettleForward();
+  }
+  void SeekToLast() override {
+    position_.SeekToLast();
+    SettleBackward();
+  }
+  void Seek(std::string_view target) override {
+    position_.Seek(target);
+    SettleForward();
+  }
+  void SeekForPrev(std::string_view target) override {
+    position_.SeekForPrev(target);
+    SettleBackward();
+  }
+  void Next() override {
+    FindAgain();
+    position_.Next();
+    SettleForward();
+  }
+  void Prev() override {
+    FindAgain();
+    position_.Prev();
+    SettleBackward();
+  }
+
+  std::string_view key() const override { return position_.entry().key(); }
+  RecordType type() const override { return shown_->type; }
+  std::string_view value() override { return shown_->value(); }
+  Status status() const override { return Ok(); }
+
+ private:
+  // Entries are never removed, so the one we stand at is still there.
+  void FindAgain() {
+    if (seen_version_ != overlay_.version_) position_.Seek(key());
+  }
+  bool HasVersion() {
+    shown_ = position_.entry().At(kLatest);
+    return shown_ != nullptr;
+  }
+  void SettleForward() {
+    seen_version_ = overlay_.version_;
+    shown_ = nullptr;
+    while (position_.Valid() && !HasVersion()) position_.Next();
+  }
+  void SettleBackward() {
+    seen_version_ = overlay_.version_;
+    shown_ = nullptr;
+    while (position_.Valid() && !HasVersion()) position_.Prev();
+  }
+
+  const Overlay& overlay_;
+  DeltaIndex::Position position_;
+  const DeltaIndex::Version* shown_ = nullptr;
+  uint64_t seen_version_ = 0;
+};
+
+Overlay::Overlay() = default;
+Overlay::~Overlay() = default;
+
+void Overlay::Put(std::string_view internal_key, RecordType type, std::string_view value) {
+  const Arena::Position before = versions_.position();
+  DeltaIndex::Entry& entry = *index_.FindOrInsert(internal_key).entry;
+  if (const DeltaIndex::Version* const old = entry.At(kLatest)) {
+    bytes_ -= old->value_bytes;
+  } else {
+    ++records_;
+    bytes_ += entry.key_bytes;
+  }
+  bytes_ += value.size();
+  DeltaIndex::AddVersion(versions_, entry, ++last_serial_, type, value);
+  log_.push_back({last_serial_, &entry, before});
+  ++version_;
+}
+
+std::optional<OverlayEntry> Overlay::Find(std::string_view internal_key) const {
+  const DeltaIndex::Entry* const entry = index_.Find(internal_key);
+  if (entry == nullptr) return std::nullopt;
+  const DeltaIndex::Version* const version = entry->At(kLatest);
+  if (version == nullptr) return std::nullopt;
+  return OverlayEntry{version->type, version->value()};
+}
+
+Status Overlay::RollbackTo(uint64_t mark) {
+  const auto end = std::partition_point(log_.begin(), log_.end(), [mark](const Write& write) {
+    return write.serial <= mark;
+  });
+  const bool found = mark == 0 || (end != log_.begin() && (end - 1)->serial == mark);
+  if (!found) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "savepoint " + std::to_string(mark) + " was rolled back past, or never given"};
+  }
+  if (end == log_.end()) return Ok();
+  const Arena::Position before = end->before;
+  for (auto write = log_.end(); write != end;) Undo(*--write);
+  log_.erase(end, log_.end());
+  if (cursors_ == 0) versions_.RewindTo(before);
+  ++version_;
+  return Ok();
+}
+
+void Overlay::Undo(const Write& write) {
+  DeltaIndex::Entry& entry = *write.entry;
+  const DeltaIndex::Version* const undone = entry.At(kLatest);
+  bytes_ -= undone->value_bytes;
+  if (undone->older != nullptr) {
+    bytes_ += undone->older->value_bytes;
+  } else {
+    --records_;
+    bytes_ -= entry.key_bytes;
+  }
+  entry.newest.store(undone->older, std::memory_order_relaxed);
+}
+
+uint64_t Overlay::memory_bytes() const {
+  return entries_.memory_bytes() + versions_.memory_bytes() + log_.capacity() * sizeof(Write);
+}
+
+std::unique_ptr<Cursor> Overlay::NewCursor() const {
+  return std::make_unique<OverlayCursor>(*this);
+}
+
+Status Overlay::ForEach(
+    const std::function<Status(std::string_view, const OverlayEntry&)>& visit) const {
+  DeltaIndex::Position position(index_);
+  for (position.SeekToFirst(); position.Valid(); position.Next()) {
+    const DeltaIndex::Version* const version = position.entry().At(kLatest);
+    if (version == nullptr) continue;
+    Status status = visit(position.entry().key(), {version->type, version->value()});
+    if (!status) return status;
+  }
+  return Ok();
+}
+
+}  // namespace sibyl::engine
