@@ -1,0 +1,237 @@
+// Every lookup function, compiled for every SIMD target by Highway's foreach_target.
+
+#include "index/range_lookup.h"
+
+#include <algorithm>
+#include <cassert>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "index/range_lookup.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h, which includes this file again.
+#include "hwy/highway.h"
+#include "index/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sibyl::index {
+namespace HWY_NAMESPACE {
+
+// Lookups in flight in a batch: enough to cover a cache miss, few enough for the miss queue of the
+// second-level cache (measured flat between 32 and 128).
+constexpr size_t kGroup = 64;
+constexpr size_t kKeysPerCacheLine = 8;
+
+// Into the second-level cache, whose queue of misses is deeper than the first level's.
+HWY_INLINE void PrefetchFar(const void* address) { __builtin_prefetch(address, 0, 2); }
+HWY_INLINE void PrefetchNear(const void* address) { __builtin_prefetch(address, 0, 3); }
+
+template <size_t kWindow>
+HWY_INLINE void PrefetchWindow(const uint64_t* window) {
+#pragma GCC unroll 8
+  for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchFar(window + i);
+  PrefetchFar(window + kWindow - 1);
+}
+
+// The last mile: the lower bound of `key` among kWindow keys.
+template <size_t kWindow, LastMile kLastMile>
+HWY_INLINE uint64_t SearchWindow(const uint64_t* keys, uint64_t start, uint64_t key) {
+  if constexpr (kLastMile == LastMile::kSimd) {
+    return start + CountSmaller<kWindow>(keys + start, Broadcast(key));
+  } else {
+    const uint64_t* window = keys + start;
+    return static_cast<uint64_t>(std::lower_bound(window, window + kWindow, key) - keys);
+  }
+}
+
+HWY_INLINE uint64_t DescendOneLevel(const uint64_t* level, uint64_t node, KeyVector query) {
+  return node * (kSeparatorsPerNode + 1) +
+         CountSmaller<kSeparatorsPerNode>(level + node * kSeparatorsPerNode, query);
+}
+
+HWY_INLINE uint64_t Descend(const SeparatorTree& tree, uint64_t key) {
+  const KeyVector query = Broadcast(key);
+  uint64_t node = 0;
+  for (uint32_t i = tree.height; i-- > 0;) node = DescendOneLevel(tree.level[i], node, query);
+  return node;
+}
+
+// Descends for up to kGroup keys level by level, fetching each next level's nodes, and calls
+// fetch_child(child) for what lies below the tree.
+template <typename FetchChild>
+HWY_INLINE void DescendGroup(const SeparatorTree& tree, const uint64_t* keys, size_t count,
+                             uint64_t* children, FetchChild fetch_child) {
+  std::fill_n(children, count, 0);
+  for (uint32_t i = tree.height; i-- > 0;) {
+    const uint64_t* level = tree.level[i];
+    const uint64_t* next = i > 0 ? tree.level[i - 1] : nullptr;
+    for (size_t k = 0; k < count; ++k) {
+      children[k] = DescendOneLevel(level, children[k], Broadcast(keys[k]));
+      if (next == nullptr) {
+        fetch_child(children[k]);
+      } else {
+        const uint64_t* node = next + children[k] * kSeparatorsPerNode;
+        PrefetchNear(node);
+        PrefetchNear(node + kKeysPerCacheLine);
+      }
+    }
+  }
+}
+
+// Static B-tree: the children of the tree are consecutive windows of the array, the last one moved
+// back so that it ends with the array.
+template <size_t kWindow, LastMile kLastMile>
+struct StaticBTreeKernel {
+  static uint64_t LowerBound(const void* state, uint64_t key) {
+    const Lookup& lookup = *static_cast<const Lookup*>(state);
+    const uint64_t start = Descend(lookup.tree, key) * kWindow;
+    return SearchWindow<kWindow, kLastMile>(lookup.keys, std::min(start, lookup.last_start), key);
+  }
+
+  static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
+    uint64_t windows[kGroup];
+    DescendGroup(lookup.tree, keys, count, windows, [&](uint64_t child) HWY_ATTR {
+      PrefetchWindow<kWindow>(lookup.keys + child * kWindow);
+    });
+    for (size_t k = 0; k < count; ++k) {
+      const uint64_t start = std::min(windows[k] * kWindow, lookup.last_start);
+      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, start, keys[k]);
+    }
+  }
+};
+
+// Piece tree: the children of the tree are blocks of eight lines.
+template <size_t kWindow, LastMile kLastMile>
+struct PiecesKernel {
+  static HWY_INLINE uint64_t Start(const Lookup& lookup, uint64_t block_number, uint64_t key) {
+    const PieceBlock& block = lookup.blocks[block_number];
+    const size_t before = CountSmaller<kPiecesPerBlock>(block.first_key, Broadcast(key));
+    const size_t piece = before - (before > 0 ? 1 : 0);
+    const RankLine line{block.first_key[piece], static_cast<uint32_t>(block.line[piece]),
+                    static_cast<uint32_t>(block.line[piece] >> 32)};
+    return std::min(Evaluate(line, std::min(key, lookup.largest_query)), lookup.last_start);
+  }
+
+  static uint64_t LowerBound(const void* state, uint64_t key) {
+    const Lookup& lookup = *static_cast<const Lookup*>(state);
+    const uint64_t block = Descend(lookup.tree, key);
+    PrefetchNear(lookup.blocks[block].line);
+    return SearchWindow<kWindow, kLastMile>(lookup.keys, Start(lookup, block, key), key);
+  }
+
+  static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
+    uint64_t found[kGroup];
+    DescendGroup(lookup.tree, keys, count, found, [&](uint64_t child) HWY_ATTR {
+      PrefetchNear(lookup.blocks[child].first_key);
+      PrefetchNear(lookup.blocks[child].line);
+    });
+    for (size_t k = 0; k < count; ++k) {
+      found[k] = Start(lookup, found[k], keys[k]);
+      PrefetchWindow<kWindow>(lookup.keys + found[k]);
+    }
+    for (size_t k = 0; k < count; ++k) {
+      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, found[k], keys[k]);
+    }
+  }
+};
+
+// Recursive model: a record names its child by a line, until one is a leaf.
+template <size_t kWindow, LastMile kLastMile, bool kLogRoot>
+struct RecursiveKernel {
+  static HWY_INLINE uint64_t FirstRecord(const Lookup& lookup, uint64_t key) {
+    return kLogRoot ? lookup.root.ChildOf(key) : 0;
+  }
+
+  static uint64_t LowerBound(const void* state, uint64_t key) {
+    const Lookup& lookup = *static_cast<const Lookup*>(state);
+    const uint64_t x = std::min(key, lookup.largest_query);
+    const RankLine* line = lookup.lines + FirstRecord(lookup, x);
+    while (!IsLeaf(*line)) line = lookup.lines + Evaluate(*line, x);
+    const uint64_t start = std::min(Evaluate(*line, x), lookup.last_start);
+    return SearchWindow<kWindow, kLastMile>(lookup.keys, start, key);
+  }
+
+  static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
+    const RankLine* lines[kGroup];
+    for (size_t k = 0; k < count; ++k) {
+      lines[k] = lookup.lines + FirstRecord(lookup, std::min(keys[k], lookup.largest_query));
+      if (kLogRoot) PrefetchNear(lines[k]);
+    }
+    for (bool descending = true; descending;) {
+      descending = false;
+      for (size_t k = 0; k < count; ++k) {
+        if (IsLeaf(*lines[k])) continue;
+        lines[k] = lookup.lines + Evaluate(*lines[k], std::min(keys[k], lookup.largest_query));
+        PrefetchNear(lines[k]);
+        descending = true;
+      }
+    }
+    uint64_t starts[kGroup];
+    for (size_t k = 0; k < count; ++k) {
+      const uint64_t x = std::min(keys[k], lookup.largest_query);
+      starts[k] = std::min(Evaluate(*lines[k], x), lookup.last_start);
+      PrefetchWindow<kWindow>(lookup.keys + starts[k]);
+    }
+    for (size_t k = 0; k < count; ++k) {
+      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, starts[k], keys[k]);
+    }
+  }
+};
+
+template <typename Kernel>
+void Batch(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
+  for (size_t i = 0; i < count; i += kGroup) {
+    Kernel::Group(lookup, keys + i, std::min(kGroup, count - i), ranks + i);
+  }
+}
+
+template <typename Kernel>
+LookupFunctions FunctionsOf() {
+  return {&Kernel::LowerBound, &Batch<Kernel>};
+}
+
+template <size_t kWindow, LastMile kLastMile>
+LookupFunctions SelectKind(const LookupShape& shape) {
+  switch (shape.kind) {
+    case RangeIndexKind::kRecursive:
+      return shape.log_root ? FunctionsOf<RecursiveKernel<kWindow, kLastMile, true>>()
+                            : FunctionsOf<RecursiveKernel<kWindow, kLastMile, false>>();
+    case RangeIndexKind::kPieces:
+      return FunctionsOf<PiecesKernel<kWindow, kLastMile>>();
+    default:
+      return FunctionsOf<StaticBTreeKernel<kWindow, kLastMile>>();
+  }
+}
+
+template <LastMile kLastMile>
+LookupFunctions SelectWindow(const LookupShape& shape) {
+  switch (shape.window_keys) {
+    case 16:
+      return SelectKind<16, kLastMile>(shape);
+    case 32:
+      return SelectKind<32, kLastMile>(shape);
+    default:
+      assert(shape.window_keys == 64);
+      return SelectKind<64, kLastMile>(shape);
+  }
+}
+
+LookupFunctions SelectForTarget(const LookupShape& shape) {
+  return shape.last_mile == LastMile::kSimd ? SelectWindow<LastMile::kSimd>(shape)
+                                            : SelectWindow<LastMile::kBranchy>(shape);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sibyl::index
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sibyl::index {
+
+HWY_EXPORT(SelectForTarget);
+
+LookupFunctions SelectLookup(const LookupShape& shape) {
+  return HWY_DYNAMIC_DISPATCH(SelectForTarget)(shape);
+}
+
+}  // namespace sibyl::index
+#endif  // HWY_ONCE

@@ -1,0 +1,266 @@
+#include "index/recursive_array.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "index/window_fit.h"
+
+namespace sibyl::index {
+namespace {
+
+constexpr uint64_t kMaxFanout = uint64_t{1} << 24;  // leaves a bit of the mantissa to spare
+constexpr int kMaxDepth = 100;  // 64 halvings, and some to spare
+
+uint64_t RankOf(std::span<const uint64_t> keys, uint64_t from, uint64_t key) {
+  // Galloping from a known lower bound: ranges follow each other.
+  uint64_t low = from;
+  uint64_t step = 1;
+  while (low + step <= keys.size() && keys[low + step - 1] < key) {
+    low += step;
+    step *= 2;
+  }
+  const auto begin = keys.begin() + static_cast<ptrdiff_t>(low);
+  const auto end = keys.begin() + static_cast<ptrdiff_t>(std::min(low + step, keys.size()));
+  return static_cast<uint64_t>(std::lower_bound(begin, end, key) - keys.begin());
+}
+
+// The slope that divides [0, span] into `fanout` equal parts, as nearly as it can be written.
+uint32_t InnerSlope(uint64_t span, uint64_t fanout) {
+  const auto ratio = ((static_cast<unsigned __int128>(fanout) << 64) - 1) / span;
+  int bits = 0;
+  while (ratio >> bits != 0) ++bits;
+  const int shift = std::max(0, bits - kMantissaBits);
+  return EncodeSlope(static_cast<uint32_t>(shift), static_cast<uint32_t>(ratio >> shift), false);
+}
+
+// The smallest distance whose position on a logarithmic scale is `scale` or more.
+unsigned __int128 FirstDistanceAt(uint64_t scale, uint32_t leading_bits) {
+  if (scale == 0) return 0;
+  const uint64_t exponent = scale >> leading_bits;
+  const uint64_t fraction = scale & ((uint64_t{1} << leading_bits) - 1);
+  const auto one = static_cast<unsigned __int128>(1);
+  // Rounded up: a small exponent has fewer bits than the scale has positions.
+  return (one << exponent) +
+         (((static_cast<unsigned __int128>(fraction) << exponent) + (one << leading_bits) - 1) >>
+          leading_bits);
+}
+
+// The queries of child `child` of a log root.
+std::optional<KeyRange> LogChildRange(const LogRoot& root, uint32_t child, uint64_t largest_query) {
+  const auto first_key_at = [&](uint64_t scale) {
+    return FirstDistanceAt(scale, root.leading_bits) + root.smallest_key;
+  };
+  const auto first = child == 0 ? 0 : first_key_at(uint64_t{root.first} + child);
+  auto end = static_cast<unsigned __int128>(largest_query) + 1;
+  if (child + 1 < root.count) end = std::min(end, first_key_at(uint64_t{root.first} + child + 1));
+  if (first >= end) return std::nullopt;
+  return KeyRange{static_cast<uint64_t>(first), static_cast<uint64_t>(end - 1)};
+}
+
+// The queries of the child at `offset` of a record whose own queries are `range`.
+std::optional<KeyRange> ChildRange(const RankLine& line, KeyRange range, uint64_t offset) {
+  KeyRange child = range;
+  if (offset > 0) {
+    const auto first = FirstKeyAt(line, offset);
+    if (!first || *first > range.last) return std::nullopt;
+    child.first = std::max(child.first, *first);
+  }
+  if (const auto next = FirstKeyAt(line, offset + 1); next && *next <= range.last) {
+    child.last = *next - 1;
+  }
+  if (child.first > child.last) return std::nullopt;
+  return child;
+}
+
+class Builder {
+ public:
+  Builder(std::span<const uint64_t> keys, uint32_t window_keys, size_t max_lines)
+      : keys_(keys),
+        window_keys_(window_keys),
+        max_lines_(max_lines),
+        largest_query_(LargestQuery(keys)) {}
+
+  std::optional<RecursiveArray> Build(RootChoice root) {
+    keys_per_child_ = PickKeysPerChild();
+    RecursiveArray array;
+    if (root == RootChoice::kLinear) {
+      lines_.resize(1);
+      BuildRecord(0, {0, largest_query_}, 0, 1, keys_per_child_);
+    } else {
+      array.root = BuildLogRoot();
+    }
+    if (too_large_) return std::nullopt;
+    array.lines = std::move(lines_);
+    array.mean_depth = depth_sum_ / static_cast<double>(keys_.size());
+    return array;
+  }
+
+ private:
+  // How many neighbouring keys most leaves can hold: tried on a sample of stretches.
+  double PickKeysPerChild() const {
+    constexpr int kStretches = 200;
+    for (const uint64_t count : {1024, 512, 384, 256, 192, 128, 96, 64, 48}) {
+      if (count >= keys_.size()) continue;
+      int fits = 0;
+      for (uint64_t i = 0; i < kStretches; ++i) {
+        const uint64_t begin = (keys_.size() - count) * i / kStretches;
+        const KeyRange range{keys_[begin], keys_[begin + count]};
+        if (Fit(range, RankOf(keys_, 0, range.first))) ++fits;
+      }
+      if (fits >= kStretches * 4 / 5) return static_cast<double>(count);
+    }
+    return 32;
+  }
+
+  std::optional<RankLine> Fit(KeyRange range, uint64_t rank) const {
+    return FitUpTo(range, rank, RankOf(keys_, rank, range.last));
+  }
+
+  std::optional<RankLine> FitUpTo(KeyRange range, uint64_t rank, uint64_t last_rank) const {
+    // No line of use holds more, and trying costs time.
+    if (last_rank - rank > 64ull * window_keys_ * window_keys_) return std::nullopt;
+    return FitWindow(keys_, range, rank, last_rank, Origin(range, rank), window_keys_);
+  }
+
+  // Lines start at the first key of their range, if there is one: the mantissa goes further.
+  uint64_t Origin(KeyRange range, uint64_t rank) const {
+    return rank < keys_.size() && keys_[rank] <= range.last ? keys_[rank] : range.first;
+  }
+
+  // Fills record `at` for the queries in `range`, whose first one has lower bound `rank`.
+  void BuildRecord(size_t at, KeyRange range, uint64_t rank, int depth, double keys_per_child) {
+    if (too_large_) return;
+    const uint64_t last_rank = RankOf(keys_, rank, range.last);
+    if (const auto leaf = FitUpTo(range, rank, last_rank)) {
+      lines_[at] = *leaf;
+      depth_sum_ += static_cast<double>(last_rank - rank) * depth;
+      return;
+    }
+    const uint64_t span = range.last - Origin(range, rank);
+    RankLine line{Origin(range, rank), static_cast<uint32_t>(lines_.size()), 0};
+    line.slope = InnerSlope(span, Fanout(last_rank - rank, span, depth, keys_per_child));
+    const uint64_t fanout = Evaluate(line, range.last) - line.base + 1;
+    if (lines_.size() + fanout > max_lines_) {
+      too_large_ = true;
+      return;
+    }
+    lines_[at] = line;
+    lines_.resize(lines_.size() + fanout);
+    for (uint64_t i = 0; i < fanout; ++i) {
+      rank = BuildChild(line.base + i, ChildRange(line, range, i), rank, depth, keys_per_child);
+    }
+  }
+
+  // Builds the child record at `at`; one that no query reaches gets a leaf all the same. Returns
+  // the rank where the next child starts.
+  uint64_t BuildChild(size_t at, const std::optional<KeyRange>& range, uint64_t rank, int depth,
+                      double keys_per_child) {
+    if (!range) {
+      lines_[at] = {0, 0, EncodeSlope(0, 0, true)};
+      return rank;
+    }
+    rank = RankOf(keys_, rank, range->first);
+    BuildRecord(at, *range, rank, depth + 1, std::min(keys_per_child, 64.0));
+    return rank;
+  }
+
+  uint64_t Fanout(uint64_t keys, uint64_t span, int depth, double keys_per_child) const {
+    double fanout = std::clamp(static_cast<double>(keys) / keys_per_child, 2.0,
+                               static_cast<double>(kMaxFanout));
+    // Far down, something resists splitting (an outlier): rather wide than deep.
+    if (keys <= 8 * window_keys_ && depth > 12) fanout = std::max(fanout, 16.0);
+    const auto whole = static_cast<uint64_t>(fanout);
+    return span < whole ? span + 1 : whole;
+  }
+
+  LogRoot BuildLogRoot() {
+    LogRoot root;
+    root.smallest_key = keys_[0];
+    root.leading_bits = static_cast<uint32_t>(
+        std::clamp<int>(std::bit_width(keys_.size()) - 15, 2, 10));
+    const auto scale_of = [&](uint64_t key) {
+      return static_cast<uint32_t>(LogRoot::ScaleOf(key - root.smallest_key, root.leading_bits));
+    };
+    // The nearest 1/4096 of the keys share the first child.
+    root.first = scale_of(keys_[std::min(keys_.size() - 1, keys_.size() / 4096 + 1)]);
+    root.count = scale_of(keys_.back()) - root.first + 1;
+    lines_.resize(root.count);
+    too_large_ = root.count > max_lines_;
+    uint64_t rank = 0;
+    for (uint32_t i = 0; i < root.count && !too_large_; ++i) {
+      rank = BuildChild(i, LogChildRange(root, i, largest_query_), rank, 0, keys_per_child_);
+    }
+    return root;
+  }
+
+  const std::span<const uint64_t> keys_;
+  const uint32_t window_keys_;
+  const size_t max_lines_;
+  const uint64_t largest_query_;
+  double keys_per_child_ = 0;
+  std::vector<RankLine> lines_;
+  double depth_sum_ = 0;
+  bool too_large_ = false;
+};
+
+// Walks records of unknown origin. The builder numbers children in the order in which it visits
+// their parents, so `next_child_` is the only number a record's first child may have.
+class Walker {
+ public:
+  Walker(std::span<const RankLine> lines, const std::function<void(KeyRange)>& visit)
+      : lines_(lines), visit_(visit) {}
+
+  bool Walk(const std::optional<LogRoot>& root, uint64_t largest_query) {
+    next_child_ = root ? root->count : 1;
+    if (next_child_ > lines_.size()) return false;
+    if (!root) return WalkRecord(0, {0, largest_query}, 1) && next_child_ == lines_.size();
+    for (uint32_t i = 0; i < root->count; ++i) {
+      const auto range = LogChildRange(*root, i, largest_query);
+      if (range && !WalkRecord(i, *range, 1)) return false;
+    }
+    return next_child_ == lines_.size();
+  }
+
+ private:
+  bool WalkRecord(size_t at, KeyRange range, int depth) {
+    const RankLine& line = lines_[at];
+    if (!IsMonotoneUpTo(line, range.last) || depth > kMaxDepth) return false;
+    if (IsLeaf(line)) {
+      visit_(range);
+      return true;
+    }
+    const uint64_t fanout = Evaluate(line, range.last) - line.base + 1;
+    if (line.base != next_child_ || fanout > lines_.size() - next_child_) return false;
+    next_child_ += fanout;
+    for (uint64_t i = 0; i < fanout; ++i) {
+      const auto child = ChildRange(line, range, i);
+      if (child && !WalkRecord(line.base + i, *child, depth + 1)) return false;
+    }
+    return true;
+  }
+
+  const std::span<const RankLine> lines_;
+  const std::function<void(KeyRange)>& visit_;
+  uint64_t next_child_ = 0;
+};
+
+}  // namespace
+
+std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys,
+                                                  uint32_t window_keys, RootChoice root,
+                                                  size_t max_lines) {
+  return Builder(keys, window_keys, max_lines).Build(root);
+}
+
+uint64_t LargestQuery(std::span<const uint64_t> keys) {
+  return keys.back() == std::numeric_limits<uint64_t>::max() ? keys.back() : keys.back() + 1;
+}
+
+bool VisitLeaves(std::span<const RankLine> lines, const std::optional<LogRoot>& root,
+                 uint64_t largest_query, const std::function<void(KeyRange)>& visit) {
+  return Walker(lines, visit).Walk(root, largest_query);
+}
+
+}  // namespace sibyl::index
