@@ -15,9 +15,7 @@ constexpr std::string_view kMagic("sibylRIX", 8);
 constexpr uint32_t kVersion = 1;
 constexpr size_t kChecksumBytes = 8;
 
-Error Corrupt(const std::string& what) {
-  return {ErrorCode::kCorruption, "range index: " + what};
-}
+Error Corrupt(const std::string& what) { return {ErrorCode::kCorruption, "range index: " + what}; }
 
 // Tells arrays apart with certainty if their sizes, ends or sampled keys differ, else not.
 uint64_t Fingerprint(std::span<const uint64_t> keys) {

@@ -26,15 +26,15 @@ Status CheckInput(std::span<const uint64_t> keys, const RangeIndexOptions& optio
                  "range index: no window of " + std::to_string(window) + " keys"};
   }
   if (keys.size() > RangeIndex::kMaxKeys) {
-    return Error{ErrorCode::kNotSupported,
-                 "range index: " + std::to_string(keys.size()) + " keys are more than " +
-                     std::to_string(RangeIndex::kMaxKeys)};
+    return Error{ErrorCode::kNotSupported, "range index: " + std::to_string(keys.size()) +
+                                               " keys are more than " +
+                                               std::to_string(RangeIndex::kMaxKeys)};
   }
   const auto unsorted = std::is_sorted_until(keys.begin(), keys.end());
   if (unsorted != keys.end()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "range index: keys are not sorted: the key at rank " +
-                     std::to_string(unsorted - keys.begin()) + " is smaller than the one before"};
+    return Error{ErrorCode::kInvalidArgument, "range index: keys are not sorted: the key at rank " +
+                                                  std::to_string(unsorted - keys.begin()) +
+                                                  " is smaller than the one before"};
   }
   return Ok();
 }
@@ -67,7 +67,8 @@ std::vector<LookupShape> ShapesToTry(const RangeIndexOptions& options) {
     return any ? std::vector<uint32_t>{16, 32} : std::vector<uint32_t>{usual};
   };
   if (any || options.kind == Kind::kStaticBTree) {
-    for (const uint32_t w : windows(kDefaultWindow)) add(Kind::kStaticBTree, std::min(w, 32u), false);
+    for (const uint32_t w : windows(kDefaultWindow))
+      add(Kind::kStaticBTree, std::min(w, 32u), false);
   }
   if (any || options.kind == Kind::kRecursive) {
     for (const uint32_t w : windows(kDefaultWindow)) {
@@ -81,8 +82,8 @@ std::vector<LookupShape> ShapesToTry(const RangeIndexOptions& options) {
   return shapes;
 }
 
-// Of one kind's candidates, the one whose lookups read the fewest records. The first (a linear root)
-// wins near-ties.
+// Of one kind's candidates, the one whose lookups read the fewest records. The first (a linear
+// root) wins near-ties.
 size_t PickShallowest(const std::vector<Measured>& candidates) {
   constexpr double kNearTie = 0.1;
   size_t best = 0;
@@ -215,8 +216,7 @@ std::string RangeIndex::Explain() const {
 
 void RangeIndex::Serialize(std::string* out) const { EncodeRangeParts(*parts_, keys_, out); }
 
-Result<RangeIndex> RangeIndex::Deserialize(std::string_view bytes,
-                                           std::span<const uint64_t> keys) {
+Result<RangeIndex> RangeIndex::Deserialize(std::string_view bytes, std::span<const uint64_t> keys) {
   SIBYL_ASSIGN_OR_RETURN(auto parts, DecodeRangeParts(bytes, keys));
   parts->candidates.push_back({NameOf(parts->shape), parts->memory_bytes(), 0, 0, 0, 0, true});
   return RangeIndex(keys, std::move(parts));
@@ -241,8 +241,7 @@ Status RangeIndex::Verify() const {
       expect_at(line.x0 + 1);
     }
   } else if (kind() == RangeIndexKind::kRecursive) {
-    const auto root =
-        parts_->shape.log_root ? std::optional(parts_->lookup.root) : std::nullopt;
+    const auto root = parts_->shape.log_root ? std::optional(parts_->lookup.root) : std::nullopt;
     VisitLeaves(parts_->lines.span(), root, parts_->lookup.largest_query, [&](KeyRange range) {
       expect_at(range.first);
       expect_at(range.last);

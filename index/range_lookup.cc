@@ -107,7 +107,7 @@ struct PiecesKernel {
     const size_t before = CountSmaller<kPiecesPerBlock>(block.first_key, Broadcast(key));
     const size_t piece = before - (before > 0 ? 1 : 0);
     const RankLine line{block.first_key[piece], static_cast<uint32_t>(block.line[piece]),
-                    static_cast<uint32_t>(block.line[piece] >> 32)};
+                        static_cast<uint32_t>(block.line[piece] >> 32)};
     return std::min(Evaluate(line, std::min(key, lookup.largest_query)), lookup.last_start);
   }
 

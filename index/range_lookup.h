@@ -61,10 +61,10 @@ struct SeparatorTree {
 
 // One struct for all kinds, so that a lookup starts from one pointer.
 struct alignas(64) Lookup {
-  const uint64_t* keys = nullptr;  // at least one window of them
-  uint64_t last_start = 0;         // where the last window begins
-  uint64_t largest_query = 0;      // larger ones have the same answer: the largest key, plus one
-  const RankLine* lines = nullptr;     // kRecursive: [0] is the root, or the log root's children
+  const uint64_t* keys = nullptr;   // at least one window of them
+  uint64_t last_start = 0;          // where the last window begins
+  uint64_t largest_query = 0;       // larger ones have the same answer: the largest key, plus one
+  const RankLine* lines = nullptr;  // kRecursive: [0] is the root, or the log root's children
   LogRoot root;
   const PieceBlock* blocks = nullptr;  // kPieces
   SeparatorTree tree;                  // kPieces: over blocks; kStaticBTree: over windows

@@ -13,7 +13,7 @@ constexpr size_t kRounds = 5;
 constexpr size_t kMaxPool = size_t{1} << 18;  // touches more lines than caches hold
 constexpr size_t kChunk = 8192;               // queries per measurement
 constexpr size_t kWarmUp = 1024;
-constexpr size_t kSerialStep = 16;  // each serial step picks one of so many queries
+constexpr size_t kSerialStep = 16;     // each serial step picks one of so many queries
 constexpr double kSerialSlack = 1.05;  // serial times are the noisiest
 
 // Time of this thread alone: other programs on the machine count less.
@@ -71,7 +71,8 @@ class Dealer {
 // Each returns nanoseconds per query, and adds to `sum` so that no work can be left out.
 
 double SingleNs(const RangeParts& parts, std::span<const uint64_t> queries, uint64_t* sum) {
-  for (size_t i = 0; i < kWarmUp; ++i) *sum += parts.functions.lower_bound(&parts.lookup, queries[i]);
+  for (size_t i = 0; i < kWarmUp; ++i)
+    *sum += parts.functions.lower_bound(&parts.lookup, queries[i]);
   const double start = ThreadNs();
   for (const uint64_t query : queries.subspan(kWarmUp)) {
     *sum += parts.functions.lower_bound(&parts.lookup, query);

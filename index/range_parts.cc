@@ -43,9 +43,10 @@ std::unique_ptr<RangeParts> MakeStaticBTree(std::span<const uint64_t> keys, Look
   shape.log_root = false;
   auto parts = StartParts(keys, shape);
   const uint64_t windows = (keys.size() + shape.window_keys - 1) / shape.window_keys;
-  // The last key before a window: no key of the window can be the answer unless the query is larger.
-  parts->tree = StaticBTree(
-      windows, [&](uint64_t window) { return keys[window * shape.window_keys - 1]; });
+  // The last key before a window: no key of the window can be the answer unless the query is
+  // larger.
+  parts->tree =
+      StaticBTree(windows, [&](uint64_t window) { return keys[window * shape.window_keys - 1]; });
   parts->lookup.tree = parts->tree.view();
   return parts;
 }

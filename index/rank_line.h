@@ -1,4 +1,5 @@
-// The 16-byte record of every stage of a RangeIndex: a line from keys to ranks, or to child records.
+// The 16-byte record of every stage of a RangeIndex: a line from keys to ranks, or to child
+// records.
 //
 // A line is evaluated in integers: offset(x) = (dx << shift) * mantissa / 2^64 with dx = x - x0,
 // rounded down, in 128 bits. So it is monotone, exact, the same on every machine and whatever the
@@ -20,8 +21,8 @@ struct KeyRange {
 };
 
 struct RankLine {
-  uint64_t x0;    // keys below it count as x0
-  uint32_t base;  // rank of the window's first key, or number of the first child record
+  uint64_t x0;     // keys below it count as x0
+  uint32_t base;   // rank of the window's first key, or number of the first child record
   uint32_t slope;  // bit 0: this is a leaf; bits 1-6: shift; bits 7-31: mantissa
 };
 static_assert(sizeof(RankLine) == 16);

@@ -11,7 +11,7 @@ namespace sibyl::index {
 namespace {
 
 constexpr uint64_t kMaxFanout = uint64_t{1} << 24;  // leaves a bit of the mantissa to spare
-constexpr int kMaxDepth = 100;  // 64 halvings, and some to spare
+constexpr int kMaxDepth = 100;                      // 64 halvings, and some to spare
 
 uint64_t RankOf(std::span<const uint64_t> keys, uint64_t from, uint64_t key) {
   // Galloping from a known lower bound: ranges follow each other.
@@ -178,8 +178,8 @@ class Builder {
   LogRoot BuildLogRoot() {
     LogRoot root;
     root.smallest_key = keys_[0];
-    root.leading_bits = static_cast<uint32_t>(
-        std::clamp<int>(std::bit_width(keys_.size()) - 15, 2, 10));
+    root.leading_bits =
+        static_cast<uint32_t>(std::clamp<int>(std::bit_width(keys_.size()) - 15, 2, 10));
     const auto scale_of = [&](uint64_t key) {
       return static_cast<uint32_t>(LogRoot::ScaleOf(key - root.smallest_key, root.leading_bits));
     };

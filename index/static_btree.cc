@@ -5,8 +5,7 @@
 
 namespace sibyl::index {
 
-StaticBTree::StaticBTree(uint64_t children,
-                         const std::function<uint64_t(uint64_t)>& separator) {
+StaticBTree::StaticBTree(uint64_t children, const std::function<uint64_t(uint64_t)>& separator) {
   constexpr uint64_t kFanout = kSeparatorsPerNode + 1;
   std::vector<uint64_t> level_nodes;  // from the bottom
   uint64_t nodes = 0;

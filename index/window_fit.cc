@@ -127,8 +127,8 @@ double LineStabber::Slope() const {
 }
 
 std::optional<RankLine> FitWindowWithSlope(std::span<const uint64_t> keys, KeyRange range,
-                                       uint64_t rank, uint64_t x0, double slope,
-                                       uint32_t window_keys) {
+                                           uint64_t rank, uint64_t x0, double slope,
+                                           uint32_t window_keys) {
   const auto encoded = LeafSlope(slope, range.last > x0 ? range.last - x0 : 0);
   if (!encoded) return std::nullopt;
   RankLine line{x0, 0, *encoded};
@@ -149,7 +149,7 @@ std::optional<RankLine> FitWindowWithSlope(std::span<const uint64_t> keys, KeyRa
 }
 
 std::optional<RankLine> FitWindow(std::span<const uint64_t> keys, KeyRange range, uint64_t rank,
-                              uint64_t last_rank, uint64_t x0, uint32_t window_keys) {
+                                  uint64_t last_rank, uint64_t x0, uint32_t window_keys) {
   if (last_rank - rank <= window_keys) {
     const uint64_t least = last_rank < window_keys ? 0 : last_rank - window_keys;
     return RankLine{x0, static_cast<uint32_t>(least + (rank - least) / 2), EncodeSlope(0, 0, true)};

@@ -91,12 +91,12 @@ class LineStabber {
 // was found. `rank` and `last_rank` are the lower bounds of range.first and range.last.
 // Deterministic. Time O(gaps in range).
 std::optional<RankLine> FitWindow(std::span<const uint64_t> keys, KeyRange range, uint64_t rank,
-                              uint64_t last_rank, uint64_t x0, uint32_t window_keys);
+                                  uint64_t last_rank, uint64_t x0, uint32_t window_keys);
 
 // As above with the slope given, in ranks per key: finds the base.
 std::optional<RankLine> FitWindowWithSlope(std::span<const uint64_t> keys, KeyRange range,
-                                       uint64_t rank, uint64_t x0, double slope,
-                                       uint32_t window_keys);
+                                           uint64_t rank, uint64_t x0, double slope,
+                                           uint32_t window_keys);
 
 }  // namespace sibyl::index
 

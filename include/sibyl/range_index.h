@@ -52,12 +52,12 @@ struct RangeIndexOptions {
 
 // One index that Build considered.
 struct RangeIndexCandidate {
-  std::string name;         // for example "recursive, window 16, log-linear root"
+  std::string name;  // for example "recursive, window 16, log-linear root"
   uint64_t memory_bytes = 0;
   double build_seconds = 0;
-  double single_ns = 0;     // per LowerBound, independent queries; 0 if not measured
-  double batch_ns = 0;      // per key of LowerBoundBatch
-  double serial_ns = 0;     // per LowerBound whose key depends on the last result
+  double single_ns = 0;  // per LowerBound, independent queries; 0 if not measured
+  double batch_ns = 0;   // per key of LowerBoundBatch
+  double serial_ns = 0;  // per LowerBound whose key depends on the last result
   bool chosen = false;
 };
 
@@ -100,8 +100,8 @@ class RangeIndex {
   void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const;
 
   uint64_t size() const { return keys_.size(); }
-  RangeIndexKind kind() const;     // what was built: never kAuto
-  uint64_t memory_bytes() const;   // of the index, without the array
+  RangeIndexKind kind() const;    // what was built: never kAuto
+  uint64_t memory_bytes() const;  // of the index, without the array
 
   // What was considered, measured and chosen; one entry unless built with kAuto.
   std::span<const RangeIndexCandidate> candidates() const;
