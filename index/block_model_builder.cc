@@ -28,6 +28,13 @@ constexpr double kRoundingBlocks = 1.0 / 128;
 // A cone narrower than this, relative to its slopes, may contain no representable slope.
 constexpr double kNarrowestCone = 0x1p-15;
 
+// What a lookup spends in a node, measured on one machine: only their ratio matters. Lines are kept
+// although a B-tree is smaller as long as bytes x time are less, but never at more than this
+// factor.
+constexpr double kLinesNs = 14;
+constexpr double kSeparatorsNs = 18;
+constexpr double kMostBytesForSpeed = 2;
+
 constexpr double kMinEpsilon = 1.0 / 64;
 constexpr double kMaxEpsilon = 64;
 
@@ -60,10 +67,11 @@ class Builder {
  private:
   Status Prepare();
 
-  // Each appends a subtree for the range, and returns its root and its bytes once packed.
+  // Each appends a subtree for the range.
   struct Subtree {
-    uint32_t node;
-    uint64_t bytes;
+    uint32_t node;     // its root
+    uint64_t bytes;    // once packed
+    double lookup_ns;  // mean over its blocks
   };
   Subtree BuildSubtree(const KeyRange& range, uint32_t depth);
   Subtree BuildLines(const KeyRange& range, uint32_t depth);
@@ -74,7 +82,7 @@ class Builder {
   std::string_view SharedBy(const KeyRange& range) const;
   size_t EndOfGroup(size_t begin, size_t end, size_t position, uint64_t window) const;
   size_t FitLine(size_t begin, size_t end, size_t position, TreePiece* piece) const;
-  uint64_t BuildLink(const KeyRange& group, uint32_t depth, TreePiece* piece);
+  Subtree BuildLink(const KeyRange& group, uint32_t depth, TreePiece* piece);
 
   Borders ChooseBorders(const KeyRange& range) const;
   size_t ShortestSeparator(size_t first, size_t end, uint64_t border_bytes) const;
@@ -90,6 +98,20 @@ class Builder {
     const uint64_t place = std::max(place_bytes_[begin], latest > reach ? latest - reach : 0);
     return static_cast<uint64_t>((static_cast<unsigned __int128>(place) << kStartFractionBits) /
                                  block_bytes_);
+  }
+
+  // Between the places of the first and the last record.
+  double BlocksSpanned(const KeyRange& range) const {
+    return static_cast<double>(place_bytes_[range.end - 1] - place_bytes_[range.begin]) /
+           static_cast<double>(block_bytes_);
+  }
+
+  static double SeparatorLookupNs(const Borders& borders) {
+    double levels = 1;
+    for (size_t blocks = kFanout + 1; blocks <= borders.ranks.size(); blocks *= kFanout + 1) {
+      levels += 1;
+    }
+    return levels * kSeparatorsNs;
   }
 
   // Whether one value can serve all of [begin, end) within epsilon.
@@ -149,12 +171,14 @@ Status Builder::Prepare() {
 Builder::Subtree Builder::BuildSubtree(const KeyRange& range, uint32_t depth) {
   const size_t mark = tree_.nodes.size();
   const Subtree lines = BuildLines(range, depth);
-  const uint64_t blocks_spanned =
-      (place_bytes_[range.end - 1] - place_bytes_[range.begin]) / block_bytes_;
   // No B-tree is smaller than this: friendly keys need not look for separators.
-  if (lines.bytes <= blocks_spanned * PackedModel::kSeparatorBytes) return lines;
+  const auto least_separators = static_cast<uint64_t>(BlocksSpanned(range));
+  if (lines.bytes <= least_separators * PackedModel::kSeparatorBytes) return lines;
   const Borders borders = ChooseBorders(range);
-  if (lines.bytes <= EstimateSeparatorBytes(range, borders)) return lines;
+  const auto bytes = static_cast<double>(EstimateSeparatorBytes(range, borders));
+  const double largest =
+      std::min(kMostBytesForSpeed, std::max(1.0, SeparatorLookupNs(borders) / lines.lookup_ns));
+  if (static_cast<double>(lines.bytes) <= largest * bytes) return lines;
   tree_.nodes.resize(mark);
   return BuildSeparators(range, borders);
 }
@@ -180,6 +204,7 @@ Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
 
   std::vector<TreePiece> pieces;
   uint64_t child_bytes = 0;
+  double child_ns = 0;  // times the blocks of the child
   for (size_t begin = range.begin; begin < range.end;) {
     TreePiece piece;
     piece.x0 = WindowAt(keys_[begin], position);
@@ -187,15 +212,18 @@ Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
     if (FitsOneValue(begin, end)) {
       begin = FitLine(begin, range.end, position, &piece);
     } else {
-      child_bytes += BuildLink({begin, end, position}, depth, &piece);
+      const Subtree child = BuildLink({begin, end, position}, depth, &piece);
+      child_bytes += child.bytes;
+      child_ns += child.lookup_ns * BlocksSpanned({begin, end, position});
       begin = end;
     }
     pieces.push_back(piece);
   }
-  const uint64_t bytes = PackedModel::LinesBytes(shared.size(), pieces.size()) + child_bytes;
+  const uint64_t bytes = PackedModel::LinesBytes(shared.size(), pieces) + child_bytes;
+  const double blocks = std::max(1.0, BlocksSpanned(range));
   tree_.nodes[node].shared = shared;
   tree_.nodes[node].pieces = std::move(pieces);
-  return {node, bytes};
+  return {node, bytes, kLinesNs + child_ns / blocks};
 }
 
 // The end of the keys of [begin, end) whose window is that of the first.
@@ -236,8 +264,8 @@ size_t Builder::FitLine(size_t begin, size_t end, size_t position, TreePiece* pi
   return accepted;
 }
 
-// Gives the keys of `group`, which share the window at its position, a child; returns its bytes.
-uint64_t Builder::BuildLink(const KeyRange& group, uint32_t depth, TreePiece* piece) {
+// Gives the keys of `group`, which share the window at its position, a child.
+Builder::Subtree Builder::BuildLink(const KeyRange& group, uint32_t depth, TreePiece* piece) {
   const size_t child_position = group.position + kWindowBytes;
   size_t longer = group.begin;  // at most nine keys end inside the window
   while (longer < group.end && keys_[longer].size() <= child_position) ++longer;
@@ -252,7 +280,7 @@ uint64_t Builder::BuildLink(const KeyRange& group, uint32_t depth, TreePiece* pi
     tree_.nodes[child.node].covers_short_keys = true;
   }
   piece->child = child.node;
-  return child.bytes;
+  return child;
 }
 
 Borders Builder::ChooseBorders(const KeyRange& range) const {
@@ -300,7 +328,7 @@ uint64_t Builder::EstimateSeparatorBytes(const KeyRange& range, const Borders& b
 Builder::Subtree Builder::BuildSeparators(const KeyRange& range, const Borders& borders) {
   uint64_t bytes = 0;
   const uint32_t node = BuildSeparatorNode(range, borders.ranks, borders.first_block, &bytes);
-  return {node, bytes};
+  return {node, bytes, SeparatorLookupNs(borders)};
 }
 
 uint32_t Builder::BuildSeparatorNode(const KeyRange& range, std::span<const size_t> borders,

@@ -1,6 +1,7 @@
 #include "index/packed_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 #include <deque>
@@ -37,8 +38,6 @@ constexpr size_t kCacheLineBytes = 64;
 
 // Nodes with more pieces than this have a router.
 constexpr size_t kMostPiecesWithoutRouter = kRouterReach;
-
-constexpr uint64_t kMiddleOfBlock = 1 << (kValueFractionBits - 1);
 
 constexpr size_t RoundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -121,11 +120,9 @@ class SeparatorNode {
   bool has_children() const { return header_.is(NodeHeader::kInner); }
   uint32_t first_block() const { return Load32At(node_ + SeparatorLayout::kBlocks); }
   uint32_t last_block() const { return Load32At(node_ + SeparatorLayout::kBlocks + 4); }
-  std::string_view shared() const {
-    return TextAt(node_ + SeparatorLayout::kText, header_.shared_bytes);
-  }
-  std::string_view prefix() const {
-    return TextAt(node_ + SeparatorLayout::kText + header_.shared_bytes, header_.router_or_prefix);
+  size_t shared_bytes() const { return header_.shared_bytes; }
+  std::string_view text() const {  // the shared bytes, then the prefix
+    return TextAt(node_ + SeparatorLayout::kText, header_.shared_bytes + header_.router_or_prefix);
   }
   uint64_t child_offset(uint32_t index) const {
     return uint64_t{Load32At(node_ + layout_.children + index * sizeof(uint32_t))} * kNodeAlignment;
@@ -181,7 +178,8 @@ class SeparatorNode {
     uint32_t length = count();
     while (length > 1) {
       const uint32_t half = length / 2;
-      first += first[half - 1] < window ? half : 0;
+      first +=
+          -uint64_t{first[half - 1] < window} & half;  // compilers make this a branch otherwise
       length -= half;
     }
     const auto index = static_cast<uint32_t>(first - windows());
@@ -201,12 +199,27 @@ class SeparatorNode {
   SeparatorLayout layout_;
 };
 
-// The side of `expected` on which `rest` lies: 0 if it begins with it.
-int SideOf(std::string_view rest, std::string_view expected) {
-  const size_t common = std::min(rest.size(), expected.size());
-  const int order = std::memcmp(rest.data(), expected.data(), common);
-  if (order != 0) return order;
-  return rest.size() < expected.size() ? -1 : 0;
+// Where a query stands to the text of a node.
+struct Comparison {
+  int side;            // < 0 if it is less, > 0 if greater, 0 if it begins with the text
+  size_t equal_bytes;  // that they share
+};
+
+// Most texts are a window or two: cheaper inline than by a call of memcmp.
+// Precondition: eight bytes can be read from every byte of `text`; in a packed model they can.
+Comparison Compare(std::string_view rest, std::string_view text) {
+  for (size_t at = 0; at < text.size(); at += kWindowBytes) {
+    const size_t left = text.size() - at;
+    const uint64_t mask = left >= kWindowBytes ? UINT64_MAX : ~(UINT64_MAX >> (8 * left));
+    const uint64_t expected = base::LoadBig64(text.data() + at) & mask;
+    const uint64_t actual = WindowAt(rest, at) & mask;
+    if (actual != expected) {
+      const auto same = static_cast<size_t>(__builtin_clzll(actual ^ expected)) / 8;
+      return {actual < expected ? -1 : 1, std::min(at + same, rest.size())};
+    }
+  }
+  if (rest.size() < text.size()) return {-1, rest.size()};  // the text has NULs where `rest` ended
+  return {0, text.size()};
 }
 
 // The last piece whose x0 is at most `window`. Precondition: the first one's is.
@@ -360,13 +373,13 @@ class Packer {
 
 }  // namespace
 
-uint64_t PackedModel::LinesBytes(size_t shared_bytes, size_t pieces) {
-  const uint64_t plain =
-      sizeof(NodeHeader) + RoundUp(shared_bytes, kNodeAlignment) + pieces * sizeof(PackedPiece);
-  if (pieces <= kMostPiecesWithoutRouter) return plain;
-  // The sentinels, the first stage and about a slot and a half per piece.
-  return plain + kRouterReach * sizeof(PackedPiece) + sizeof(RouterStage) +
-         pieces * sizeof(uint32_t) * 3 / 2;
+uint64_t PackedModel::LinesBytes(size_t shared_bytes, std::span<const TreePiece> pieces) {
+  const uint64_t bytes = sizeof(NodeHeader) + RoundUp(shared_bytes, kNodeAlignment) +
+                         pieces.size() * sizeof(PackedPiece);
+  if (pieces.size() <= kMostPiecesWithoutRouter) return bytes;
+  std::vector<uint32_t> router;
+  BuildRouter(pieces, &router);
+  return bytes + kRouterReach * sizeof(PackedPiece) + router.size() * sizeof(uint32_t);
 }
 
 Result<PackedModel> PackedModel::Pack(const ModelTree& tree) {
@@ -378,9 +391,10 @@ Result<PackedModel> PackedModel::Pack(const ModelTree& tree) {
     return Error{ErrorCode::kInvalidArgument, "block model: too large for one model"};
   }
   model.size_bytes_ = packer.bytes().size();
-  model.bytes_.reset(static_cast<std::byte*>(
-      std::aligned_alloc(kCacheLineBytes, RoundUp(model.size_bytes_, kCacheLineBytes))));
+  const size_t readable_bytes = RoundUp(model.size_bytes_ + kWindowBytes, kCacheLineBytes);
+  model.bytes_.reset(static_cast<std::byte*>(std::aligned_alloc(kCacheLineBytes, readable_bytes)));
   if (model.bytes_ == nullptr) throw std::bad_alloc();
+  std::memset(model.bytes_.get() + model.size_bytes_, 0, readable_bytes - model.size_bytes_);
   std::memcpy(model.bytes_.get(), packer.bytes().data(), model.size_bytes_);
   model.shape_ = model.ShapeOf(tree);
   return model;
@@ -408,69 +422,104 @@ BlockModelShape PackedModel::ShapeOf(const ModelTree& tree) const {
   return shape;
 }
 
-uint64_t PackedModel::FindValue(std::string_view key) const {
-  const std::byte* node = bytes_.get();
-  size_t position = 0;  // at most key.size(), or `rest` is empty
-  uint64_t cap = (uint64_t{block_count_} << kValueFractionBits) - 1;
-  for (;;) {
-    const NodeHeader& header = HeaderOf(node);
-    if (header.is(NodeHeader::kSeparators)) {
-      const SeparatorNode separators(node);
-      std::string_view rest = key.substr(position);
-      const int side = SideOf(rest, separators.shared());
-      uint64_t block = separators.first_block();
-      if (side > 0) block = separators.last_block();
-      if (side == 0) {
-        position += header.shared_bytes;
-        rest.remove_prefix(header.shared_bytes);
-        const int prefix_side = SideOf(rest, separators.prefix());
-        uint32_t rank = prefix_side < 0 ? 0 : separators.count();
-        if (prefix_side == 0) {
-          rank = separators.CountNotGreater(rest.substr(separators.prefix().size()));
-        }
-        if (separators.has_children()) {
-          node = bytes_.get() + separators.child_offset(rank);
-          continue;
-        }
-        block += rank;
-      }
-      return std::min(block << kValueFractionBits | kMiddleOfBlock, cap);
-    }
-    const PackedPiece* pieces = PiecesOf(node);
-    if (header.shared_bytes != 0) {
-      const int side =
-          SideOf(key.substr(position), TextAt(node + sizeof(NodeHeader), header.shared_bytes));
-      if (side > 0) return cap;
-      if (side < 0) return std::min(pieces[0].start_value(), cap);
-      position += header.shared_bytes;
-    }
-    const uint64_t window = WindowAt(key, position);
-    if (window < pieces[0].x0) return std::min(pieces[0].start_value(), cap);
-    const uint32_t index = PieceOf(node, pieces, window);
-    const PackedPiece piece = pieces[index];
-    if (index + 1 < header.count) cap = std::min(cap, pieces[index + 1].start_value());
-    if (!piece.is_link()) {
-      const unsigned __int128 value = piece.start_value() + Climb(window - piece.x0, piece.slope());
-      return value < cap ? static_cast<uint64_t>(value) : cap;
-    }
-    if (window != piece.x0) return cap;
-    node = bytes_.get() + piece.child_offset();
-    if (HeaderOf(node).is(NodeHeader::kCoversShortKeys)) continue;
-    if (key.size() <= position + kWindowBytes) return std::min(piece.start_value(), cap);
-    position += kWindowBytes;
+bool PackedModel::StepThroughLines(std::string_view key, Descent* at) const {
+  const NodeHeader& header = HeaderOf(at->node);
+  const PackedPiece* pieces = PiecesOf(at->node);
+  if (header.shared_bytes != 0) {
+    const auto text = TextAt(at->node + sizeof(NodeHeader), header.shared_bytes);
+    const int side = Compare(key.substr(at->position), text).side;
+    if (side > 0) return at->Finish(at->cap);
+    if (side < 0) return at->Finish(pieces[0].start_value());
+    at->position += header.shared_bytes;
   }
+  const uint64_t window = WindowAt(key, at->position);
+  if (window < pieces[0].x0) return at->Finish(pieces[0].start_value());
+  const uint32_t index = PieceOf(at->node, pieces, window);
+  const PackedPiece piece = pieces[index];
+  if (index + 1 < header.count) at->cap = std::min(at->cap, pieces[index + 1].start_value());
+  if (!piece.is_link()) {
+    const unsigned __int128 climb = Climb(window - piece.x0, piece.slope());
+    return at->Finish(climb < at->cap ? piece.start_value() + static_cast<uint64_t>(climb)
+                                      : at->cap);
+  }
+  if (window != piece.x0) return at->Finish(at->cap);
+  at->node = bytes_.get() + piece.child_offset();
+  if (HeaderOf(at->node).is(NodeHeader::kCoversShortKeys)) return false;
+  if (key.size() <= at->position + kWindowBytes) return at->Finish(piece.start_value());
+  at->position += kWindowBytes;
+  return false;
+}
+
+bool PackedModel::StepThroughSeparators(std::string_view key, Descent* at) const {
+  const SeparatorNode separators(at->node);
+  const std::string_view rest = key.substr(at->position);
+  const std::string_view text = separators.text();
+  const Comparison comparison = Compare(rest, text);
+  if (comparison.side != 0 && comparison.equal_bytes < separators.shared_bytes()) {
+    return at->FinishInBlock(comparison.side < 0 ? separators.first_block()
+                                                 : separators.last_block());
+  }
+  uint32_t rank = comparison.side < 0 ? 0 : separators.count();
+  if (comparison.side == 0) rank = separators.CountNotGreater(rest.substr(text.size()));
+  if (!separators.has_children()) return at->FinishInBlock(separators.first_block() + rank);
+  at->position += separators.shared_bytes();
+  at->node = bytes_.get() + separators.child_offset(rank);
+  return false;
+}
+
+bool PackedModel::Step(std::string_view key, Descent* at) const {
+  return HeaderOf(at->node).is(NodeHeader::kSeparators) ? StepThroughSeparators(key, at)
+                                                        : StepThroughLines(key, at);
+}
+
+PackedModel::Descent PackedModel::Begin() const {
+  return {bytes_.get(), 0, (uint64_t{block_count_} << kValueFractionBits) - 1, 0};
 }
 
 BlockPosition PackedModel::Find(std::string_view key) const {
   if (bytes_ == nullptr) return {};
-  const uint64_t value = FindValue(key);
-  return {static_cast<uint32_t>(value >> kValueFractionBits), static_cast<uint16_t>(value)};
+  Descent at = Begin();
+  while (!Step(key, &at)) {
+  }
+  return at.position_found();
 }
 
 void PackedModel::FindBatch(std::span<const std::string_view> keys,
                             std::span<BlockPosition> positions) const {
   assert(positions.size() >= keys.size());
-  for (size_t i = 0; i < keys.size(); ++i) positions[i] = Find(keys[i]);
+  for (size_t begin = 0; begin < keys.size(); begin += kBatch) {
+    FindGroup(keys.subspan(begin, std::min(kBatch, keys.size() - begin)), &positions[begin]);
+  }
+}
+
+// Every key takes a step before any takes its next: a node is on its way while others are visited.
+void PackedModel::FindGroup(std::span<const std::string_view> keys,
+                            BlockPosition* positions) const {
+  std::array<Descent, kBatch> descents;
+  std::array<uint8_t, kBatch> active;
+  size_t active_count = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (bytes_ == nullptr) {
+      positions[i] = {};
+      continue;
+    }
+    descents[i] = Begin();
+    active[active_count++] = static_cast<uint8_t>(i);
+  }
+  while (active_count > 0) {
+    size_t still_active = 0;
+    for (size_t k = 0; k < active_count; ++k) {
+      const uint8_t i = active[k];
+      if (Step(keys[i], &descents[i])) {
+        positions[i] = descents[i].position_found();
+      } else {
+        __builtin_prefetch(descents[i].node);
+        __builtin_prefetch(descents[i].node + kCacheLineBytes);
+        active[still_active++] = i;
+      }
+    }
+    active_count = still_active;
+  }
 }
 
 ModelTree PackedModel::Unpack(std::string* storage) const {
@@ -499,8 +548,8 @@ ModelTree PackedModel::Unpack(std::string* storage) const {
       const SeparatorNode separators(place);
       node.kind = TreeNode::Kind::kSeparators;
       node.covers_short_keys = header.is(NodeHeader::kCoversShortKeys);
-      node.shared = separators.shared();
-      node.prefix = separators.prefix();
+      node.shared = separators.text().substr(0, separators.shared_bytes());
+      node.prefix = separators.text().substr(separators.shared_bytes());
       node.first_block = separators.first_block();
       node.last_block = separators.last_block();
       for (uint32_t i = 0; i < separators.count(); ++i) {

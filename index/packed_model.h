@@ -37,7 +37,7 @@ class PackedModel {
     return kSeparatorBytes + (separator_bytes > 8 ? separator_bytes - 7 : 0);
   }
   static uint64_t SeparatorNodeBytes(size_t prefix_bytes) { return 32 + prefix_bytes; }
-  static uint64_t LinesBytes(size_t shared_bytes, size_t pieces);
+  static uint64_t LinesBytes(size_t shared_bytes, std::span<const TreePiece> pieces);
 
   // `tree` must be well-formed, as the builder and the decoder make it.
   // Errors: kInvalidArgument if it takes kMaxBytes or more.
@@ -57,7 +57,37 @@ class PackedModel {
     void operator()(std::byte* bytes) const { std::free(bytes); }
   };
 
-  uint64_t FindValue(std::string_view key) const;
+  // A lookup on its way down.
+  struct Descent {
+    const std::byte* node;
+    size_t position;  // bytes of the key that are behind it; never more than the key has
+    uint64_t cap;     // the largest value it may find
+    uint64_t value;   // once finished
+
+    // Each ends the lookup, and returns true.
+    bool Finish(uint64_t found) {
+      value = found < cap ? found : cap;
+      return true;
+    }
+    bool FinishInBlock(uint64_t block) {  // nothing is known of the place within the block
+      return Finish(block << kValueFractionBits | uint64_t{1} << (kValueFractionBits - 1));
+    }
+    BlockPosition position_found() const {
+      return {static_cast<uint32_t>(value >> kValueFractionBits), static_cast<uint16_t>(value)};
+    }
+  };
+
+  // Lookups that are interleaved: enough to hide a miss, few enough for their nodes to stay in L1.
+  static constexpr size_t kBatch = 16;
+
+  Descent Begin() const;
+
+  // Each visits one node; true once the value is known.
+  bool Step(std::string_view key, Descent* at) const;
+  bool StepThroughLines(std::string_view key, Descent* at) const;
+  bool StepThroughSeparators(std::string_view key, Descent* at) const;
+
+  void FindGroup(std::span<const std::string_view> keys, BlockPosition* positions) const;
   BlockModelShape ShapeOf(const ModelTree& tree) const;
 
   std::unique_ptr<std::byte, Free> bytes_;
