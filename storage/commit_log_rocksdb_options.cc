@@ -44,6 +44,9 @@ rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
   options.avoid_flush_during_shutdown = true;
   options.max_total_wal_size = kNeverBytes;
 
+  // RocksDB would preallocate each log file at the size of a write buffer: 64 GiB.
+  options.allow_fallocate = false;
+
   // The kernel starts writing each MiB when it is complete, so that a sync finds little left to do.
   options.wal_bytes_per_sync = 1 << 20;
 
