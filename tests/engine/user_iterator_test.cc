@@ -1,0 +1,191 @@
+// Goal: a user sees exactly the live records of one tree within the bounds, in both directions.
+// Method: a cursor over several trees with tombstones, compared with a std::map of what should be
+// visible, for every kind of bound; a target beyond a bound is clipped to it.
+
+#include "engine/user_iterator.h"
+
+#include <catch2/catch.hpp>
+#include <optional>
+#include <random>
+
+#include "tests/engine/cursor_oracle.h"
+
+namespace sibyl::engine {
+namespace {
+
+using Visible = std::map<std::string, std::string>;
+
+constexpr uint32_t kTrees[] = {0, 1, 2, 0xfffffffe, 0xffffffff};
+
+Visible VisibleIn(const Oracle& oracle, Tree tree, const IteratorOptions& bounds) {
+  Visible visible;
+  for (const auto& [key, record] : oracle) {
+    const std::string user_key(UserKeyOf(key));
+    if (TreeOf(key) != tree || record.type == RecordType::kTombstone) continue;
+    if (bounds.lower_bound && user_key < *bounds.lower_bound) continue;
+    if (bounds.upper_bound && user_key >= *bounds.upper_bound) continue;
+    visible[user_key] = record.value;
+  }
+  return visible;
+}
+
+void CheckAt(const Iterator& iterator, const Visible& visible, Visible::const_iterator expected) {
+  if (iterator.Valid() != (expected != visible.end())) FAIL("valid is " << iterator.Valid());
+  if (!iterator.Valid()) return;
+  if (iterator.key() != expected->first || iterator.value() != expected->second) {
+    FAIL("got " << base::Quoted(iterator.key()) << ", not " << base::Quoted(expected->first));
+  }
+}
+
+Visible::const_iterator Before(const Visible& visible, Visible::const_iterator at) {
+  return at == visible.begin() ? visible.end() : std::prev(at);
+}
+
+void CheckWalks(Iterator& iterator, const Visible& visible, std::mt19937_64& random) {
+  CHECK_FALSE(iterator.Valid());
+  iterator.SeekToFirst();
+  for (auto at = visible.begin(); at != visible.end(); ++at, iterator.Next()) {
+    CheckAt(iterator, visible, at);
+  }
+  CHECK_FALSE(iterator.Valid());
+  iterator.SeekToLast();
+  for (auto at = visible.rbegin(); at != visible.rend(); ++at, iterator.Prev()) {
+    CheckAt(iterator, visible, std::prev(at.base()));
+  }
+  CHECK_FALSE(iterator.Valid());
+  for (int seek = 0; seek < 60; ++seek) {
+    const std::string target = RandomUserKey(random);
+    Visible::const_iterator at;
+    if (random() % 2 == 0) {
+      iterator.Seek(target);
+      at = visible.lower_bound(target);
+    } else {
+      iterator.SeekForPrev(target);
+      at = Before(visible, visible.upper_bound(target));
+    }
+    CheckAt(iterator, visible, at);
+    for (auto steps = random() % 10; steps > 0 && iterator.Valid(); --steps) {
+      if (random() % 2 == 0) {
+        iterator.Next();
+        ++at;
+      } else {
+        iterator.Prev();
+        at = Before(visible, at);
+      }
+      CheckAt(iterator, visible, at);
+    }
+  }
+  CHECK(iterator.status());
+}
+
+TEST_CASE("an empty database, in the first and the last tree", "[engine][user_iterator]") {
+  std::mt19937_64 random(1);
+  for (const uint32_t tree : kTrees) {
+    const auto iterator =
+        NewUserIterator(std::make_unique<OracleCursor>(Oracle{}), Tree{tree}, {}, nullptr);
+    CheckWalks(*iterator, {}, random);
+  }
+}
+
+TEST_CASE("edge keys, each tree to itself", "[engine][user_iterator]") {
+  std::mt19937_64 random(2);
+  Oracle oracle;
+  for (const uint32_t tree : kTrees) {
+    for (const std::string& key : EdgeKeys()) {
+      oracle[EncodeInternalKey(Tree{tree}, key)] = {RecordType::kValue, std::to_string(tree)};
+    }
+  }
+  for (const uint32_t tree : kTrees) {
+    const Visible visible = VisibleIn(oracle, Tree{tree}, {});
+    CHECK(visible.size() >= 100);
+    const auto iterator =
+        NewUserIterator(std::make_unique<OracleCursor>(oracle), Tree{tree}, {}, nullptr);
+    CheckWalks(*iterator, visible, random);
+  }
+}
+
+TEST_CASE("random records, tombstones and bounds", "[engine][user_iterator]") {
+  const auto seed = GENERATE(3u, 4u, 5u);
+  INFO("seed=" << seed);
+  std::mt19937_64 random(seed);
+  Oracle oracle;
+  for (int i = 0; i < 400; ++i) {
+    const Tree tree{kTrees[random() % 5]};
+    const bool deleted = random() % 3 == 0;
+    oracle[EncodeInternalKey(tree, RandomUserKey(random))] = {
+        deleted ? RecordType::kTombstone : RecordType::kValue, deleted ? "" : std::to_string(i)};
+  }
+  for (int round = 0; round < 60; ++round) {
+    const Tree tree{kTrees[random() % 5]};
+    IteratorOptions bounds;
+    // In any order: a lower bound above the upper one leaves nothing.
+    if (random() % 3 != 0) bounds.lower_bound = RandomUserKey(random);
+    if (random() % 3 != 0) bounds.upper_bound = RandomUserKey(random);
+    INFO("tree " << tree.id << " from " << base::Quoted(bounds.lower_bound.value_or("(none)"))
+                 << " to " << base::Quoted(bounds.upper_bound.value_or("(none)")));
+    const auto iterator =
+        NewUserIterator(std::make_unique<OracleCursor>(oracle), tree, bounds, nullptr);
+    CheckWalks(*iterator, VisibleIn(oracle, tree, bounds), random);
+  }
+}
+
+TEST_CASE("errors of the cursor are the iterator's", "[engine][user_iterator]") {
+  const Oracle oracle = {{EncodeInternalKey(Tree{1}, "a"), {RecordType::kValue, "v"}},
+                         {EncodeInternalKey(Tree{1}, "b"), {RecordType::kValue, "v"}}};
+  auto moving = std::make_unique<OracleCursor>(oracle);
+  moving->FailAfter(1);
+  auto iterator = NewUserIterator(std::move(moving), Tree{1}, {}, nullptr);
+  iterator->SeekToFirst();
+  REQUIRE(iterator->Valid());
+  iterator->Next();
+  CHECK_FALSE(iterator->Valid());
+  REQUIRE_FALSE(iterator->status());
+  CHECK(iterator->status().error().code == ErrorCode::kIo);
+
+  auto reading = std::make_unique<OracleCursor>(oracle);
+  reading->FailAfter(-1, /*values=*/true);
+  iterator = NewUserIterator(std::move(reading), Tree{1}, {}, nullptr);
+  iterator->SeekToFirst();
+  REQUIRE(iterator->Valid());
+  CHECK(iterator->value().empty());
+  CHECK_FALSE(iterator->Valid());
+  CHECK_FALSE(iterator->status());
+}
+
+TEST_CASE("the pin is held until the iterator, and its cursor, are gone",
+          "[engine][user_iterator]") {
+  // A cursor that looks at what is pinned when it is destroyed.
+  class Watcher final : public Cursor {
+   public:
+    Watcher(std::weak_ptr<const int> pinned, bool* alive) : pinned_(pinned), alive_(alive) {}
+    ~Watcher() override { *alive_ = !pinned_.expired(); }
+    bool Valid() const override { return false; }
+    void SeekToFirst() override {}
+    void SeekToLast() override {}
+    void Seek(std::string_view) override {}
+    void SeekForPrev(std::string_view) override {}
+    void Next() override {}
+    void Prev() override {}
+    std::string_view key() const override { return {}; }
+    RecordType type() const override { return RecordType::kValue; }
+    std::string_view value() override { return {}; }
+    Status status() const override { return Ok(); }
+
+   private:
+    const std::weak_ptr<const int> pinned_;
+    bool* const alive_;
+  };
+
+  auto pin = std::make_shared<const int>(1);
+  const std::weak_ptr<const int> watched = pin;
+  bool alive_at_destruction = false;
+  auto iterator = NewUserIterator(std::make_unique<Watcher>(watched, &alive_at_destruction),
+                                  Tree{1}, {}, std::move(pin));
+  CHECK_FALSE(watched.expired());
+  iterator.reset();
+  CHECK(alive_at_destruction);
+  CHECK(watched.expired());
+}
+
+}  // namespace
+}  // namespace sibyl::engine
