@@ -76,11 +76,12 @@ class MergingCursor final : public Cursor {
       MoveAnew(direction);
     } else {
       Step(*current_);
-      const bool leads = runner_up_ == nullptr || Before(*current_, *runner_up_);
-      if (current_->valid && leads) return;
+      if (current_->valid && LeadsRunnerUp()) return;
     }
     Choose();
   }
+
+  bool LeadsRunnerUp() const { return runner_up_ == nullptr || Before(*current_, *runner_up_); }
 
   // Moves the current source, and after a turn every other one, past the current key. The first
   // source may have changed: it is moved in any case.

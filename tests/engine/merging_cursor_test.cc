@@ -72,7 +72,7 @@ TEST_CASE("changes of an overlay show from the next movement on", "[engine][merg
   const auto seed = GENERATE(11u, 12u, 13u);
   INFO("seed=" << seed);
   std::mt19937_64 random(seed);
-  const std::vector<Oracle> base = {RandomSource(random, 100), RandomSource(random, 300)};
+  const std::vector<Oracle> base = {RandomSource(random, 20), RandomSource(random, 60)};
   const Oracle base_union = Union(base);
   Overlay overlay;
   Oracle written;

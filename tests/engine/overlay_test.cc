@@ -194,7 +194,7 @@ TEST_CASE("rolling back gives the memory of values back", "[engine][overlay]") {
   const uint64_t mark = overlay.Mark();
   const std::string large(1 << 20, 'x');
   uint64_t most_bytes = 0;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 20; ++round) {
     for (int i = 0; i < 3; ++i) overlay.Put("k", RecordType::kValue, large);
     most_bytes = std::max(most_bytes, overlay.memory_bytes());
     REQUIRE(overlay.RollbackTo(mark));
