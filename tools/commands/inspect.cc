@@ -1,0 +1,161 @@
+// sibyl inspect: the learned models, segment by segment and tree by tree.
+
+#include <algorithm>
+#include <map>
+
+#include "base/status_macros.h"
+#include "tools/command.h"
+#include "tools/database_access.h"
+#include "tools/sql_support.h"
+#include "tools/stats_json.h"
+#include "tools/text_table.h"
+
+namespace sibyl::tools {
+namespace {
+
+struct Arguments : DatabaseArguments {
+  bool json = false;
+};
+
+// What one line of a table sums up.
+struct ModelSummary {
+  uint64_t records = 0;
+  uint64_t blocks = 0;
+  uint64_t pieces = 0;
+  uint64_t nodes = 0;
+  uint32_t depth = 0;
+  uint64_t model_bytes = 0;
+  uint64_t learned = 0;  // models of that kind
+  uint64_t models = 0;
+
+  void Add(const ModelStats& model) {
+    records += model.records;
+    blocks += model.blocks;
+    pieces += model.pieces;
+    nodes += model.nodes;
+    depth = std::max(depth, model.depth);
+    model_bytes += model.model_bytes;
+    learned += model.kind == "learned" ? 1 : 0;
+    models += 1;
+  }
+};
+
+ModelSummary SummarizeModels(const SegmentStats& segment) {
+  ModelSummary summary;
+  for (const ModelStats& model : segment.models) summary.Add(model);
+  return summary;
+}
+
+void AddToTotal(const SegmentStats& segment, SegmentStats* total) {
+  total->records += segment.records;
+  total->blocks += segment.blocks;
+  total->largest_block_records =
+      std::max(total->largest_block_records, segment.largest_block_records);
+  total->largest_block_bytes = std::max(total->largest_block_bytes, segment.largest_block_bytes);
+  total->data_bytes += segment.data_bytes;
+  total->index_bytes += segment.index_bytes;
+  total->training_ns += segment.training_ns;
+  total->build_ns += segment.build_ns;
+  total->models.insert(total->models.end(), segment.models.begin(), segment.models.end());
+}
+
+void AddSegmentRow(const std::string& label, const SegmentStats& segment, TextTable* table) {
+  const ModelSummary models = SummarizeModels(segment);
+  table->AddRow({label, Grouped(segment.records), Grouped(segment.blocks), Grouped(models.pieces),
+                 std::to_string(models.depth), PerRecord(segment.index_bytes, segment.records),
+                 Grouped(segment.largest_block_records), Bytes(segment.largest_block_bytes),
+                 Bytes(segment.data_bytes), Milliseconds(segment.training_ns),
+                 Ratio(segment.training_ns, segment.build_ns)});
+}
+
+std::string SegmentTable(const Stats& stats) {
+  TextTable table({"level segment", "records", "blocks", "pieces", "depth", "index B/key",
+                   "largest block: records", "bytes", "data", "training", "of compaction"});
+  SegmentStats total;
+  for (const LevelStats& level : stats.levels) {
+    for (const SegmentStats& segment : level.segments) {
+      AddSegmentRow(std::to_string(level.level) + "     " + std::to_string(segment.id), segment,
+                    &table);
+      AddToTotal(segment, &total);
+    }
+  }
+  AddSegmentRow("total", total, &table);
+  return table.ToString();
+}
+
+using TreeNames = std::map<Tree, std::string>;
+
+// Names for the trees of a database: its own, or in a SQL database those of tables and indexes.
+Result<TreeNames> NameTrees(const std::string& path, const Stats& stats) {
+  TreeNames names;
+  for (const TreeInfo& info : stats.trees) names[info.tree] = info.name;
+  SIBYL_ASSIGN_OR_RETURN(const bool is_sql, IsSqlDatabase(path));
+  if (is_sql) {
+    SIBYL_ASSIGN_OR_RETURN(const TreeNames sql_names, SqlTreeNames(path));
+    for (const auto& [tree, name] : sql_names) names[tree] = name;
+  }
+  return names;
+}
+
+std::string TreeLabel(const TreeNames& names, Tree tree) {
+  const auto found = names.find(tree);
+  return "#" + std::to_string(tree.id) + " " +
+         (found == names.end() ? "(dropped)" : Escape(found->second));
+}
+
+// Trees that hold records in segments, each summed over all of them.
+std::string TreeTable(const Stats& stats, const TreeNames& names) {
+  std::map<Tree, ModelSummary> trees;
+  for (const LevelStats& level : stats.levels) {
+    for (const SegmentStats& segment : level.segments) {
+      for (const ModelStats& model : segment.models) trees[model.tree].Add(model);
+    }
+  }
+  TextTable table(
+      {"tree", "records", "blocks", "pieces", "nodes", "depth", "model B/key", "learned models"});
+  for (const auto& [tree, sum] : trees) {
+    table.AddRow({TreeLabel(names, tree), Grouped(sum.records), Grouped(sum.blocks),
+                  Grouped(sum.pieces), Grouped(sum.nodes), std::to_string(sum.depth),
+                  PerRecord(sum.model_bytes, sum.records),
+                  std::to_string(sum.learned) + " of " + std::to_string(sum.models)});
+  }
+  return table.ToString();
+}
+
+std::string DeltaLine(const Stats& stats) {
+  uint64_t records = 0;
+  for (const GenerationStats& generation : stats.generations) records += generation.records;
+  if (records == 0) return "";
+  return Grouped(records) + " records wait in the delta, under no model yet (see sibyl compact)\n";
+}
+
+Result<std::string> DescribeModels(const Arguments& arguments) {
+  SIBYL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(arguments.path, /*create=*/false,
+                                                           /*background_threads=*/0));
+  SIBYL_ASSIGN_OR_RETURN(const Stats stats, database->GetStats());
+  if (arguments.json) return ToJson(stats);
+  SIBYL_ASSIGN_OR_RETURN(const TreeNames names, NameTrees(arguments.path, stats));
+  return SegmentTable(stats) + "\n" + TreeTable(stats, names) + DeltaLine(stats);
+}
+
+}  // namespace
+
+void AddInspectCommand(CLI::App& app, Action* action) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* inspect = app.add_subcommand("inspect", "Show the learned models");
+  AddPathArgument(*inspect, arguments.get());
+  inspect->add_flag("--json", arguments->json, "As one JSON object, models one by one");
+  inspect->footer(
+      "pieces          straight lines, each predicting blocks for a range of keys\n"
+      "depth           stages on the longest path from the root to a piece\n"
+      "index B/key     model, block offsets and ranks: all that is not data\n"
+      "learned models  the others are B-trees, where learning did not pay");
+  inspect->callback([=] {
+    *action = [=] {
+      const auto text = DescribeModels(*arguments);
+      return text ? Answer(*text) : Complain(text.error());
+    };
+  });
+}
+
+}  // namespace sibyl::tools

@@ -1,0 +1,34 @@
+// What the tool needs from SQL. Two implementations: with_sql.cc, and without_sql.cc for builds
+// configured with SIBYL_SQL=OFF, in which each call is a clear error.
+
+#ifndef SIBYL_TOOLS_SQL_SUPPORT_H_
+#define SIBYL_TOOLS_SQL_SUPPORT_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sibyl/result.h"
+#include "sibyl/tree.h"
+#include "tools/commands/load.h"
+
+namespace sibyl::tools {
+
+// Whether a file that begins with these bytes is the marker of a SQL database of ours.
+bool IsSqlMarker(std::string_view first_bytes);
+
+// Runs SQLite's shell with these arguments. Returns its exit code.
+Result<int> RunSqlShell(const std::vector<std::string>& arguments);
+
+// The names of the tables and indexes that the trees of the SQL database at `path` hold.
+Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path& path);
+
+// As LoadIntoTree, into arguments.table.
+Result<LoadResult> LoadIntoTable(const LoadArguments& arguments);
+
+}  // namespace sibyl::tools
+
+#endif  // SIBYL_TOOLS_SQL_SUPPORT_H_

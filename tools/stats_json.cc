@@ -1,0 +1,99 @@
+#include "tools/stats_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tools/key_text.h"
+
+namespace sibyl::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json ModelJson(const ModelStats& model) {
+  return {{"tree", model.tree.id},    {"kind", model.kind},
+          {"records", model.records}, {"blocks", model.blocks},
+          {"pieces", model.pieces},   {"nodes", model.nodes},
+          {"depth", model.depth},     {"model_bytes", model.model_bytes}};
+}
+
+Json SegmentJson(const SegmentStats& segment) {
+  Json models = Json::array();
+  for (const ModelStats& model : segment.models) models.push_back(ModelJson(model));
+  return {{"id", segment.id},
+          {"path", Escape(segment.path)},
+          {"level", segment.level},
+          {"file_bytes", segment.file_bytes},
+          {"records", segment.records},
+          {"tombstones", segment.tombstones},
+          {"blocks", segment.blocks},
+          {"largest_block_records", segment.largest_block_records},
+          {"largest_block_bytes", segment.largest_block_bytes},
+          {"data_bytes", segment.data_bytes},
+          {"index_bytes", segment.index_bytes},
+          {"training_ns", segment.training_ns},
+          {"build_ns", segment.build_ns},
+          {"models", std::move(models)}};
+}
+
+Json CountersJson(const Counters& counters) {
+  return {{"gets", counters.gets},
+          {"writes_records", counters.writes_records},
+          {"writes_batches", counters.writes_batches},
+          {"log_syncs", counters.log_syncs},
+          {"generations_drained", counters.generations_drained},
+          {"compactions", counters.compactions},
+          {"compaction_read_bytes", counters.compaction_read_bytes},
+          {"compaction_written_bytes", counters.compaction_written_bytes},
+          {"compaction_ns", counters.compaction_ns},
+          {"training_ns", counters.training_ns},
+          {"writer_stall_ns", counters.writer_stall_ns},
+          {"transactions_committed", counters.transactions_committed},
+          {"transactions_conflicted", counters.transactions_conflicted},
+          {"model_bound_violations", counters.model_bound_violations}};
+}
+
+Json LevelsJson(const Stats& stats) {
+  Json levels = Json::array();
+  for (const LevelStats& level : stats.levels) {
+    Json segments = Json::array();
+    for (const SegmentStats& segment : level.segments) segments.push_back(SegmentJson(segment));
+    levels.push_back({{"level", level.level}, {"segments", std::move(segments)}});
+  }
+  return levels;
+}
+
+}  // namespace
+
+std::string ToJson(const Stats& stats) {
+  Json generations = Json::array();
+  for (const GenerationStats& generation : stats.generations) {
+    generations.push_back({{"id", generation.id},
+                           {"active", generation.active},
+                           {"records", generation.records},
+                           {"bytes", generation.bytes}});
+  }
+  Json trees = Json::array();
+  for (const TreeInfo& info : stats.trees) {
+    trees.push_back({{"id", info.tree.id}, {"name", Escape(info.name)}});
+  }
+  const Json json = {{"last_sequence", stats.last_sequence},
+                     {"pinned_views", stats.pinned_views},
+                     {"generations", std::move(generations)},
+                     {"levels", LevelsJson(stats)},
+                     {"trees", std::move(trees)},
+                     {"counters", CountersJson(stats.counters)}};
+  return json.dump(2) + "\n";
+}
+
+std::string ToJson(const VerifyReport& report) {
+  Json problems = Json::array();
+  for (const std::string& problem : report.problems) problems.push_back(Escape(problem));
+  const Json json = {{"ok", report.ok()},
+                     {"segments", report.segments},
+                     {"blocks", report.blocks},
+                     {"records", report.records},
+                     {"problems", std::move(problems)}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace sibyl::tools

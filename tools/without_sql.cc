@@ -1,0 +1,19 @@
+// The tool without SQL: see sql_support.h.
+
+#include "tools/sql_support.h"
+
+namespace sibyl::tools {
+namespace {
+
+Error NoSql() {
+  return {ErrorCode::kNotSupported, "this sibyl was built without SQL (SIBYL_SQL=OFF)"};
+}
+
+}  // namespace
+
+bool IsSqlMarker(std::string_view) { return false; }
+Result<int> RunSqlShell(const std::vector<std::string>&) { return NoSql(); }
+Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path&) { return NoSql(); }
+Result<LoadResult> LoadIntoTable(const LoadArguments&) { return NoSql(); }
+
+}  // namespace sibyl::tools
