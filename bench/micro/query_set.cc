@@ -1,0 +1,45 @@
+#include "bench/micro/query_set.h"
+
+#include <algorithm>
+
+#include "bench/data/random.h"
+
+namespace sibyl::bench {
+namespace {
+
+constexpr size_t kFewQueries = size_t{1} << 20;
+constexpr size_t kManyQueries = size_t{1} << 22;
+constexpr size_t kManyKeys = 4'000'000;  // from here on the keys are larger than the caches
+constexpr uint64_t kSeed = 42;
+
+uint64_t DrawQuery(std::span<const uint64_t> keys, Random* random) {
+  const uint64_t rank = random->Below(keys.size());
+  if (rank == 0 || random->Below(10) != 0 || keys[rank] == keys[rank - 1]) return keys[rank];
+  return keys[rank - 1] + 1 + random->Below(keys[rank] - keys[rank - 1]);
+}
+
+}  // namespace
+
+QuerySet::QuerySet(std::span<const uint64_t> keys)
+    : queries_(keys.size() < kManyKeys ? kFewQueries : kManyQueries),
+      sums_(queries_.size() / kChunkQueries),
+      serial_sums_(queries_.size() / (kSerialChunkSteps * kSerialChoices)) {
+  Random random(kSeed);
+  std::vector<uint32_t> answers(queries_.size());
+  for (size_t i = 0; i < queries_.size(); ++i) {
+    queries_[i] = DrawQuery(keys, &random);
+    answers[i] = static_cast<uint32_t>(
+        std::lower_bound(keys.begin(), keys.end(), queries_[i]) - keys.begin());
+    sums_[i / kChunkQueries] += answers[i];
+  }
+  for (size_t chunk = 0; chunk < serial_sums_.size(); ++chunk) {
+    uint64_t answer = 0;
+    for (size_t step = 0; step < kSerialChunkSteps; ++step) {
+      const size_t first = (chunk * kSerialChunkSteps + step) * kSerialChoices;
+      answer = answers[first + answer % kSerialChoices];
+      serial_sums_[chunk] += answer;
+    }
+  }
+}
+
+}  // namespace sibyl::bench

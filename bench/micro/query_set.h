@@ -1,0 +1,49 @@
+// The queries of an index benchmark and their right answers, summed per chunk, so that every answer
+// is checked while it is timed for the price of one addition.
+
+#ifndef SIBYL_BENCH_MICRO_QUERY_SET_H_
+#define SIBYL_BENCH_MICRO_QUERY_SET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace sibyl::bench {
+
+// Of a serial chain, one query in this many is asked: which one, the last answer's low bits say.
+// So neither caches nor a processor that guesses the branches of a search can run ahead.
+inline constexpr size_t kSerialChoices = 16;
+
+class QuerySet {
+ public:
+  static constexpr size_t kChunkQueries = 4096;
+  static constexpr size_t kSerialChunkSteps = 1024;
+
+  // Nine queries in ten are keys, the tenth lies in the space below one. Enough of them that
+  // caches forget a query's lines before its turn comes again.
+  explicit QuerySet(std::span<const uint64_t> keys);
+
+  size_t chunks() const { return sums_.size(); }
+  std::span<const uint64_t> Chunk(size_t i) const {
+    return std::span(queries_).subspan(i * kChunkQueries, kChunkQueries);
+  }
+  uint64_t Sum(size_t i) const { return sums_[i]; }  // of the answers of chunk i
+
+  // A serial chunk holds kSerialChoices queries per step and starts from answer 0.
+  size_t serial_chunks() const { return serial_sums_.size(); }
+  std::span<const uint64_t> SerialChunk(size_t i) const {
+    constexpr size_t kQueries = kSerialChunkSteps * kSerialChoices;
+    return std::span(queries_).subspan(i * kQueries, kQueries);
+  }
+  uint64_t SerialSum(size_t i) const { return serial_sums_[i]; }
+
+ private:
+  std::vector<uint64_t> queries_;
+  std::vector<uint64_t> sums_;
+  std::vector<uint64_t> serial_sums_;
+};
+
+}  // namespace sibyl::bench
+
+#endif  // SIBYL_BENCH_MICRO_QUERY_SET_H_
