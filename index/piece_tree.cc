@@ -13,7 +13,7 @@ namespace {
 class PieceBuilder {
  public:
   PieceBuilder(std::span<const uint64_t> keys, uint32_t window_keys)
-      : keys_(keys), window_keys_(window_keys), gaps_(keys, {0, LargestQuery(keys)}, 0) {}
+      : keys_(keys), window_keys_(window_keys), gaps_(keys, QueriesOf(keys), 0) {}
 
   std::optional<std::vector<RankLine>> Build(size_t max_lines) {
     bool more = gaps_.Next(&gap_);
@@ -28,7 +28,7 @@ class PieceBuilder {
   // Gathers gaps from gap_ on while one line is right for all of them. False at the end.
   bool AddLine() {
     const Gap first = gap_;
-    const uint64_t x0 = first.queries.first == 0 ? keys_[0] : first.queries.first - 1;
+    const uint64_t x0 = OriginOf(first);
     stabber_.Clear();
     Gap last = first;
     bool more = true;
@@ -59,10 +59,14 @@ class PieceBuilder {
     AddFlatLine(*first, last);
   }
 
+  // The key before the first that the line is for; that one itself at the start of the array.
+  uint64_t OriginOf(const Gap& first) const {
+    return first.queries.first - (first.queries.first > keys_[0] ? 1 : 0);
+  }
+
   void AddFlatLine(const Gap& first, const Gap& last) {
     const uint64_t base = last.rank < window_keys_ ? 0 : last.rank - window_keys_;
-    const uint64_t x0 = first.queries.first == 0 ? keys_[0] : first.queries.first - 1;
-    lines_.push_back({x0, static_cast<uint32_t>(base), EncodeSlope(0, 0, true)});
+    lines_.push_back({OriginOf(first), static_cast<uint32_t>(base), EncodeSlope(0, 0, true)});
   }
 
   static constexpr uint64_t kMaxPieceKeys = uint64_t{1} << 22;  // the mantissa reaches further

@@ -86,11 +86,11 @@ Result<Header> DecodeHeader(base::Decoder* decoder) {
   return header;
 }
 
-Status CheckPieces(std::span<const RankLine> lines, uint64_t largest_query) {
+Status CheckPieces(std::span<const RankLine> lines, KeyRange queries) {
   for (size_t i = 0; i < lines.size(); ++i) {
-    const bool last = i + 1 == lines.size();
-    if ((!last && lines[i + 1].x0 < lines[i].x0) ||
-        !IsMonotoneUpTo(lines[i], last ? largest_query : lines[i + 1].x0)) {
+    const uint64_t first = i == 0 ? queries.first : lines[i].x0;
+    const uint64_t last = i + 1 == lines.size() ? queries.last : lines[i + 1].x0;
+    if (last < first || !IsLeaf(lines[i]) || !IsMonotoneOver(lines[i], {first, last})) {
       return Corrupt("malformed piece " + std::to_string(i));
     }
   }
@@ -98,11 +98,12 @@ Status CheckPieces(std::span<const RankLine> lines, uint64_t largest_query) {
 }
 
 Status CheckRecursive(std::span<const RankLine> lines, const std::optional<LogRoot>& root,
-                      uint64_t largest_query) {
+                      KeyRange queries) {
   const bool root_fits =
-      !root || (root->leading_bits >= 1 && root->leading_bits <= 16 && root->count >= 1 &&
+      !root || (root->smallest_key == queries.first && root->leading_bits >= 1 &&
+                root->leading_bits <= 16 && root->count >= 1 &&
                 uint64_t{root->first} + root->count <= uint64_t{64} << root->leading_bits);
-  if (!root_fits || !VisitLeaves(lines, root, largest_query, [](KeyRange) {})) {
+  if (!root_fits || !VisitLeaves(lines, root, queries, [](KeyRange) {})) {
     return Corrupt("its records do not form a tree");
   }
   return Ok();
@@ -170,11 +171,11 @@ Result<std::unique_ptr<RangeParts>> DecodeRangeParts(std::string_view bytes,
   switch (header.shape.kind) {
     case RangeIndexKind::kRecursive: {
       const auto root = header.shape.log_root ? std::optional(header.root) : std::nullopt;
-      SIBYL_RETURN_IF_ERROR(CheckRecursive(lines, root, LargestQuery(keys)));
+      SIBYL_RETURN_IF_ERROR(CheckRecursive(lines, root, QueriesOf(keys)));
       return MakeRecursive(keys, header.shape, lines, root);
     }
     case RangeIndexKind::kPieces:
-      SIBYL_RETURN_IF_ERROR(CheckPieces(lines, LargestQuery(keys)));
+      SIBYL_RETURN_IF_ERROR(CheckPieces(lines, QueriesOf(keys)));
       return MakePieces(keys, header.shape, lines);
     default:
       return MakeStaticBTree(keys, header.shape);

@@ -82,17 +82,6 @@ std::vector<LookupShape> ShapesToTry(const RangeIndexOptions& options) {
   return shapes;
 }
 
-// Of one kind's candidates, the one whose lookups read the fewest records. The first (a linear
-// root) wins near-ties.
-size_t PickShallowest(const std::vector<Measured>& candidates) {
-  constexpr double kNearTie = 0.1;
-  size_t best = 0;
-  for (size_t i = 1; i < candidates.size(); ++i) {
-    if (candidates[i].parts->mean_depth < candidates[best].parts->mean_depth - kNearTie) best = i;
-  }
-  return best;
-}
-
 // Keeps the chosen candidate's parts, with the reports of all.
 std::unique_ptr<RangeParts> Keep(std::vector<Measured> candidates, size_t chosen) {
   candidates[chosen].report.chosen = true;
@@ -117,10 +106,7 @@ std::unique_ptr<RangeParts> BuildParts(std::span<const uint64_t> keys,
     if (keys.size() > shape.window_keys) AddCandidate(keys, shape, &candidates);
   }
   if (candidates.empty()) AddCandidate(keys, fallback, &candidates);
-  if (options.kind != RangeIndexKind::kAuto) {
-    const size_t shallowest = PickShallowest(candidates);
-    return Keep(std::move(candidates), shallowest);
-  }
+  if (candidates.size() == 1) return Keep(std::move(candidates), 0);
   MeasureCandidates(keys, &candidates);
   const size_t fastest = PickFastest(candidates);
   return Keep(std::move(candidates), fastest);
@@ -242,7 +228,7 @@ Status RangeIndex::Verify() const {
     }
   } else if (kind() == RangeIndexKind::kRecursive) {
     const auto root = parts_->shape.log_root ? std::optional(parts_->lookup.root) : std::nullopt;
-    VisitLeaves(parts_->lines.span(), root, parts_->lookup.largest_query, [&](KeyRange range) {
+    VisitLeaves(parts_->lines.span(), root, parts_->lookup.queries, [&](KeyRange range) {
       expect_at(range.first);
       expect_at(range.last);
     });

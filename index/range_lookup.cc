@@ -25,6 +25,10 @@ constexpr size_t kKeysPerCacheLine = 8;
 HWY_INLINE void PrefetchFar(const void* address) { __builtin_prefetch(address, 0, 2); }
 HWY_INLINE void PrefetchNear(const void* address) { __builtin_prefetch(address, 0, 3); }
 
+HWY_INLINE uint64_t ClampQuery(const Lookup& lookup, uint64_t key) {
+  return std::min(std::max(key, lookup.queries.first), lookup.queries.last);
+}
+
 template <size_t kWindow>
 HWY_INLINE void PrefetchWindow(const uint64_t* window) {
 #pragma GCC unroll 8
@@ -108,7 +112,7 @@ struct PiecesKernel {
     const size_t piece = before - (before > 0 ? 1 : 0);
     const RankLine line{block.first_key[piece], static_cast<uint32_t>(block.line[piece]),
                         static_cast<uint32_t>(block.line[piece] >> 32)};
-    return std::min(Evaluate(line, std::min(key, lookup.largest_query)), lookup.last_start);
+    return std::min(Evaluate(line, ClampQuery(lookup, key)), lookup.last_start);
   }
 
   static uint64_t LowerBound(const void* state, uint64_t key) {
@@ -143,7 +147,7 @@ struct RecursiveKernel {
 
   static uint64_t LowerBound(const void* state, uint64_t key) {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
-    const uint64_t x = std::min(key, lookup.largest_query);
+    const uint64_t x = ClampQuery(lookup, key);
     const RankLine* line = lookup.lines + FirstRecord(lookup, x);
     while (!IsLeaf(*line)) line = lookup.lines + Evaluate(*line, x);
     const uint64_t start = std::min(Evaluate(*line, x), lookup.last_start);
@@ -152,23 +156,24 @@ struct RecursiveKernel {
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
     const RankLine* lines[kGroup];
+    uint64_t queries[kGroup];
     for (size_t k = 0; k < count; ++k) {
-      lines[k] = lookup.lines + FirstRecord(lookup, std::min(keys[k], lookup.largest_query));
+      queries[k] = ClampQuery(lookup, keys[k]);
+      lines[k] = lookup.lines + FirstRecord(lookup, queries[k]);
       if (kLogRoot) PrefetchNear(lines[k]);
     }
     for (bool descending = true; descending;) {
       descending = false;
       for (size_t k = 0; k < count; ++k) {
         if (IsLeaf(*lines[k])) continue;
-        lines[k] = lookup.lines + Evaluate(*lines[k], std::min(keys[k], lookup.largest_query));
+        lines[k] = lookup.lines + Evaluate(*lines[k], queries[k]);
         PrefetchNear(lines[k]);
         descending = true;
       }
     }
     uint64_t starts[kGroup];
     for (size_t k = 0; k < count; ++k) {
-      const uint64_t x = std::min(keys[k], lookup.largest_query);
-      starts[k] = std::min(Evaluate(*lines[k], x), lookup.last_start);
+      starts[k] = std::min(Evaluate(*lines[k], queries[k]), lookup.last_start);
       PrefetchWindow<kWindow>(lookup.keys + starts[k]);
     }
     for (size_t k = 0; k < count; ++k) {

@@ -36,9 +36,9 @@ struct LogRoot {
            (uint64_t{1} << leading_bits);
   }
 
+  // Precondition: key >= smallest_key.
   uint32_t ChildOf(uint64_t key) const {
-    const uint64_t distance = key > smallest_key ? key - smallest_key : 0;
-    const uint64_t scale = ScaleOf(distance, leading_bits);
+    const uint64_t scale = ScaleOf(key - smallest_key, leading_bits);
     const uint64_t child = scale > first ? scale - first : 0;
     return child < count ? static_cast<uint32_t>(child) : count - 1;
   }
@@ -61,9 +61,11 @@ struct SeparatorTree {
 
 // One struct for all kinds, so that a lookup starts from one pointer.
 struct alignas(64) Lookup {
-  const uint64_t* keys = nullptr;   // at least one window of them
-  uint64_t last_start = 0;          // where the last window begins
-  uint64_t largest_query = 0;       // larger ones have the same answer: the largest key, plus one
+  const uint64_t* keys = nullptr;  // at least one window of them
+  uint64_t last_start = 0;         // where the last window begins
+  // Lines are asked for keys in this range only: the smallest key, and one more than the largest.
+  // Those outside have the same answers as its ends.
+  KeyRange queries = {0, 0};
   const RankLine* lines = nullptr;  // kRecursive: [0] is the root, or the log root's children
   LogRoot root;
   const PieceBlock* blocks = nullptr;  // kPieces

@@ -17,13 +17,12 @@ struct Measured {
   RangeIndexCandidate report;
 };
 
-// Fills in the reports' times: candidates take turns, over five rounds of queries that no other
-// round repeats, and the medians count. Takes 0.1 s or less.
+// Fills in the reports' times: candidates take turns, over rounds of queries that come again only
+// after the caches have forgotten them, and the lower quartiles count. Takes 0.1 s or less.
 void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* candidates);
 
-// The candidate with the best mean of single and batched times among those that are nowhere slower
-// than the best static B-tree, or that tree. Precondition: measured, and a static B-tree is among
-// them.
+// The candidate with the best mean of single and batched times. If a static B-tree is among them,
+// only those that are nowhere slower than it compete with it. Precondition: measured; not empty.
 size_t PickFastest(const std::vector<Measured>& candidates);
 
 }  // namespace sibyl::index

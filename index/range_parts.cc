@@ -32,7 +32,7 @@ std::unique_ptr<RangeParts> StartParts(std::span<const uint64_t> keys, const Loo
   } else {
     parts->lookup.last_start = keys.size() - shape.window_keys;
   }
-  if (!keys.empty()) parts->lookup.largest_query = LargestQuery(keys);
+  if (!keys.empty()) parts->lookup.queries = QueriesOf(keys);
   return parts;
 }
 
@@ -84,10 +84,7 @@ std::unique_ptr<RangeParts> Learn(std::span<const uint64_t> keys, LookupShape sh
   }
   const RootChoice root = shape.log_root ? RootChoice::kLogarithmic : RootChoice::kLinear;
   const auto array = BuildRecursiveArray(keys, shape.window_keys, root, MaxLines(keys));
-  if (!array) return nullptr;
-  auto parts = MakeRecursive(keys, shape, array->lines, array->root);
-  parts->mean_depth = array->mean_depth;
-  return parts;
+  return array ? MakeRecursive(keys, shape, array->lines, array->root) : nullptr;
 }
 
 std::string NameOf(const LookupShape& shape) {

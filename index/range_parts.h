@@ -26,7 +26,6 @@ struct RangeParts {
   Table<RankLine> lines;        // kRecursive: the records. kPieces: the lines, until packed
   Table<PieceBlock> blocks;     // kPieces
   StaticBTree tree;             // kPieces: over blocks. kStaticBTree: over windows
-  double mean_depth = 0;        // kRecursive, when just built: records read per lookup
   std::vector<RangeIndexCandidate> candidates;
 
   uint64_t memory_bytes() const {

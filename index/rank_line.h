@@ -21,7 +21,7 @@ struct KeyRange {
 };
 
 struct RankLine {
-  uint64_t x0;     // keys below it count as x0
+  uint64_t x0;     // not above any key that the line is asked for
   uint32_t base;   // rank of the window's first key, or number of the first child record
   uint32_t slope;  // bit 0: this is a leaf; bits 1-6: shift; bits 7-31: mantissa
 };
@@ -42,15 +42,15 @@ inline uint64_t OffsetAt(uint64_t dx, uint32_t shift, uint32_t mantissa) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(dx << shift) * mantissa >> 64);
 }
 
-// Monotone in x as long as IsMonotoneUpTo(line, x).
+// Precondition: x >= x0. Monotone in x over the keys for which IsMonotoneOver holds.
 inline uint64_t Evaluate(const RankLine& line, uint64_t x) {
-  const uint64_t dx = x > line.x0 ? x - line.x0 : 0;
-  return line.base + OffsetAt(dx, Shift(line), Mantissa(line));
+  return line.base + OffsetAt(x - line.x0, Shift(line), Mantissa(line));
 }
 
-// False if the shift would lose bits of `x` - x0.
-inline bool IsMonotoneUpTo(const RankLine& line, uint64_t x) {
-  return x <= line.x0 || static_cast<int>(Shift(line)) <= std::countl_zero(x - line.x0);
+// Whether all keys of `range` are at or above x0 and the shift loses no bits of their distance.
+inline bool IsMonotoneOver(const RankLine& line, KeyRange range) {
+  return range.first >= line.x0 &&
+         static_cast<int>(Shift(line)) <= std::countl_zero(range.last - line.x0);
 }
 
 // The smallest key that the line sends to `offset` >= 1 or further; none if no 64-bit key is.

@@ -48,12 +48,12 @@ unsigned __int128 FirstDistanceAt(uint64_t scale, uint32_t leading_bits) {
 }
 
 // The queries of child `child` of a log root.
-std::optional<KeyRange> LogChildRange(const LogRoot& root, uint32_t child, uint64_t largest_query) {
+std::optional<KeyRange> LogChildRange(const LogRoot& root, uint32_t child, KeyRange queries) {
   const auto first_key_at = [&](uint64_t scale) {
     return FirstDistanceAt(scale, root.leading_bits) + root.smallest_key;
   };
-  const auto first = child == 0 ? 0 : first_key_at(uint64_t{root.first} + child);
-  auto end = static_cast<unsigned __int128>(largest_query) + 1;
+  const auto first = child == 0 ? queries.first : first_key_at(uint64_t{root.first} + child);
+  auto end = static_cast<unsigned __int128>(queries.last) + 1;
   if (child + 1 < root.count) end = std::min(end, first_key_at(uint64_t{root.first} + child + 1));
   if (first >= end) return std::nullopt;
   return KeyRange{static_cast<uint64_t>(first), static_cast<uint64_t>(end - 1)};
@@ -77,23 +77,19 @@ std::optional<KeyRange> ChildRange(const RankLine& line, KeyRange range, uint64_
 class Builder {
  public:
   Builder(std::span<const uint64_t> keys, uint32_t window_keys, size_t max_lines)
-      : keys_(keys),
-        window_keys_(window_keys),
-        max_lines_(max_lines),
-        largest_query_(LargestQuery(keys)) {}
+      : keys_(keys), window_keys_(window_keys), max_lines_(max_lines), queries_(QueriesOf(keys)) {}
 
   std::optional<RecursiveArray> Build(RootChoice root) {
     keys_per_child_ = PickKeysPerChild();
     RecursiveArray array;
     if (root == RootChoice::kLinear) {
       lines_.resize(1);
-      BuildRecord(0, {0, largest_query_}, 0, 1, keys_per_child_);
+      BuildRecord(0, queries_, 0, 1, keys_per_child_);
     } else {
       array.root = BuildLogRoot();
     }
     if (too_large_) return std::nullopt;
     array.lines = std::move(lines_);
-    array.mean_depth = depth_sum_ / static_cast<double>(keys_.size());
     return array;
   }
 
@@ -121,12 +117,7 @@ class Builder {
   std::optional<RankLine> FitUpTo(KeyRange range, uint64_t rank, uint64_t last_rank) const {
     // No line of use holds more, and trying costs time.
     if (last_rank - rank > 64ull * window_keys_ * window_keys_) return std::nullopt;
-    return FitWindow(keys_, range, rank, last_rank, Origin(range, rank), window_keys_);
-  }
-
-  // Lines start at the first key of their range, if there is one: the mantissa goes further.
-  uint64_t Origin(KeyRange range, uint64_t rank) const {
-    return rank < keys_.size() && keys_[rank] <= range.last ? keys_[rank] : range.first;
+    return FitWindow(keys_, range, rank, last_rank, range.first, window_keys_);
   }
 
   // Fills record `at` for the queries in `range`, whose first one has lower bound `rank`.
@@ -135,11 +126,10 @@ class Builder {
     const uint64_t last_rank = RankOf(keys_, rank, range.last);
     if (const auto leaf = FitUpTo(range, rank, last_rank)) {
       lines_[at] = *leaf;
-      depth_sum_ += static_cast<double>(last_rank - rank) * depth;
       return;
     }
-    const uint64_t span = range.last - Origin(range, rank);
-    RankLine line{Origin(range, rank), static_cast<uint32_t>(lines_.size()), 0};
+    const uint64_t span = range.last - range.first;
+    RankLine line{range.first, static_cast<uint32_t>(lines_.size()), 0};
     line.slope = InnerSlope(span, Fanout(last_rank - rank, span, depth, keys_per_child));
     const uint64_t fanout = Evaluate(line, range.last) - line.base + 1;
     if (lines_.size() + fanout > max_lines_) {
@@ -190,7 +180,7 @@ class Builder {
     too_large_ = root.count > max_lines_;
     uint64_t rank = 0;
     for (uint32_t i = 0; i < root.count && !too_large_; ++i) {
-      rank = BuildChild(i, LogChildRange(root, i, largest_query_), rank, 0, keys_per_child_);
+      rank = BuildChild(i, LogChildRange(root, i, queries_), rank, 0, keys_per_child_);
     }
     return root;
   }
@@ -198,10 +188,9 @@ class Builder {
   const std::span<const uint64_t> keys_;
   const uint32_t window_keys_;
   const size_t max_lines_;
-  const uint64_t largest_query_;
+  const KeyRange queries_;
   double keys_per_child_ = 0;
   std::vector<RankLine> lines_;
-  double depth_sum_ = 0;
   bool too_large_ = false;
 };
 
@@ -212,12 +201,12 @@ class Walker {
   Walker(std::span<const RankLine> lines, const std::function<void(KeyRange)>& visit)
       : lines_(lines), visit_(visit) {}
 
-  bool Walk(const std::optional<LogRoot>& root, uint64_t largest_query) {
+  bool Walk(const std::optional<LogRoot>& root, KeyRange queries) {
     next_child_ = root ? root->count : 1;
     if (next_child_ > lines_.size()) return false;
-    if (!root) return WalkRecord(0, {0, largest_query}, 1) && next_child_ == lines_.size();
+    if (!root) return WalkRecord(0, queries, 1) && next_child_ == lines_.size();
     for (uint32_t i = 0; i < root->count; ++i) {
-      const auto range = LogChildRange(*root, i, largest_query);
+      const auto range = LogChildRange(*root, i, queries);
       if (range && !WalkRecord(i, *range, 1)) return false;
     }
     return next_child_ == lines_.size();
@@ -226,7 +215,7 @@ class Walker {
  private:
   bool WalkRecord(size_t at, KeyRange range, int depth) {
     const RankLine& line = lines_[at];
-    if (!IsMonotoneUpTo(line, range.last) || depth > kMaxDepth) return false;
+    if (!IsMonotoneOver(line, range) || depth > kMaxDepth) return false;
     if (IsLeaf(line)) {
       visit_(range);
       return true;
@@ -254,13 +243,14 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
   return Builder(keys, window_keys, max_lines).Build(root);
 }
 
-uint64_t LargestQuery(std::span<const uint64_t> keys) {
-  return keys.back() == std::numeric_limits<uint64_t>::max() ? keys.back() : keys.back() + 1;
+KeyRange QueriesOf(std::span<const uint64_t> keys) {
+  const bool at_end = keys.back() == std::numeric_limits<uint64_t>::max();
+  return {keys.front(), at_end ? keys.back() : keys.back() + 1};
 }
 
 bool VisitLeaves(std::span<const RankLine> lines, const std::optional<LogRoot>& root,
-                 uint64_t largest_query, const std::function<void(KeyRange)>& visit) {
-  return Walker(lines, visit).Walk(root, largest_query);
+                 KeyRange queries, const std::function<void(KeyRange)>& visit) {
+  return Walker(lines, visit).Walk(root, queries);
 }
 
 }  // namespace sibyl::index

@@ -26,7 +26,6 @@ namespace sibyl::index {
 struct RecursiveArray {
   std::vector<RankLine> lines;
   std::optional<LogRoot> root;  // none: lines[0] is the root
-  double mean_depth = 0;        // records read per lookup, averaged over the keys
 };
 
 enum class RootChoice : uint8_t { kLinear, kLogarithmic };
@@ -37,14 +36,15 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
                                                   uint32_t window_keys, RootChoice root,
                                                   size_t max_lines);
 
-// The largest key that a lookup evaluates: larger ones have the same lower bound.
-uint64_t LargestQuery(std::span<const uint64_t> keys);
+// The keys for which lines are evaluated: the smallest to one more than the largest. Those outside
+// have the same lower bounds as the ends. Precondition: keys is not empty.
+KeyRange QueriesOf(std::span<const uint64_t> keys);
 
 // Visits the queries of every leaf, in order of key, checking on the way that the records form a
 // tree that lookups can walk: children in bounds, each with one parent, lines monotone over their
 // range. False, having stopped, if they do not. For records that nobody has checked yet.
 bool VisitLeaves(std::span<const RankLine> lines, const std::optional<LogRoot>& root,
-                 uint64_t largest_query, const std::function<void(KeyRange)>& visit);
+                 KeyRange queries, const std::function<void(KeyRange)>& visit);
 
 }  // namespace sibyl::index
 

@@ -52,8 +52,8 @@ Keys Dense(size_t count, Random* random) {
 }
 
 Keys Lognormal(size_t count, Random* random) {
-  return DistinctKeys(
-      count, random, [&] { return static_cast<uint64_t>(std::exp(2 * Normal(random)) * 1e9); });
+  return DistinctKeys(count, random,
+                      [&] { return static_cast<uint64_t>(std::exp(2 * Normal(random)) * 1e9); });
 }
 
 // The position of (x, y) along a Hilbert curve of order 32 (Hilbert, 1891; in the form of Warren,
@@ -96,9 +96,9 @@ Keys Osm(size_t count, Random* random) {
   return DistinctKeys(count, random, [&] {
     if (random->Below(20) == 0) return MapCell(random->Unit(), random->Unit());
     const double pick = random->Unit() * total;
-    const auto place = std::lower_bound(
-        places.begin(), places.end() - 1, pick,
-        [](const Place& p, double value) { return p.size_so_far < value; });
+    const auto place =
+        std::lower_bound(places.begin(), places.end() - 1, pick,
+                         [](const Place& p, double value) { return p.size_so_far < value; });
     return MapCell(place->x + place->spread * Normal(random),
                    place->y + place->spread * Normal(random));
   });

@@ -1,4 +1,5 @@
-// Generated key sets, the same on every run: the classic synthetic sets of the learned-index papers.
+// Generated key sets, the same on every run: the classic synthetic sets of the learned-index
+// papers.
 
 #ifndef SIBYL_BENCH_DATA_GENERATE_H_
 #define SIBYL_BENCH_DATA_GENERATE_H_

@@ -1,4 +1,5 @@
-// Random numbers for generated data and workloads: fast, and the same on every machine for one seed.
+// Random numbers for generated data and workloads: fast, and the same on every machine for one
+// seed.
 
 #ifndef SIBYL_BENCH_DATA_RANDOM_H_
 #define SIBYL_BENCH_DATA_RANDOM_H_

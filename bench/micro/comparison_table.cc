@@ -67,8 +67,9 @@ void TableReporter::ReportRuns(const std::vector<Run>& runs) {
     if (run.error_occurred || name.structure.empty()) continue;
     Row* row = FindRow(name.dataset, name.structure);
     const double ns = run.GetAdjustedCPUTime();
-    (name.variant == "batch" ? row->batch_ns
-                             : name.variant == "serial" ? row->serial_ns : row->single_ns) = ns;
+    (name.variant == "batch"    ? row->batch_ns
+     : name.variant == "serial" ? row->serial_ns
+                                : row->single_ns) = ns;
     row->bytes_per_key = run.counters.at("bytes_per_key");
     row->build_seconds = run.counters.at("build_seconds");
   }
@@ -112,14 +113,13 @@ void TableReporter::PrintTable(const std::string& dataset, const std::string& no
   const std::pair<std::string, Row>* best = nullptr;
   for (const auto& entry : table->second) {
     const auto& [structure, row] = entry;
-    std::snprintf(line, sizeof line,
-                  "%-16s %8.1f %8.1f %8.1f %8.3f %8.3f | %8s %8s %8s %10s %10s\n",
-                  structure.c_str(), row.single_ns, row.batch_ns, row.serial_ns, row.bytes_per_key,
-                  row.build_seconds, Ratio(splus.single_ns, row.single_ns).c_str(),
-                  Ratio(splus.batch_ns, row.batch_ns).c_str(),
-                  Ratio(splus.serial_ns, row.serial_ns).c_str(),
-                  Ratio(absl_btree.single_ns, row.single_ns).c_str(),
-                  Ratio(std_lower_bound.single_ns, row.single_ns).c_str());
+    std::snprintf(
+        line, sizeof line, "%-16s %8.1f %8.1f %8.1f %8.3f %8.3f | %8s %8s %8s %10s %10s\n",
+        structure.c_str(), row.single_ns, row.batch_ns, row.serial_ns, row.bytes_per_key,
+        row.build_seconds, Ratio(splus.single_ns, row.single_ns).c_str(),
+        Ratio(splus.batch_ns, row.batch_ns).c_str(), Ratio(splus.serial_ns, row.serial_ns).c_str(),
+        Ratio(absl_btree.single_ns, row.single_ns).c_str(),
+        Ratio(std_lower_bound.single_ns, row.single_ns).c_str());
     *out << line;
     if (row.single_ns > 0 && (best == nullptr || row.single_ns < best->second.single_ns)) {
       best = &entry;

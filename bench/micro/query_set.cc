@@ -28,8 +28,8 @@ QuerySet::QuerySet(std::span<const uint64_t> keys)
   std::vector<uint32_t> answers(queries_.size());
   for (size_t i = 0; i < queries_.size(); ++i) {
     queries_[i] = DrawQuery(keys, &random);
-    answers[i] = static_cast<uint32_t>(
-        std::lower_bound(keys.begin(), keys.end(), queries_[i]) - keys.begin());
+    answers[i] = static_cast<uint32_t>(std::lower_bound(keys.begin(), keys.end(), queries_[i]) -
+                                       keys.begin());
     sums_[i / kChunkQueries] += answers[i];
   }
   for (size_t chunk = 0; chunk < serial_sums_.size(); ++chunk) {

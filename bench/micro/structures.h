@@ -38,8 +38,7 @@ class StdLowerBound {
  public:
   explicit StdLowerBound(std::span<const uint64_t> keys) : keys_(keys) {}
   uint64_t LowerBound(uint64_t key) const {
-    return static_cast<uint64_t>(std::lower_bound(keys_.begin(), keys_.end(), key) -
-                                 keys_.begin());
+    return static_cast<uint64_t>(std::lower_bound(keys_.begin(), keys_.end(), key) - keys_.begin());
   }
   void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const {
     for (size_t i = 0; i < keys.size(); ++i) ranks[i] = LowerBound(keys[i]);
