@@ -7,14 +7,16 @@
 #ifndef SIBYL_STORAGE_BLOCK_H_
 #define SIBYL_STORAGE_BLOCK_H_
 
+#include <algorithm>
 #include <cstdint>
-#include <optional>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "base/coding.h"
 #include "sibyl/result.h"
 #include "storage/segment_writer.h"
+#include "storage/window_search.h"
 
 namespace sibyl::storage {
 
@@ -42,36 +44,43 @@ constexpr size_t OffsetBytes(ColumnForm form) { return size_t{2} * static_cast<s
 
 // The flags: bit 0, one tag (in the header) holds for all records; bits 1-2 and 3-4, the forms of
 // remainders and values.
-struct BlockFlags {
-  bool uniform_tag = false;
-  ColumnForm remainder_form = ColumnForm::kFixed;
-  ColumnForm value_form = ColumnForm::kFixed;
+class BlockFlags {
+ public:
+  explicit BlockFlags(uint8_t byte) : byte_(byte) {}
+  BlockFlags(bool uniform_tag, ColumnForm remainder_form, ColumnForm value_form)
+      : byte_(static_cast<uint8_t>((uniform_tag ? 1 : 0) | static_cast<int>(remainder_form) << 1 |
+                                   static_cast<int>(value_form) << 3)) {}
+  uint8_t byte() const { return byte_; }
+  bool valid() const {
+    return byte_ >> 5 == 0 && remainder_form() <= ColumnForm::kOffsets32 &&
+           value_form() <= ColumnForm::kOffsets32;
+  }
+  bool uniform_tag() const { return (byte_ & 1) != 0; }
+  ColumnForm remainder_form() const { return static_cast<ColumnForm>(byte_ >> 1 & 3); }
+  ColumnForm value_form() const { return static_cast<ColumnForm>(byte_ >> 3 & 3); }
 
-  uint8_t Encode() const {
-    return static_cast<uint8_t>((uniform_tag ? 1 : 0) | static_cast<int>(remainder_form) << 1 |
-                                static_cast<int>(value_form) << 3);
-  }
-  static BlockFlags Decode(uint8_t flags) {
-    return {(flags & 1) != 0, static_cast<ColumnForm>(flags >> 1 & 3),
-            static_cast<ColumnForm>(flags >> 3 & 3)};
-  }
+ private:
+  uint8_t byte_;
 };
 
 // What is said of one record in one byte: bits 0-3, how many bytes of the window are key (0 to 8);
 // bits 4-5, the type; bit 6, the value is out of line.
-struct RecordTag {
-  uint8_t window_bytes = 0;
-  RecordType type = RecordType::kValue;
-  bool out_of_line = false;
+class RecordTag {
+ public:
+  explicit RecordTag(uint8_t byte) : byte_(byte) {}
+  RecordTag(size_t window_bytes, RecordType type, bool out_of_line)
+      : byte_(static_cast<uint8_t>(window_bytes | static_cast<size_t>(type) << 4 |
+                                   (out_of_line ? 1 << 6 : 0))) {}
+  uint8_t byte() const { return byte_; }
+  bool valid() const {
+    return byte_ >> 7 == 0 && type() <= RecordType::kTombstone && window_bytes() <= kWindowBytes;
+  }
+  uint32_t window_bytes() const { return byte_ & 15; }
+  RecordType type() const { return static_cast<RecordType>(byte_ >> 4 & 3); }
+  bool out_of_line() const { return (byte_ & 1 << 6) != 0; }
 
-  uint8_t Encode() const {
-    return static_cast<uint8_t>(window_bytes | static_cast<int>(type) << 4 |
-                                (out_of_line ? 1 << 6 : 0));
-  }
-  static RecordTag Decode(uint8_t tag) {
-    return {static_cast<uint8_t>(tag & 15), static_cast<RecordType>(tag >> 4 & 3),
-            (tag & 1 << 6) != 0};
-  }
+ private:
+  uint8_t byte_;
 };
 
 // What a block holds in the place of an out-of-line value.
@@ -112,32 +121,59 @@ class BlockView {
   // block) is where the search starts, a hint that affects speed only.
   uint32_t LowerBound(std::string_view key, uint16_t fraction) const;
 
-  // The slot that holds exactly `key`.
-  std::optional<uint32_t> Find(std::string_view key, uint16_t fraction) const;
+  // The slot that holds exactly `key`, record_count() if none. In the header, so that a lookup
+  // keeps the view in registers. (It does not return an optional: that comes back through memory,
+  // written in two parts and read as one, which stalls the processor on every lookup.)
+  uint32_t Find(std::string_view key, uint16_t fraction) const;
 
-  RecordType TypeAt(uint32_t slot) const { return TagAt(slot).type; }
+  RecordTag TagAt(uint32_t slot) const {
+    return flags_.uniform_tag() ? uniform_tag_ : RecordTag(static_cast<uint8_t>(tags()[slot]));
+  }
+  RecordType TypeAt(uint32_t slot) const { return TagAt(slot).type(); }
 
   // Writes the whole key at `slot` to `key`, replacing its content.
   void KeyAt(uint32_t slot, std::string* key) const;
 
   // The value of `slot`, or, if the value is out of line, the reference to it.
-  bool ValueIsOutOfLine(uint32_t slot) const { return TagAt(slot).out_of_line; }
+  bool ValueIsOutOfLine(uint32_t slot) const { return TagAt(slot).out_of_line(); }
   std::string_view RawValueAt(uint32_t slot) const {
-    return StringAt(slot, flags_.value_form, value_offsets_, values_, value_size_);
+    return StringAt(slot, flags_.value_form(), value_offsets(), values(), value_size_);
   }
 
  private:
-  // Reads the header, which must be there; everything else is arithmetic.
-  explicit BlockView(const char* start);
+  // Reads the header, which must be there. Everything else is arithmetic, done when it is needed: a
+  // lookup needs little of it.
+  explicit BlockView(const char* start)
+      : record_count_(base::Load32(start + 8)),
+        flags_(static_cast<uint8_t>(start[12])),
+        uniform_tag_(static_cast<uint8_t>(start[13])),
+        prefix_bytes_(base::Load16(start + 14)),
+        remainder_size_(base::Load32(start + 16)),
+        value_size_(base::Load32(start + 20)),
+        prefix_(start + kBlockHeaderBytes),
+        windows_(prefix_ + RoundUpToAlignment(prefix_bytes_)) {}
 
-  RecordTag TagAt(uint32_t slot) const {
-    return RecordTag::Decode(flags_.uniform_tag ? uniform_tag_ : static_cast<uint8_t>(tags_[slot]));
+  // Where the columns after the windows start, in this order.
+  const char* tags() const { return windows_ + kWindowBytes * record_count_; }
+  const char* remainder_offsets() const {
+    return tags() + (flags_.uniform_tag() ? 0 : uint64_t{record_count_});
   }
+  const char* value_offsets() const {
+    return remainder_offsets() + OffsetBytes(flags_.remainder_form()) * record_count_;
+  }
+  const char* remainders() const {
+    return value_offsets() + OffsetBytes(flags_.value_form()) * record_count_;
+  }
+  const char* values() const {
+    const bool fixed = flags_.remainder_form() == ColumnForm::kFixed;
+    return remainders() + uint64_t{remainder_size_} * (fixed ? record_count_ : 1);
+  }
+
   uint64_t WindowAt(uint32_t slot) const { return base::Load64(windows_ + kWindowBytes * slot); }
   std::string_view RemainderAt(uint32_t slot) const {
-    return StringAt(slot, flags_.remainder_form, remainder_offsets_, remainders_, remainder_size_);
+    return StringAt(slot, flags_.remainder_form(), remainder_offsets(), remainders(),
+                    remainder_size_);
   }
-  std::string_view prefix() const { return {prefix_, prefix_bytes_}; }
 
   static uint32_t OffsetAt(uint32_t slot, ColumnForm form, const char* offsets) {
     return form == ColumnForm::kOffsets16 ? base::Load16(offsets + size_t{2} * slot)
@@ -151,48 +187,83 @@ class BlockView {
     return {column + begin, size_t{end} - begin};
   }
 
-  // Bytes of a column: `size` is of one record if the form is fixed, else of all.
-  uint64_t ColumnBytes(ColumnForm form, uint32_t size) const {
-    return form == ColumnForm::kFixed ? uint64_t{size} * record_count_ : size;
-  }
   Status CheckOffsets(ColumnForm form, const char* offsets, uint32_t size) const;
   Status CheckRecord(uint32_t slot) const;
+
+  uint32_t GuessSlot(uint16_t fraction) const {
+    return static_cast<uint32_t>(uint64_t{record_count_} * fraction >> 16);
+  }
+
+  // The first 8 bytes of `rest`, zeros after its end, such that integer order is byte order.
+  // `before` says how many readable bytes precede `rest`.
+  static uint64_t WindowOf(std::string_view rest, size_t before);
+
+  // < 0, 0, > 0 as `key` sorts before all keys with the prefix, has the prefix, sorts after them.
+  int ComparePrefix(std::string_view key) const;
 
   // < 0, 0, > 0 as the key at `slot` sorts before, at, after a key with an equal window whose bytes
   // after the prefix are `rest`.
   int CompareBeyondWindow(uint32_t slot, std::string_view rest) const;
   // LowerBound among the slots from `first` on whose windows equal that of `first`.
   uint32_t LowerBoundOfEqualWindows(uint32_t first, std::string_view rest) const;
+  // Find among them.
+  uint32_t FindAmongEqualWindows(uint32_t first, std::string_view rest) const;
 
   uint32_t record_count_ = 0;
-  BlockFlags flags_;
-  uint8_t uniform_tag_ = 0;
+  BlockFlags flags_{0};
+  RecordTag uniform_tag_{0};
   uint16_t prefix_bytes_ = 0;
   uint32_t remainder_size_ = 0;
   uint32_t value_size_ = 0;
   const char* prefix_ = nullptr;
   const char* windows_ = nullptr;
-  const char* tags_ = nullptr;
-  const char* remainder_offsets_ = nullptr;
-  const char* value_offsets_ = nullptr;
-  const char* remainders_ = nullptr;
-  const char* values_ = nullptr;
 };
 
-inline BlockView::BlockView(const char* start)
-    : record_count_(base::Load32(start + 8)),
-      flags_(BlockFlags::Decode(static_cast<uint8_t>(start[12]))),
-      uniform_tag_(static_cast<uint8_t>(start[13])),
-      prefix_bytes_(base::Load16(start + 14)),
-      remainder_size_(base::Load32(start + 16)),
-      value_size_(base::Load32(start + 20)),
-      prefix_(start + kBlockHeaderBytes),
-      windows_(prefix_ + RoundUpToAlignment(prefix_bytes_)),
-      tags_(windows_ + kWindowBytes * record_count_),
-      remainder_offsets_(tags_ + (flags_.uniform_tag ? 0 : record_count_)),
-      value_offsets_(remainder_offsets_ + OffsetBytes(flags_.remainder_form) * record_count_),
-      remainders_(value_offsets_ + OffsetBytes(flags_.value_form) * record_count_),
-      values_(remainders_ + ColumnBytes(flags_.remainder_form, remainder_size_)) {}
+inline uint64_t BlockView::WindowOf(std::string_view rest, size_t before) {
+  if (rest.size() >= kWindowBytes) return base::LoadBig64(rest.data());
+  if (rest.empty()) return 0;
+  if (before + rest.size() >= kWindowBytes) {  // load what ends with it, and shift the rest out
+    const uint64_t tail = base::LoadBig64(rest.data() + rest.size() - kWindowBytes);
+    return tail << 8 * (kWindowBytes - rest.size());
+  }
+  uint64_t window = 0;
+  std::memcpy(&window, rest.data(), rest.size());
+  return __builtin_bswap64(window);
+}
+
+inline int BlockView::ComparePrefix(std::string_view key) const {
+  if (prefix_bytes_ == 0) return 0;
+  if (prefix_bytes_ <= 8 && key.size() >= 8) {  // most blocks: no call. The prefix is padded to 8.
+    const int shift = 8 * (8 - prefix_bytes_);
+    const uint64_t ours = base::LoadBig64(key.data()) >> shift;
+    const uint64_t shared = base::LoadBig64(prefix_) >> shift;
+    return ours < shared ? -1 : ours > shared ? 1 : 0;
+  }
+  if (key.size() >= prefix_bytes_) return std::memcmp(key.data(), prefix_, prefix_bytes_);
+  return std::memcmp(key.data(), prefix_, key.size()) > 0 ? 1 : -1;
+}
+
+inline int BlockView::CompareBeyondWindow(uint32_t slot, std::string_view rest) const {
+  // Equal windows: the key that ends earlier inside the window is the smaller one.
+  const int window_bytes = static_cast<int>(TagAt(slot).window_bytes());
+  const int rest_window_bytes = static_cast<int>(std::min(rest.size(), kWindowBytes));
+  if (window_bytes != rest_window_bytes || rest.size() < kWindowBytes) {
+    return window_bytes - rest_window_bytes;
+  }
+  return RemainderAt(slot).compare(rest.substr(kWindowBytes));
+}
+
+inline uint32_t BlockView::Find(std::string_view key, uint16_t fraction) const {
+  if (record_count_ == 0 || ComparePrefix(key) != 0) return record_count_;
+  const std::string_view rest(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+  const uint64_t window = WindowOf(rest, prefix_bytes_);
+  const uint32_t slot = WindowLowerBound(windows_, record_count_, window, GuessSlot(fraction));
+  if (slot == record_count_ || WindowAt(slot) != window) return record_count_;
+  const int order = CompareBeyondWindow(slot, rest);
+  if (order == 0) return slot;
+  // The copy: as long as this object's address does not leave the function, it needs no memory.
+  return order > 0 ? record_count_ : BlockView(*this).FindAmongEqualWindows(slot, rest);
+}
 
 }  // namespace sibyl::storage
 

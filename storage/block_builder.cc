@@ -43,8 +43,8 @@ size_t CommonPrefixBytes(std::string_view a, std::string_view b) {
 void BlockBuilder::Add(std::string_view key, std::string_view value, RecordType type,
                        bool out_of_line) {
   assert(SizeLimitBytes() + key.size() + value.size() < kMaxBlockBytes);
-  records_.push_back({static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()), type,
-                      out_of_line});
+  records_.push_back(
+      {static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()), type, out_of_line});
   keys_.append(key);
   values_.append(value);
 }
@@ -64,9 +64,7 @@ void BlockBuilder::SplitKeys(size_t prefix_bytes) {
     uint64_t window = 0;
     std::memcpy(&window, in_window.data(), in_window.size());
     windows_.push_back(__builtin_bswap64(window));
-    tags_.push_back(
-        RecordTag{static_cast<uint8_t>(in_window.size()), record.type, record.out_of_line}
-            .Encode());
+    tags_.push_back(RecordTag(in_window.size(), record.type, record.out_of_line).byte());
     remainders_.append(remainder);
     remainder_bytes_.push_back(static_cast<uint32_t>(remainder.size()));
     value_bytes_.push_back(record.value_bytes);
@@ -75,24 +73,24 @@ void BlockBuilder::SplitKeys(size_t prefix_bytes) {
 }
 
 void BlockBuilder::AppendHeader(size_t prefix_bytes) {
-  const BlockFlags flags{AllEqual(tags_), FormOf(remainder_bytes_, remainders_.size()),
-                         FormOf(value_bytes_, values_.size())};
+  const BlockFlags flags(AllEqual(tags_), FormOf(remainder_bytes_, remainders_.size()),
+                         FormOf(value_bytes_, values_.size()));
   const auto size_field = [](ColumnForm form, const std::vector<uint32_t>& sizes, size_t total) {
     return form == ColumnForm::kFixed ? sizes.front() : static_cast<uint32_t>(total);
   };
   base::Put64(&block_, 0);  // the checksum comes last
   base::Put32(&block_, record_count());
-  base::Put8(&block_, flags.Encode());
-  base::Put8(&block_, flags.uniform_tag ? tags_.front() : 0);
+  base::Put8(&block_, flags.byte());
+  base::Put8(&block_, flags.uniform_tag() ? tags_.front() : 0);
   base::Put16(&block_, static_cast<uint16_t>(prefix_bytes));
-  base::Put32(&block_, size_field(flags.remainder_form, remainder_bytes_, remainders_.size()));
-  base::Put32(&block_, size_field(flags.value_form, value_bytes_, values_.size()));
+  base::Put32(&block_, size_field(flags.remainder_form(), remainder_bytes_, remainders_.size()));
+  base::Put32(&block_, size_field(flags.value_form(), value_bytes_, values_.size()));
   block_.append(keys_, 0, prefix_bytes);
   block_.resize(RoundUpToAlignment(block_.size()));
   block_.append(reinterpret_cast<const char*>(windows_.data()), windows_.size() * kWindowBytes);
-  if (!flags.uniform_tag) block_.append(tags_.begin(), tags_.end());
-  AppendOffsets(flags.remainder_form, remainder_bytes_, &block_);
-  AppendOffsets(flags.value_form, value_bytes_, &block_);
+  if (!flags.uniform_tag()) block_.append(tags_.begin(), tags_.end());
+  AppendOffsets(flags.remainder_form(), remainder_bytes_, &block_);
+  AppendOffsets(flags.value_form(), value_bytes_, &block_);
 }
 
 std::string_view BlockBuilder::Finish(uint32_t block) {

@@ -31,7 +31,9 @@ class RocksDbBlockCache final : public BlockCache {
     misses_.fetch_add(1, std::memory_order_relaxed);
     std::unique_ptr<char[]> bytes(new char[size_bytes]);
     SIBYL_RETURN_IF_ERROR(fill(bytes.get()));
-    const auto free = [](const rocksdb::Slice&, void* value) { delete[] static_cast<char*>(value); };
+    const auto free = [](const rocksdb::Slice&, void* value) {
+      delete[] static_cast<char*>(value);
+    };
     if (!cache_->Insert(key, bytes.get(), size_bytes, free, &handle).ok()) {
       return CachedBlock::Own(std::move(bytes), size_bytes);
     }

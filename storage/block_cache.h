@@ -18,7 +18,8 @@
 
 namespace sibyl::storage {
 
-// A reference to cached bytes: they stay while any CachedBlock to them lives. Movable, not copyable.
+// A reference to cached bytes: they stay while any CachedBlock to them lives. Movable, not
+// copyable.
 class CachedBlock {
  public:
   CachedBlock() = default;
@@ -32,8 +33,11 @@ class CachedBlock {
     return block;
   }
 
-  CachedBlock(CachedBlock&& other) noexcept : bytes_(other.bytes_), release_(other.release_),
-                                              handle_(other.handle_), owner_(other.owner_) {
+  CachedBlock(CachedBlock&& other) noexcept
+      : bytes_(other.bytes_),
+        release_(other.release_),
+        handle_(other.handle_),
+        owner_(other.owner_) {
     other.handle_ = nullptr;
     other.bytes_ = {};
   }
@@ -67,8 +71,8 @@ class BlockCache {
   virtual uint64_t NewOwnerId() = 0;
 
   // The block (owner, block), read with `fill` into a buffer of `size_bytes` if it is not cached.
-  // Where there is no room, because what is in use fills the cache, the block is the caller's alone.
-  // Errors: those of `fill`; nothing is cached then.
+  // Where there is no room, because what is in use fills the cache, the block is the caller's
+  // alone. Errors: those of `fill`; nothing is cached then.
   virtual Result<CachedBlock> Get(uint64_t owner, uint32_t block, size_t size_bytes,
                                   const std::function<Status(char* out)>& fill) = 0;
 

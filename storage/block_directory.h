@@ -33,7 +33,8 @@ class BlockDirectory {
 
   // Checks that the blocks tile [blocks_begin, blocks_end) of the file and that ranks do not
   // decrease. Errors: kCorruption.
-  static Result<std::unique_ptr<const BlockDirectory>> Decode(std::string_view offsets, std::string_view ranks,
+  static Result<std::unique_ptr<const BlockDirectory>> Decode(std::string_view offsets,
+                                                              std::string_view ranks,
                                                               uint64_t blocks_begin,
                                                               uint64_t blocks_end);
 

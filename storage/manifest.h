@@ -24,11 +24,11 @@ struct ManifestSegment {
 };
 
 struct Manifest {
-  uint64_t database_id = 0;       // random, drawn at creation
-  uint64_t next_segment_id = 1;   // ids are never reused
-  uint64_t generation_floor = 1;  // generations below are in segments
-  uint64_t last_sequence = 0;     // of what is in segments
-  uint32_t next_tree_id = 2;      // ids below were given out
+  uint64_t database_id = 0;                          // random, drawn at creation
+  uint64_t next_segment_id = 1;                      // ids are never reused
+  uint64_t generation_floor = 1;                     // generations below are in segments
+  uint64_t last_sequence = 0;                        // of what is in segments
+  uint32_t next_tree_id = 2;                         // ids below were given out
   std::vector<std::vector<ManifestSegment>> levels;  // newest first; segments in key order
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };

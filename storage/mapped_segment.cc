@@ -25,10 +25,7 @@ class MappedSegment final : public SegmentBase {
     if (bytes.empty()) return LookupOutcome::kAbsent;
     PrefetchWindows(bytes, fraction);
     SIBYL_RETURN_IF_ERROR(EnsureVerified(bytes, block));
-    const BlockView view = BlockView::ParseTrusted(bytes);
-    const auto slot = view.Find(key, fraction);
-    if (!slot) return LookupOutcome::kAbsent;
-    return Answer(view, *slot, value);
+    return Find(BlockView::ParseTrusted(bytes), key, fraction, value);
   }
 
   void PrefetchOffset(uint32_t block) const override {
@@ -71,7 +68,8 @@ class MappedSegment final : public SegmentBase {
 
   Status EnsureVerified(std::string_view bytes, uint32_t block) const {
     const uint64_t bit = uint64_t{1} << block % 64;
-    if (verified_[block / 64].load(std::memory_order_relaxed) & bit) [[likely]] return Ok();
+    if (verified_[block / 64].load(std::memory_order_relaxed) & bit) [[likely]]
+      return Ok();
     SIBYL_RETURN_IF_ERROR(CheckBlock(bytes, block));
     // Relaxed: the bytes never change, so there is nothing to publish with the bit.
     if (!verify_every_read_) verified_[block / 64].fetch_or(bit, std::memory_order_relaxed);
@@ -98,9 +96,9 @@ Result<std::unique_ptr<Segment>> OpenMappedSegment(Path path, std::unique_ptr<Re
                                                    SegmentParts parts, bool verify_every_read) {
   SIBYL_ASSIGN_OR_RETURN(auto mapping, file->Map());
   const uint32_t window_share = WindowShare(parts);
-  return std::unique_ptr<Segment>(
-      new MappedSegment(std::move(path), std::move(file), std::move(parts), std::move(mapping),
-                        verify_every_read, window_share));
+  return std::unique_ptr<Segment>(new MappedSegment(std::move(path), std::move(file),
+                                                    std::move(parts), std::move(mapping),
+                                                    verify_every_read, window_share));
 }
 
 }  // namespace sibyl::storage

@@ -126,8 +126,7 @@ class PosixReadableFile final : public ReadableFile {
 
   Result<std::unique_ptr<Mapping>> Map() const override {
     if (size_bytes_ == 0) return std::unique_ptr<Mapping>(new PosixMapping(nullptr, 0));
-    void* start =
-        ::mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, descriptor_.number(), 0);
+    void* start = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_SHARED, descriptor_.number(), 0);
     if (start == MAP_FAILED) return IoError("map", path_, errno);
     return std::unique_ptr<Mapping>(new PosixMapping(start, size_bytes_));
   }
@@ -182,8 +181,8 @@ class PosixFiles final : public FileSystem {
     if (!S_ISREG(status.st_mode)) {
       return Error{ErrorCode::kIo, path.string() + " is not a regular file"};
     }
-    return std::unique_ptr<ReadableFile>(new PosixReadableFile(
-        path, std::move(descriptor), static_cast<uint64_t>(status.st_size)));
+    return std::unique_ptr<ReadableFile>(
+        new PosixReadableFile(path, std::move(descriptor), static_cast<uint64_t>(status.st_size)));
   }
 
   Result<std::string> ReadAll(const Path& path) override {
@@ -203,8 +202,8 @@ class PosixFiles final : public FileSystem {
   Result<std::vector<std::string>> List(const Path& directory) override {
     std::vector<std::string> names;
     std::error_code error;
-    for (std::filesystem::directory_iterator entry(directory, error), end;
-         !error && entry != end; entry.increment(error)) {
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
       names.push_back(entry->path().filename().string());
     }
     if (error) return IoError("list", directory, error.value());

@@ -18,9 +18,7 @@ class PreadSegment final : public SegmentBase {
   Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
                                Value* value) const override {
     SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));
-    const auto slot = handle.view().Find(key, fraction);
-    if (!slot) return LookupOutcome::kAbsent;
-    return Answer(handle.view(), *slot, value);
+    return Find(handle.view(), key, fraction, value);
   }
 
   void PrefetchOffset(uint32_t) const override {}

@@ -31,9 +31,9 @@ SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentP
 
 Status SegmentBase::CheckBlock(std::string_view bytes, uint32_t block) const {
   const auto damaged = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption, path_.string() + ": block " + std::to_string(block) +
-                                             " at offset " +
-                                             std::to_string(directory_->Offset(block)) + ": " + what};
+    return Error{ErrorCode::kCorruption,
+                 path_.string() + ": block " + std::to_string(block) + " at offset " +
+                     std::to_string(directory_->Offset(block)) + ": " + what};
   };
   if (!BlockChecksumMatches(bytes, block)) return damaged("checksum mismatch");
   if (const auto view = BlockView::Parse(bytes); !view) return damaged(view.error().message);
@@ -42,14 +42,18 @@ Status SegmentBase::CheckBlock(std::string_view bytes, uint32_t block) const {
 
 Result<std::string_view> SegmentBase::ValueAt(const BlockView& block, uint32_t slot,
                                               std::string* scratch) const {
-  if (!block.ValueIsOutOfLine(slot)) return block.RawValueAt(slot);
-  const auto reference = ValueReference::Decode(block.RawValueAt(slot));
+  const std::string_view stored = block.RawValueAt(slot);
+  return block.ValueIsOutOfLine(slot) ? OutOfLineValue(stored, scratch) : stored;
+}
+
+Result<std::string_view> SegmentBase::OutOfLineValue(std::string_view encoded_reference,
+                                                     std::string* scratch) const {
+  const auto reference = ValueReference::Decode(encoded_reference);
   const uint64_t offset = values_.offset + reference.offset;
   const auto damaged = [&](const char* what) {
-    return Error{ErrorCode::kCorruption, path_.string() + ": value of " +
-                                             std::to_string(reference.size_bytes) +
-                                             " bytes at offset " + std::to_string(offset) + ": " +
-                                             what};
+    return Error{ErrorCode::kCorruption,
+                 path_.string() + ": value of " + std::to_string(reference.size_bytes) +
+                     " bytes at offset " + std::to_string(offset) + ": " + what};
   };
   if (reference.offset > values_.size_bytes ||
       reference.size_bytes > values_.size_bytes - reference.offset) {
@@ -61,10 +65,10 @@ Result<std::string_view> SegmentBase::ValueAt(const BlockView& block, uint32_t s
   return bytes;
 }
 
-Result<LookupOutcome> SegmentBase::AnswerOutOfLine(const BlockView& view, uint32_t slot,
+Result<LookupOutcome> SegmentBase::AssignOutOfLine(std::string_view encoded_reference,
                                                    Value* value) const {
   std::string scratch;
-  SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes, ValueAt(view, slot, &scratch));
+  SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes, OutOfLineValue(encoded_reference, &scratch));
   value->Assign(bytes);
   return LookupOutcome::kValue;
 }

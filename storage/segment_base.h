@@ -45,16 +45,24 @@ class SegmentBase : public Segment {
   // Checks the checksum and the structure of `block`.
   Status CheckBlock(std::string_view bytes, uint32_t block) const;
 
-  // Fills `value` from `slot` of a block of this segment if that is a value.
-  Result<LookupOutcome> Answer(const BlockView& view, uint32_t slot, Value* value) const {
-    if (view.TypeAt(slot) == RecordType::kTombstone) return LookupOutcome::kTombstone;
-    if (view.ValueIsOutOfLine(slot)) [[unlikely]] return AnswerOutOfLine(view, slot, value);
-    value->Assign(view.RawValueAt(slot));
+  // Looks for `key` in a block of this segment. Inlined: the innermost part of every lookup.
+  [[gnu::always_inline]] Result<LookupOutcome> Find(const BlockView& view, std::string_view key,
+                                                    uint16_t fraction, Value* value) const {
+    const uint32_t slot = view.Find(key, fraction);
+    if (slot == view.record_count()) return LookupOutcome::kAbsent;
+    const RecordTag tag = view.TagAt(slot);
+    if (tag.type() == RecordType::kTombstone) return LookupOutcome::kTombstone;
+    const std::string_view stored = view.RawValueAt(slot);
+    if (tag.out_of_line()) [[unlikely]]
+      return AssignOutOfLine(stored, value);
+    value->Assign(stored);
     return LookupOutcome::kValue;
   }
 
  private:
-  Result<LookupOutcome> AnswerOutOfLine(const BlockView& view, uint32_t slot, Value* value) const;
+  Result<LookupOutcome> AssignOutOfLine(std::string_view encoded_reference, Value* value) const;
+  Result<std::string_view> OutOfLineValue(std::string_view encoded_reference,
+                                          std::string* scratch) const;
 
   const std::unique_ptr<ReadableFile> file_;
   const std::unique_ptr<const BlockDirectory> directory_;

@@ -85,10 +85,9 @@ Status CheckSegmentHeader(std::string_view bytes) {
   }
   const uint32_t version = base::Load32(bytes.data() + 8);
   if (version > kSegmentFormatVersion) {
-    return Error{ErrorCode::kNotSupported,
-                 "segment format version " + std::to_string(version) +
-                     " is newer than this program, which knows version " +
-                     std::to_string(kSegmentFormatVersion)};
+    return Error{ErrorCode::kNotSupported, "segment format version " + std::to_string(version) +
+                                               " is newer than this program, which knows version " +
+                                               std::to_string(kSegmentFormatVersion)};
   }
   if (bytes != EncodeSegmentHeader()) return Damaged("damaged header at offset 0");
   return Ok();
@@ -132,8 +131,8 @@ Result<std::vector<Section>> DecodeSegmentFooter(std::string_view footer, uint64
   std::vector<Section> sections;
   std::set<SectionKind> kinds;
   uint64_t end = kSegmentHeaderBytes;
-  for (std::string_view table = footer.substr(0, footer.size() - kSegmentTailBytes);
-       !table.empty(); table.remove_prefix(Section::kEncodedBytes)) {
+  for (std::string_view table = footer.substr(0, footer.size() - kSegmentTailBytes); !table.empty();
+       table.remove_prefix(Section::kEncodedBytes)) {
     const Section section = DecodeSection(table.substr(0, Section::kEncodedBytes));
     if (section.offset != RoundUpToAlignment(end) || section.offset > footer_offset ||
         section.size_bytes > footer_offset - section.offset || !kinds.insert(section.kind).second) {

@@ -80,10 +80,9 @@ Result<SegmentParts> ReadParts(const ReadableFile& file) {
       if (section.kind == SectionKind::kProperties) properties = std::move(bytes);
     }
   }
-  SIBYL_ASSIGN_OR_RETURN(
-      parts.directory,
-      BlockDirectory::Decode(offsets, ranks, parts.blocks.offset,
-                             parts.blocks.offset + parts.blocks.size_bytes));
+  SIBYL_ASSIGN_OR_RETURN(parts.directory,
+                         BlockDirectory::Decode(offsets, ranks, parts.blocks.offset,
+                                                parts.blocks.offset + parts.blocks.size_bytes));
   SIBYL_ASSIGN_OR_RETURN(parts.properties, DecodeSegmentProperties(properties));
   SIBYL_RETURN_IF_ERROR(CheckProperties(parts));
   return parts;

@@ -27,6 +27,7 @@ class SegmentVerifier {
     if (values_bytes_ != parts_.values.size_bytes) {
       return Damaged("the values are not as long as their section");
     }
+    SIBYL_RETURN_IF_ERROR(CheckValuePadding());
     return CompareProperties();
   }
 
@@ -80,6 +81,17 @@ class SegmentVerifier {
         file_.Read(parts_.values.offset + reference.offset, value_.size(), value_.data()));
     if (base::Checksum(value_) != reference.checksum) {
       return Damaged("checksum mismatch in the value of key " + base::Quoted(key_));
+    }
+    return Ok();
+  }
+
+  // The zeros between the last value and the next section.
+  Status CheckValuePadding() {
+    const uint64_t end = parts_.values.offset + values_bytes_;
+    bytes_.resize(RoundUpToAlignment(end) - end);
+    SIBYL_RETURN_IF_ERROR(file_.Read(end, bytes_.size(), bytes_.data()));
+    if (bytes_.find_first_not_of('\0') != std::string::npos) {
+      return Damaged("bytes after the last value at offset " + std::to_string(end));
     }
     return Ok();
   }

@@ -174,15 +174,16 @@ class SegmentWriterImpl final : public SegmentWriter {
   // Records where the blocks after the last one, up to and including `block`, start: here.
   void StartBlocksUntil(uint32_t block) {
     while (offsets_.size() <= block) {
-      if (offsets_.size() % BlockDirectory::kGroupBlocks == 0) ranks_.push_back(properties_.records);
+      if (offsets_.size() % BlockDirectory::kGroupBlocks == 0)
+        ranks_.push_back(properties_.records);
       offsets_.push_back(file_->offset());
     }
     block_ = block;
   }
 
   Status WriteSections(std::string_view model) {
-    sections_.push_back({SectionKind::kBlocks, kSegmentHeaderBytes,
-                         file_->offset() - kSegmentHeaderBytes, 0});
+    sections_.push_back(
+        {SectionKind::kBlocks, kSegmentHeaderBytes, file_->offset() - kSegmentHeaderBytes, 0});
     SIBYL_RETURN_IF_ERROR(WriteValues());
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kBlockOffsets, EncodeBlockOffsets(offsets_)));
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kRanks, EncodeRanks(ranks_)));
@@ -213,7 +214,7 @@ class SegmentWriterImpl final : public SegmentWriter {
   bool finished_ = false;
 
   BlockBuilder builder_;
-  uint32_t block_ = 0;  // the one being built
+  uint32_t block_ = 0;                                     // the one being built
   std::vector<uint64_t> offsets_ = {kSegmentHeaderBytes};  // of each block begun
   std::vector<uint64_t> ranks_ = {0};
   std::vector<std::string> values_;

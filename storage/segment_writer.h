@@ -31,9 +31,9 @@ uint32_t BlockBytesOfRecord(std::string_view key, std::string_view value);
 
 // What a segment says of itself. Kept in the file in extensible form (tag, length, value).
 struct SegmentProperties {
-  uint64_t records = 0;      // filled by the writer, as are the next six
+  uint64_t records = 0;  // filled by the writer, as are the next six
   uint64_t tombstones = 0;
-  uint64_t blocks = 0;       // empty ones included
+  uint64_t blocks = 0;  // empty ones included
   uint64_t largest_block_records = 0;
   uint64_t largest_block_bytes = 0;
   std::string smallest_key;

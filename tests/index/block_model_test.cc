@@ -53,6 +53,13 @@ std::vector<std::string> Queries(const KeySet& set, size_t count) {
     }
     queries.push_back(std::move(query));
   }
+  for (size_t bytes = 0; !set.keys.empty() && bytes <= 40; ++bytes) {
+    for (const std::string& key : {set.keys.front(), set.keys.back()}) {
+      queries.push_back(key.substr(0, bytes));
+      queries.push_back(queries.back() + '\0');
+      queries.push_back(queries.back() + '\xff');
+    }
+  }
   std::sort(queries.begin(), queries.end());
   return queries;
 }
@@ -205,6 +212,12 @@ std::vector<KeySet> IntegerSets() {
   };
 }
 
+// The same keys behind a common prefix.
+KeySet Behind(const std::string& prefix, KeySet set) {
+  for (std::string& key : set.keys) key.insert(0, prefix);
+  return {"behind " + std::to_string(prefix.size()) + " bytes", std::move(set.keys)};
+}
+
 std::vector<KeySet> StringSets() {
   return {
       {"the empty key", {""}},
@@ -215,6 +228,8 @@ std::vector<KeySet> StringSets() {
       test::FromStrings("paths", test::PathStrings(30000, kSeed)),
       test::FromStrings("nested prefix chains", test::NestedPrefixChains(300, 140)),
       test::FromStrings("one long chain", test::NestedPrefixChains(1, 2000)),
+      Behind(std::string("z\0\0\0\0", 5), test::FromStrings("", test::NestedPrefixChains(2, 500))),
+      Behind(std::string(20, '\0'), test::FromStrings("", test::RandomStrings(5000, kSeed))),
   };
 }
 
@@ -397,13 +412,70 @@ TEST_CASE("a newer version is named as such", "[index][block_model]") {
   CHECK(model.error().code == ErrorCode::kNotSupported);
 }
 
-TEST_CASE("real keys find their blocks", "[index][block_model]") {
+std::string Forge(const std::vector<int>& body) {
+  std::string bytes(body.begin(), body.end());
+  return WithChecksum(bytes + std::string(sizeof(uint64_t), '\0'));
+}
+
+TEST_CASE("every rule of the form is checked", "[index][block_model]") {
+  struct Case {
+    const char* broken_rule;
+    std::vector<int> body;
+  };
+  // Version 1, two blocks, then a root: see docs/file-format-block-model.md.
+  REQUIRE(BlockModel::Deserialize(Forge({1, 2, 0, 0, 1, 100, 0, 0, 0, 5})).has_value());
+  REQUIRE(BlockModel::Deserialize(Forge({1, 2, 1, 0, 0, 0, 1, 1, 'x'})).has_value());
+  for (const Case& bad : std::vector<Case>{
+           {"version 0 does not exist", {0, 0}},
+           {"no keys, no node", {1, 0, 0, 0, 1, 100, 0, 0, 0, 5}},
+           {"some keys, some node", {1, 2}},
+           {"nodes have pieces", {1, 2, 0, 0, 0}},
+           {"pieces end with a slope", {1, 2, 0, 0, 1, 100, 0, 0, 0}},
+           {"starts lie in the blocks", {1, 2, 0, 0, 1, 100, 0x82, 8, 0, 0, 5}},
+           {"kinds of nodes are known", {1, 2, 8, 0, 1, 100, 0, 0, 0, 5}},
+           {"lines have no other flags", {1, 2, 4, 0, 1, 100, 0, 0, 0, 5}},
+           {"only children cover short keys", {1, 2, 3, 0, 0, 0, 1, 1, 'x'}},
+           {"separators increase", {1, 3, 1, 0, 0, 0, 2, 1, 'y', 1, 'x'}},
+           {"separators differ", {1, 3, 1, 0, 0, 0, 2, 1, 'x', 1, 'x'}},
+           {"last block in range", {1, 2, 1, 0, 0, 0, 2, 1, 'x', 1, 'y'}},
+           {"first block in range", {1, 2, 1, 0, 2, 0, 0}},
+           {"a child begins behind its link", {1, 9, 0, 0, 1, 7, 0x81, 8, 1, 0, 0, 0, 1, 1, 'x'}},
+           {"a piece begins behind a child",
+            {1, 9, 0, 0, 2, 7, 1, 1, 0, 0, 0, 1, 1, 'x', 0, 0, 0, 0, 5}},
+           {"no lines below separators",
+            {1, 2, 5, 0, 0, 0, 1, 1, 'x', 0, 0, 1, 0, 0, 0, 0, 5, 1, 0, 0, 0}},
+           {"nothing follows", {1, 2, 0, 0, 1, 100, 0, 0, 0, 5, 0}},
+       }) {
+    INFO(bad.broken_rule);
+    const auto model = BlockModel::Deserialize(Forge(bad.body));
+    REQUIRE_FALSE(model.has_value());
+    CHECK(model.error().code == ErrorCode::kCorruption);
+  }
+}
+
+TEST_CASE("nodes nested too deeply are refused without recursing", "[index][block_model]") {
+  for (const auto& [depth, good] : {std::pair(32, true), {33, false}, {1000000, false}}) {
+    std::vector<int> body = {1, 2};
+    for (int i = 1; i < depth; ++i) body.insert(body.end(), {0, 0, 1, 0, 1});  // links, one by one
+    body.insert(body.end(), {0, 0, 1, 0, 0, 0, 0, 5});
+    const auto model = BlockModel::Deserialize(Forge(body));
+    CHECK(model.has_value() == good);
+    if (model) CHECK(model->Find(std::string(1000, '\0')).block == 0);
+  }
+}
+
+void CheckRealSets(size_t limit) {
   for (const char* file : {"osm_s2_1039538_uint64.zst", "git_commit_times_2066374_uint64.zst",
                            "packoff_ansible_1702445_uint64.zst", "ecoli_k16_4843913_uint64.zst",
                            "git_paths_1137429.txt.zst", "geonames_postal_keys_1192315.txt.zst"}) {
-    if (const auto set = test::LoadRealKeys(file, 60000)) CheckSet(*set, {});
+    if (const auto set = test::LoadRealKeys(file, limit)) CheckSet(*set, {});
   }
 }
+
+TEST_CASE("the first real keys find their blocks", "[index][block_model]") { CheckRealSets(60000); }
+
+// Takes minutes under sanitizers, so it is run by name: block_model_test "[full]".
+TEST_CASE("all real keys find their blocks", "[.][full]") { CheckRealSets(10000000); }
 
 }  // namespace
 }  // namespace sibyl::index

@@ -81,8 +81,8 @@ TEST_CASE("errors name the path and the reason", "[storage][file_system]") {
   const Path missing = directory.path() / "no" / "such";
   const auto is_missing_error = [&](const Error& error) {
     CHECK(error.code == ErrorCode::kIo);
-    CHECK_THAT(error.message, Catch::Contains(missing.string()) &&
-                                  Catch::Contains("No such file or directory"));
+    CHECK_THAT(error.message,
+               Catch::Contains(missing.string()) && Catch::Contains("No such file or directory"));
   };
   is_missing_error(files.Open(missing).error());
   is_missing_error(files.Create(missing).error());
@@ -122,8 +122,8 @@ TEST_CASE("a lock excludes this process, others, and children", "[storage][file_
   const auto second = files.Lock(path);
   REQUIRE_FALSE(second);
   CHECK(second.error().code == ErrorCode::kBusy);
-  CHECK_THAT(second.error().message, Catch::Contains(path.string()) &&
-                                         Catch::Contains(std::to_string(::getpid())));
+  CHECK_THAT(second.error().message,
+             Catch::Contains(path.string()) && Catch::Contains(std::to_string(::getpid())));
 
   // A child that lets go of its inherited copy must not unlock the parent's.
   const pid_t child = ::fork();
@@ -141,7 +141,8 @@ TEST_CASE("a lock excludes this process, others, and children", "[storage][file_
   CHECK(files.Lock(path));
 }
 
-TEST_CASE("an atomic write replaces the content and leaves nothing else", "[storage][file_system]") {
+TEST_CASE("an atomic write replaces the content and leaves nothing else",
+          "[storage][file_system]") {
   const TemporaryDirectory directory;
   auto& files = PosixFileSystem();
   const Path path = directory.path() / "file";

@@ -73,14 +73,13 @@ void CheckBlockSearch(const BlockView& view, std::span<const TestRecord> records
       REQUIRE(view.Find(key, fraction) == slot);
       REQUIRE(view.LowerBound(key, fraction) == slot);
       for (const auto& near : NearMisses(key)) {
-        const auto bound = std::partition_point(
-            records.begin(), records.end(), [&](const TestRecord& r) { return r.key < near; });
+        const auto bound = std::partition_point(records.begin(), records.end(),
+                                                [&](const TestRecord& r) { return r.key < near; });
         REQUIRE(view.LowerBound(near, fraction) == bound - records.begin());
       }
     }
     REQUIRE(view.LowerBound("", fraction) == 0);
-    REQUIRE(view.LowerBound(std::string(kMaxInlineValueBytes, '\xff'), fraction) ==
-            records.size());
+    REQUIRE(view.LowerBound(std::string(kMaxInlineValueBytes, '\xff'), fraction) == records.size());
   }
 }
 
@@ -125,10 +124,10 @@ void CheckDescription(const Segment& segment, const TestSegment& expected) {
     CHECK(properties.largest_key == expected.records.back().key);
     CHECK(properties.largest_block_bytes > 0);
   }
-  CHECK(static_cast<size_t>(std::count_if(
-            expected.records.begin(), expected.records.end(), [](const TestRecord& record) {
-              return record.type == RecordType::kTombstone;
-            })) == properties.tombstones);
+  CHECK(static_cast<size_t>(std::count_if(expected.records.begin(), expected.records.end(),
+                                          [](const TestRecord& record) {
+                                            return record.type == RecordType::kTombstone;
+                                          })) == properties.tombstones);
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
-// Segments for tests: records assigned to blocks by hand, written, and compared with what was meant.
+// Segments for tests: records assigned to blocks by hand, written, and compared with what was
+// meant.
 
 #ifndef SIBYL_TESTS_STORAGE_SEGMENT_SUPPORT_H_
 #define SIBYL_TESTS_STORAGE_SEGMENT_SUPPORT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <memory>
 #include <vector>
 
 #include "storage/segment.h"

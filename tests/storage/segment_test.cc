@@ -31,7 +31,8 @@ TEST_CASE("every edge case reads back through both readers", "[storage][segment]
   }
 }
 
-TEST_CASE("8-byte keys with 100-byte values take 108 bytes, and 40 per block", "[storage][segment]") {
+TEST_CASE("8-byte keys with 100-byte values take 108 bytes, and 40 per block",
+          "[storage][segment]") {
   const TemporaryDirectory directory;
   const Path path = directory.path() / "segment";
   TestSegment segment;

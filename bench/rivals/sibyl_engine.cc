@@ -1,0 +1,130 @@
+// SibylDB through its public interface, with its default options.
+
+#include "base/status_macros.h"
+#include "bench/rivals/engine.h"
+#include "sibyl/database.h"
+#include "sibyl/version.h"
+
+namespace sibyl::bench {
+namespace {
+
+class SibylSession : public Session {
+ public:
+  explicit SibylSession(Database* db) : db_(db) {}
+
+  Result<bool> Get(std::string_view key, std::string_view* value) override {
+    auto found = db_->Get(reading_, kDefaultTree, key, &value_);
+    *value = value_.view();
+    return found;
+  }
+
+  Status MultiGet(std::span<const std::string_view> keys,
+                  std::span<std::optional<std::string_view>> values) override {
+    if (many_values_.size() < keys.size()) many_values_.resize(keys.size());
+    SIBYL_RETURN_IF_ERROR(db_->MultiGet(reading_, kDefaultTree, keys, many_values_));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      values[i] = many_values_[i].found() ? std::optional(many_values_[i].view()) : std::nullopt;
+    }
+    return Ok();
+  }
+
+  Status Scan(std::string_view start, uint64_t limit_records, RecordSink& sink) override {
+    SIBYL_ASSIGN_OR_RETURN(const auto iterator, db_->NewIterator(kDefaultTree));
+    iterator->Seek(start);
+    for (uint64_t i = 0; i < limit_records && iterator->Valid(); ++i, iterator->Next()) {
+      sink.Add(iterator->key(), iterator->value());
+    }
+    return iterator->status();
+  }
+
+  Status Put(std::string_view key, std::string_view value) override { return db_->Put(key, value); }
+
+  Status Write(std::span<const KeyValue> records) override {
+    batch_.Clear();
+    for (const KeyValue& record : records) {
+      SIBYL_RETURN_IF_ERROR(batch_.Put(record.key, record.value));
+    }
+    return db_->Write({}, batch_);
+  }
+
+ private:
+  Database* const db_;
+  const ReadOptions reading_;
+  Value value_;
+  std::vector<Value> many_values_;
+  WriteBatch batch_;
+};
+
+std::string MebiBytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+class SibylEngine : public Engine {
+ public:
+  SibylEngine(EngineSettings settings, std::shared_ptr<Database> db)
+      : settings_(std::move(settings)), db_(std::move(db)) {}
+
+  std::string name() const override { return "sibyl"; }
+
+  std::string description() const override {
+    return std::string("SibylDB ") + kVersion + "; mapped segments, generation " +
+           MebiBytes(settings_.write_buffer_bytes) + ", first level " +
+           MebiBytes(settings_.first_level_bytes) + "; log without fsync";
+  }
+
+  Result<std::unique_ptr<Session>> NewSession() override {
+    return std::unique_ptr<Session>(std::make_unique<SibylSession>(db_.get()));
+  }
+
+  Status Settle() override { return db_->Compact(); }
+
+  // Frozen generations wait for their drain; a compaction that runs on shows in its counters only
+  // when it ends, so the caller also watches the processor.
+  Result<bool> Busy() override {
+    SIBYL_ASSIGN_OR_RETURN(const Stats stats, db_->GetStats());
+    for (const GenerationStats& generation : stats.generations) {
+      if (!generation.active) return true;
+    }
+    return false;
+  }
+
+  // The index is models, block offsets and sampled ranks: everything in a segment but its data.
+  Result<Footprint> Measure() override {
+    Footprint footprint;
+    SIBYL_ASSIGN_OR_RETURN(footprint.disk_bytes, DiskBytes(settings_.directory));
+    SIBYL_ASSIGN_OR_RETURN(const Stats stats, db_->GetStats());
+    for (const GenerationStats& generation : stats.generations) {
+      footprint.records += generation.records;
+      footprint.shape += std::string(generation.active ? "active" : "frozen") + " generation " +
+                         std::to_string(generation.records) + " records, ";
+    }
+    for (const LevelStats& level : stats.levels) {
+      uint64_t level_records = 0;
+      for (const SegmentStats& segment : level.segments) {
+        level_records += segment.records;
+        footprint.index_bytes += segment.index_bytes;
+      }
+      if (level.segments.empty()) continue;
+      footprint.records += level_records;
+      footprint.shape += "level " + std::to_string(level.level) + ": " +
+                         std::to_string(level_records) + " records in " +
+                         std::to_string(level.segments.size()) + " segments, ";
+    }
+    footprint.shape += std::to_string(stats.counters.model_bound_violations) + " bound violations";
+    return footprint;
+  }
+
+ private:
+  const EngineSettings settings_;
+  const std::shared_ptr<Database> db_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> OpenSibyl(const EngineSettings& settings) {
+  Options options;
+  options.generation_bytes = settings.write_buffer_bytes;
+  options.first_level_bytes = settings.first_level_bytes;
+  SIBYL_ASSIGN_OR_RETURN(auto db, Database::Open(options, settings.directory));
+  return std::unique_ptr<Engine>(std::make_unique<SibylEngine>(settings, std::move(db)));
+}
+
+}  // namespace sibyl::bench

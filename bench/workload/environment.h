@@ -1,0 +1,17 @@
+// What a number depends on besides the code: machine, kernel, compiler, build.
+
+#ifndef SIBYL_BENCH_WORKLOAD_ENVIRONMENT_H_
+#define SIBYL_BENCH_WORKLOAD_ENVIRONMENT_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sibyl::bench {
+
+// Name and value, in the order to print them. What cannot be found out is "unknown".
+std::vector<std::pair<std::string, std::string>> DescribeEnvironment();
+
+}  // namespace sibyl::bench
+
+#endif  // SIBYL_BENCH_WORKLOAD_ENVIRONMENT_H_

@@ -1,0 +1,295 @@
+#include "bench/workload/runner.h"
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "base/text.h"
+
+namespace sibyl::bench {
+namespace {
+
+Error WrongAnswer(const std::string& what, std::string_view key) {
+  return {ErrorCode::kCorruption, "WRONG ANSWER: " + what + ", key " + base::Quoted(key)};
+}
+
+std::string Describe(bool found, std::string_view value) {
+  return found ? "got a value of " + std::to_string(value.size()) + " bytes, " + base::Quoted(value)
+               : "got: not found";
+}
+
+// Compares the records of one scan with those that the state says are there.
+class ScanChecker : public RecordSink {
+ public:
+  // `pending[rank]`: the key will be inserted later in this run. Empty: none will.
+  ScanChecker(const DatabaseState& state, const ValueCoder& values,
+              const std::vector<bool>& pending)
+      : state_(state), values_(values), pending_(pending) {}
+
+  void Begin(uint32_t rank) {
+    next_rank_ = rank;
+    records_ = 0;
+    SkipAbsent();
+  }
+
+  void Add(std::string_view key, std::string_view value) override {
+    ++records_;
+    if (next_rank_ == state_.keys().size() || key != state_.keys().Key(next_rank_) ||
+        !values_.Matches(value, state_.ValueSeed(next_rank_))) [[unlikely]] {
+      if (wrong_.empty()) NoteWrong(key, value);
+      return;
+    }
+    ++next_rank_;
+    SkipAbsent();
+  }
+
+  // After a scan of `limit_records`: all of them must have come, or the end of the keys.
+  Status Finish(uint64_t limit_records, std::string_view start) const {
+    if (!wrong_.empty()) return WrongAnswer(wrong_, start);
+    if (records_ != limit_records && next_rank_ != state_.keys().size()) {
+      return WrongAnswer("scan ended after " + std::to_string(records_) + " of " +
+                             std::to_string(limit_records) + " records",
+                         start);
+    }
+    return Ok();
+  }
+
+ private:
+  void SkipAbsent() {
+    while (next_rank_ < state_.keys().size() &&
+           (!state_.IsPresent(next_rank_) || (!pending_.empty() && pending_[next_rank_]))) {
+      ++next_rank_;
+    }
+  }
+
+  void NoteWrong(std::string_view key, std::string_view value) {
+    wrong_ = "record " + std::to_string(records_) + " of a scan has key " + base::Quoted(key) +
+             " and value " + base::Quoted(value) + ", expected " +
+             (next_rank_ == state_.keys().size()
+                  ? std::string("the end")
+                  : "key " + base::Quoted(state_.keys().Key(next_rank_)) + " in its last version");
+  }
+
+  const DatabaseState& state_;
+  const ValueCoder& values_;
+  const std::vector<bool>& pending_;
+  uint32_t next_rank_ = 0;
+  uint64_t records_ = 0;
+  std::string wrong_;
+};
+
+// The loops that are timed. One object per run.
+class TimedLoop {
+ public:
+  TimedLoop(const DatabaseState& state, const ValueCoder& values, const Operations& operations,
+            Session& session)
+      : values_(values),
+        operations_(operations),
+        session_(session),
+        pending_(PendingInserts(state, operations)),
+        checker_(state, values, pending_) {}
+
+  Status OneByOne(size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const Operation& operation = operations_.list[i];
+      SIBYL_RETURN_IF_ERROR(Do(operation, operations_.Key(operation)));
+    }
+    return Ok();
+  }
+
+  // Each read is one of kSerialChoices, chosen by bits of the value before it, so that no two reads
+  // can overlap: the latency of a read that something waits for.
+  Status Serial(size_t begin, size_t end) {
+    uint64_t choice = 0;
+    for (size_t i = begin; i + kSerialChoices <= end; i += kSerialChoices) {
+      const Operation& operation = operations_.list[i + choice];
+      const std::string_view key = operations_.Key(operation);
+      std::string_view value;
+      SIBYL_ASSIGN_OR_RETURN(const bool found, session_.Get(key, &value));
+      if (!found || !values_.Matches(value, operation.read_seed)) [[unlikely]] {
+        return WrongAnswer(Describe(found, value), key);
+      }
+      choice = value.empty() ? 0 : static_cast<uint8_t>(value[0]) % kSerialChoices;
+    }
+    return Ok();
+  }
+
+  Status InBatches(size_t begin, size_t end) {
+    std::array<std::string_view, kMultiGetKeys> keys;
+    std::array<std::optional<std::string_view>, kMultiGetKeys> found;
+    for (size_t i = begin; i + kMultiGetKeys <= end; i += kMultiGetKeys) {
+      for (size_t j = 0; j < kMultiGetKeys; ++j) keys[j] = operations_.Key(operations_.list[i + j]);
+      SIBYL_RETURN_IF_ERROR(session_.MultiGet(keys, found));
+      for (size_t j = 0; j < kMultiGetKeys; ++j) {
+        if (!found[j] || !values_.Matches(*found[j], operations_.list[i + j].read_seed))
+            [[unlikely]] {
+          return WrongAnswer(Describe(found[j].has_value(), found[j].value_or("")), keys[j]);
+        }
+      }
+    }
+    return Ok();
+  }
+
+ private:
+  // The keys that `operations` will insert, as flags by rank; empty if none.
+  static std::vector<bool> PendingInserts(const DatabaseState& state,
+                                          const Operations& operations) {
+    std::vector<bool> pending;
+    for (const Operation& operation : operations.list) {
+      if (!operation.is_insert) continue;
+      if (pending.empty()) pending.resize(state.keys().size());
+      pending[operation.rank] = true;
+    }
+    return pending;
+  }
+
+  Status Do(const Operation& operation, std::string_view key) {
+    switch (operation.kind) {
+      case OperationKind::kGet:
+        return Get(operation, key);
+      case OperationKind::kGetAbsent:
+        return GetAbsent(key);
+      case OperationKind::kPut:
+        return Put(operation, key);
+      case OperationKind::kReadModifyWrite:
+        SIBYL_RETURN_IF_ERROR(Get(operation, key));
+        return Put(operation, key);
+      case OperationKind::kScan:
+        return Scan(operation, key);
+    }
+    SIBYL_CHECK(false);
+  }
+
+  Status Get(const Operation& operation, std::string_view key) {
+    std::string_view value;
+    SIBYL_ASSIGN_OR_RETURN(const bool found, session_.Get(key, &value));
+    if (!found || !values_.Matches(value, operation.read_seed)) [[unlikely]] {
+      return WrongAnswer(Describe(found, value), key);
+    }
+    return Ok();
+  }
+
+  Status GetAbsent(std::string_view key) {
+    std::string_view value;
+    SIBYL_ASSIGN_OR_RETURN(const bool found, session_.Get(key, &value));
+    if (found) [[unlikely]]
+      return WrongAnswer("an absent key has a value", key);
+    return Ok();
+  }
+
+  Status Put(const Operation& operation, std::string_view key) {
+    values_.Encode(operation.write_seed, &value_);
+    SIBYL_RETURN_IF_ERROR(session_.Put(key, value_));
+    if (operation.is_insert) pending_[operation.rank] = false;
+    return Ok();
+  }
+
+  Status Scan(const Operation& operation, std::string_view key) {
+    checker_.Begin(operation.rank);
+    SIBYL_RETURN_IF_ERROR(session_.Scan(key, operation.scan_records, checker_));
+    return checker_.Finish(operation.scan_records, key);
+  }
+
+  const ValueCoder& values_;
+  const Operations& operations_;
+  Session& session_;
+  std::vector<bool> pending_;
+  ScanChecker checker_;
+  std::string value_;
+};
+
+// Collects writes and hands them over kBatchRecords at a time.
+class Batcher {
+ public:
+  Batcher(const ValueCoder& values, Session& session)
+      : values_(values), session_(session), bytes_(Runner::kBatchRecords) {
+    batch_.reserve(Runner::kBatchRecords);
+  }
+
+  Status Put(std::string_view key, uint64_t seed) {
+    std::string& value = bytes_[batch_.size()];
+    values_.Encode(seed, &value);
+    batch_.push_back({key, value});
+    return batch_.size() == Runner::kBatchRecords ? Flush() : Ok();
+  }
+
+  Status Flush() {
+    if (batch_.empty()) return Ok();
+    SIBYL_RETURN_IF_ERROR(session_.Write(batch_));
+    batch_.clear();
+    return Ok();
+  }
+
+ private:
+  const ValueCoder& values_;
+  Session& session_;
+  std::vector<std::string> bytes_;
+  std::vector<KeyValue> batch_;
+};
+
+}  // namespace
+
+Result<Timing> Runner::Run(Workload workload, const Operations& operations, size_t begin,
+                           size_t end, Session& session) const {
+  TimedLoop loop(state_, values_, operations, session);
+  Timing timing;
+  timing.operations = end - begin;
+  const Stopwatch stopwatch;
+  switch (workload) {
+    case Workload::kSerial:
+      SIBYL_RETURN_IF_ERROR(loop.Serial(begin, end));
+      timing.operations /= kSerialChoices;
+      break;
+    case Workload::kMultiGet32:
+      SIBYL_RETURN_IF_ERROR(loop.InBatches(begin, end));
+      timing.operations -= timing.operations % kMultiGetKeys;
+      break;
+    default:
+      SIBYL_RETURN_IF_ERROR(loop.OneByOne(begin, end));
+      break;
+  }
+  timing.elapsed = stopwatch.Read();
+  return timing;
+}
+
+Result<Timing> Runner::Load(Session& session) const {
+  Batcher batcher(values_, session);
+  Timing timing;
+  timing.operations = state_.present_count();
+  const Stopwatch stopwatch;
+  for (uint32_t i = 0; i < state_.present_count(); ++i) {
+    const uint32_t rank = state_.PresentRank(i);
+    SIBYL_RETURN_IF_ERROR(batcher.Put(state_.keys().Key(rank), state_.ValueSeed(rank)));
+  }
+  SIBYL_RETURN_IF_ERROR(batcher.Flush());
+  timing.elapsed = stopwatch.Read();
+  return timing;
+}
+
+Result<Timing> Runner::PutInBatches(const Operations& operations, Session& session) const {
+  Batcher batcher(values_, session);
+  Timing timing;
+  timing.operations = operations.list.size();
+  const Stopwatch stopwatch;
+  for (const Operation& operation : operations.list) {
+    SIBYL_CHECK(operation.kind == OperationKind::kPut);
+    SIBYL_RETURN_IF_ERROR(batcher.Put(operations.Key(operation), operation.write_seed));
+  }
+  SIBYL_RETURN_IF_ERROR(batcher.Flush());
+  timing.elapsed = stopwatch.Read();
+  return timing;
+}
+
+Status Runner::CheckAll(Session& session) const {
+  const std::vector<bool> none_pending;
+  ScanChecker checker(state_, values_, none_pending);
+  const std::string_view first = state_.keys().Key(0);
+  const uint64_t limit = state_.present_count() + uint64_t{1};
+  checker.Begin(0);
+  SIBYL_RETURN_IF_ERROR(session.Scan(first, limit, checker));
+  return checker.Finish(limit, first);
+}
+
+}  // namespace sibyl::bench

@@ -1,0 +1,75 @@
+// The value that a key must have in a given version, written and compared without being stored.
+
+#ifndef SIBYL_BENCH_WORKLOAD_VALUE_CODER_H_
+#define SIBYL_BENCH_WORKLOAD_VALUE_CODER_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/data/random.h"
+
+namespace sibyl::bench {
+
+// A value is a fixed random pattern combined, word by word, with one 64-bit seed that stands for
+// key and version. Comparing a whole value costs a few nanoseconds, so that it can be done for
+// every answer while it is timed; because the pattern differs from word to word, bytes that are
+// shifted, or half of another version, do not match.
+class ValueCoder {
+ public:
+  explicit ValueCoder(size_t value_bytes)
+      : value_bytes_(value_bytes), pattern_((value_bytes + kWordBytes - 1) / kWordBytes) {
+    Random random(0x56616c7565);
+    for (uint64_t& word : pattern_) word = random.Next();
+  }
+
+  size_t value_bytes() const { return value_bytes_; }
+
+  // `version` >= 1.
+  static uint64_t Seed(uint64_t key_rank, uint32_t version) {
+    return Mix64(Mix64(key_rank + 1) + version);
+  }
+
+  void Encode(uint64_t seed, std::string* value) const {
+    value->resize(value_bytes_);
+    char* out = value->data();
+    const size_t words = value_bytes_ / kWordBytes;
+    for (size_t i = 0; i < words; ++i) {
+      const uint64_t word = pattern_[i] ^ seed;
+      std::memcpy(out + i * kWordBytes, &word, kWordBytes);
+    }
+    if (const size_t rest = value_bytes_ % kWordBytes; rest != 0) {
+      const uint64_t word = pattern_[words] ^ seed;
+      std::memcpy(out + words * kWordBytes, &word, rest);
+    }
+  }
+
+  bool Matches(std::string_view value, uint64_t seed) const {
+    if (value.size() != value_bytes_) return false;
+    const char* bytes = value.data();
+    const size_t words = value_bytes_ / kWordBytes;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < words; ++i) {
+      uint64_t word;
+      std::memcpy(&word, bytes + i * kWordBytes, kWordBytes);
+      difference |= word ^ pattern_[i] ^ seed;
+    }
+    if (const size_t rest = value_bytes_ % kWordBytes; rest != 0) {
+      const uint64_t expected = pattern_[words] ^ seed;
+      difference |= static_cast<uint64_t>(std::memcmp(bytes + words * kWordBytes, &expected, rest));
+    }
+    return difference == 0;
+  }
+
+ private:
+  static constexpr size_t kWordBytes = 8;
+
+  size_t value_bytes_;
+  std::vector<uint64_t> pattern_;
+};
+
+}  // namespace sibyl::bench
+
+#endif  // SIBYL_BENCH_WORKLOAD_VALUE_CODER_H_
