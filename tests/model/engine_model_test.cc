@@ -1,0 +1,214 @@
+// Goal: whatever the sequence of operations, the database agrees with a std::map.
+// Method: random operations (writes, batches, transactions, trees, snapshots, drains, compactions,
+// ingestions, reopenings) from a printed seed; SIBYL_SEED replays one, SIBYL_STEPS makes it longer.
+
+#include <cstdlib>
+#include <random>
+
+#include "tests/engine/database_fixture.h"
+
+namespace sibyl::testing {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+class Player {
+ public:
+  explicit Player(uint64_t seed, Options options) : random_(seed), database_(std::move(options)) {
+    trees_[kDefaultTree];
+  }
+
+  void Step() {
+    switch (Below(40)) {
+      case 0: return Must(database_->Flush()), void();
+      case 1: return Must(database_->Compact()), void();
+      case 2: return Reopen();
+      case 3: return TakeSnapshot();
+      case 4: return DropSnapshot();
+      case 5: return CreateTree();
+      case 6: return DropTree();
+      case 7: return Ingest();
+      case 8:
+      case 9: return RunTransaction();
+      case 10:
+      case 11: return CheckScan();
+      case 12:
+      case 13: return WriteBatchOfMany();
+      default:
+        if (Below(2) == 0) return WriteOne();
+        return CheckGets();
+    }
+  }
+
+  void CheckEverything() {
+    for (const auto& [tree, model] : trees_) {
+      REQUIRE(Everything(*database_, tree) == Records(model.begin(), model.end()));
+    }
+    REQUIRE(Must(database_->Verify()).problems == std::vector<std::string>{});
+    REQUIRE(Must(database_->GetStats()).counters.model_bound_violations == 0);
+  }
+
+ private:
+  uint64_t Below(uint64_t limit) { return random_() % limit; }
+
+  // Few enough keys to collide, of shapes that collide in windows and prefixes.
+  std::string RandomKey() {
+    switch (Below(4)) {
+      case 0: return BigEndianKey(Below(500));
+      case 1: return std::string(Below(12), '\0');
+      case 2: return "shared/prefix/" + std::string(Below(20), 'x') + std::to_string(Below(50));
+      default: return BigEndianKey(Below(300) << 40) + std::string(Below(3), '\xff');
+    }
+  }
+  std::string RandomValue() {
+    const uint64_t size = Below(50) == 0 ? Below(100'000) : Below(60);
+    return std::string(size, static_cast<char>('a' + Below(26)));
+  }
+  std::pair<const Tree, Model>& RandomTree() {
+    return *std::next(trees_.begin(), static_cast<ptrdiff_t>(Below(trees_.size())));
+  }
+
+  void WriteOne() {
+    auto& [tree, model] = RandomTree();
+    const std::string key = RandomKey();
+    if (Below(4) == 0) {
+      Must(database_->Delete(tree, key));
+      model.erase(key);
+    } else {
+      const std::string value = RandomValue();
+      Must(database_->Put(tree, key, value, {.sync = Below(50) == 0}));
+      model[key] = value;
+    }
+  }
+
+  void WriteBatchOfMany() {
+    WriteBatch batch;
+    for (uint64_t i = Below(60); i > 0; --i) {
+      auto& [tree, model] = RandomTree();
+      const std::string key = RandomKey();
+      const std::string value = RandomValue();
+      Must(batch.Put(tree, key, value));
+      model[key] = value;
+    }
+    Must(database_->Write({}, batch));
+  }
+
+  void RunTransaction() {
+    const auto transaction = Must(database_->BeginTransaction());
+    std::map<Tree, Model> mine = trees_;
+    for (uint64_t i = Below(30); i > 0; --i) {
+      auto& [tree, model] = *std::next(mine.begin(), static_cast<ptrdiff_t>(Below(mine.size())));
+      const std::string key = RandomKey();
+      const auto saved = mine;
+      const uint64_t savepoint = transaction->Savepoint();
+      const std::string value = RandomValue();
+      Must(transaction->Put(tree, key, value));
+      model[key] = value;
+      if (Below(4) == 0) {
+        Must(transaction->RollbackTo(savepoint));
+        mine = saved;
+      }
+    }
+    for (const auto& [tree, model] : mine) {
+      REQUIRE(ScanForward(*Must(transaction->NewIterator(tree))) ==
+              Records(model.begin(), model.end()));
+    }
+    if (Below(3) == 0) return;  // roll back
+    Must(transaction->Commit());
+    trees_ = std::move(mine);
+  }
+
+  void CreateTree() {
+    if (trees_.size() < 5) {
+      trees_[Must(database_->CreateTree("tree" + std::to_string(next_name_++)))];
+    }
+  }
+
+  void DropTree() {
+    const Tree tree = RandomTree().first;
+    if (tree == kDefaultTree) return;
+    Must(database_->DropTree(tree));
+    trees_.erase(tree);
+  }
+
+  void Ingest() {
+    auto& [tree, model] = RandomTree();
+    Records records;
+    for (uint64_t i = Below(300); i > 0; --i) records.emplace_back(RandomKey(), RandomValue());
+    for (const auto& [key, value] : records) model[key] = value;
+    Must(database_->Ingest(tree, SourceOf(records)));
+  }
+
+  void Reopen() {
+    snapshots_.clear();
+    database_.Reopen();
+  }
+
+  void TakeSnapshot() {
+    if (snapshots_.size() < 4) snapshots_.emplace_back(Must(database_->GetSnapshot()), trees_);
+  }
+
+  void DropSnapshot() {
+    if (!snapshots_.empty()) {
+      snapshots_.erase(snapshots_.begin() + static_cast<ptrdiff_t>(Below(snapshots_.size())));
+    }
+  }
+
+  void CheckGets() {
+    const auto& [tree, model] = RandomTree();
+    Value value;
+    for (int i = 0; i < 10; ++i) {
+      const std::string key = RandomKey();
+      const auto expected = model.find(key);
+      REQUIRE(Must(database_->Get({}, tree, key, &value)) == (expected != model.end()));
+      if (value.found()) REQUIRE(value.view() == expected->second);
+    }
+  }
+
+  void CheckScan() {
+    const auto& [tree, model] = RandomTree();
+    REQUIRE(Everything(*database_, tree) == Records(model.begin(), model.end()));
+    if (snapshots_.empty()) return;
+    const auto& [snapshot, state] = snapshots_[Below(snapshots_.size())];
+    for (const auto& [then_tree, then_model] : state) {
+      IteratorOptions options;
+      options.snapshot = snapshot.get();
+      REQUIRE(ScanForward(*Must(database_->NewIterator(then_tree, options))) ==
+              Records(then_model.begin(), then_model.end()));
+    }
+  }
+
+  std::mt19937_64 random_;
+  TestDatabase database_;
+  std::map<Tree, Model> trees_;
+  std::vector<std::pair<std::unique_ptr<Snapshot>, std::map<Tree, Model>>> snapshots_;
+  int next_name_ = 0;
+};
+
+TEST_CASE("random operations agree with std::map", "[engine][model]") {
+  const uint64_t first_seed = FromEnvironment("SIBYL_SEED", 1);
+  const uint64_t seeds = FromEnvironment("SIBYL_SEEDS", 4);
+  const uint64_t steps = FromEnvironment("SIBYL_STEPS", 200);
+  for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
+    INFO("replay with SIBYL_SEED=" << seed << " SIBYL_SEEDS=1 SIBYL_STEPS=" << steps);
+    Options options = SmallOptions();
+    options.background_threads = seed % 2;
+    options.read_mode = seed % 3 == 0 ? ReadMode::kPread : ReadMode::kMapping;
+    options.verify_every_read = seed % 4 == 0;
+    options.generation_bytes = 16 << 10;
+    Player player(seed, options);
+    for (uint64_t step = 0; step < steps; ++step) {
+      INFO("step " << step);
+      player.Step();
+    }
+    player.CheckEverything();
+  }
+}
+
+}  // namespace
+}  // namespace sibyl::testing
