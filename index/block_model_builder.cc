@@ -86,7 +86,6 @@ class Builder {
 
   Borders ChooseBorders(const KeyRange& range) const;
   size_t ShortestSeparator(size_t first, size_t end, uint64_t border_bytes) const;
-  uint64_t EstimateSeparatorBytes(const KeyRange& range, const Borders& borders) const;
   std::string_view SeparatorAt(size_t rank, size_t position) const {
     return keys_[rank].substr(position, shared_with_previous_[rank] + 1 - position);
   }
@@ -175,11 +174,16 @@ Builder::Subtree Builder::BuildSubtree(const KeyRange& range, uint32_t depth) {
   const auto least_separators = static_cast<uint64_t>(BlocksSpanned(range));
   if (lines.bytes <= least_separators * PackedModel::kSeparatorBytes) return lines;
   const Borders borders = ChooseBorders(range);
-  const auto bytes = static_cast<double>(EstimateSeparatorBytes(range, borders));
+  const size_t end_of_lines = tree_.nodes.size();
+  const Subtree separators = BuildSeparators(range, borders);
   const double largest =
-      std::min(kMostBytesForSpeed, std::max(1.0, SeparatorLookupNs(borders) / lines.lookup_ns));
-  if (static_cast<double>(lines.bytes) <= largest * bytes) return lines;
-  tree_.nodes.resize(mark);
+      std::clamp(separators.lookup_ns / lines.lookup_ns, 1.0, kMostBytesForSpeed) *
+      static_cast<double>(separators.bytes);
+  if (static_cast<double>(lines.bytes) <= largest) {
+    tree_.nodes.resize(end_of_lines);
+    return lines;
+  }
+  tree_.nodes.resize(mark);  // parents come before children: build them again in the right place
   return BuildSeparators(range, borders);
 }
 
@@ -314,15 +318,6 @@ size_t Builder::ShortestSeparator(size_t first, size_t end, uint64_t border_byte
     reached = place_bytes_[rank] >= border_bytes;
   }
   return best;
-}
-
-uint64_t Builder::EstimateSeparatorBytes(const KeyRange& range, const Borders& borders) const {
-  const size_t shared = range.position + SharedBy(range).size();
-  uint64_t bytes = PackedModel::SeparatorNodeBytes(shared - range.position);
-  for (const size_t rank : borders.ranks) {
-    bytes += PackedModel::SeparatorBytes(SeparatorAt(rank, shared).size());
-  }
-  return bytes;
 }
 
 Builder::Subtree Builder::BuildSeparators(const KeyRange& range, const Borders& borders) {

@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/checksum.h"
@@ -451,6 +452,27 @@ TEST_CASE("every rule of the form is checked", "[index][block_model]") {
     REQUIRE_FALSE(model.has_value());
     CHECK(model.error().code == ErrorCode::kCorruption);
   }
+}
+
+TEST_CASE("a key may end among the NULs that all keys share", "[index][block_model]") {
+  // Keys share "z\0\0"; the separators "z\0\0cm" and, below it, "z\0\0cb" and "z\0\0cx" share "c"
+  // too.
+  const auto model =
+      BlockModel::Deserialize(Forge({1, 4, 5, 3, 'z', 0,   0,   0, 1, 'c', 1, 1, 'm',  //
+                                     1, 0, 0, 1, 2,   'c', 'b',                        //
+                                     1, 0, 0, 1, 2,   'c', 'x'}));
+  REQUIRE(model.has_value());
+  const auto block = [&](std::string_view key) { return model->Find(key).block; };
+  using std::string_view_literals::operator""sv;
+  for (const std::string_view key : {""sv, "a"sv, "z"sv, "z\0"sv, "z\0\0"sv, "z\0\0a"sv}) {
+    CHECK(block(key) == 0);
+  }
+  CHECK(block("z\0\0ca"sv) == 0);
+  CHECK(block("z\0\0cb"sv) == 1);
+  CHECK(block("z\0\0cm"sv) == 2);
+  CHECK(block("z\0\0cx"sv) == 3);
+  for (const std::string_view key : {"z\0\0d"sv, "z\0\1"sv, "z\1"sv, "zz"sv})
+    CHECK(block(key) == 3);
 }
 
 TEST_CASE("nodes nested too deeply are refused without recursing", "[index][block_model]") {
