@@ -243,6 +243,17 @@ uint32_t PieceOf(const std::byte* node, const PackedPiece* pieces, uint64_t wind
   return std::min(found + further, header.count - 1);
 }
 
+// Asks for the piece that a root of lines will consult for `key`, if it has a router.
+void PrefetchPiece(const std::byte* root, std::string_view key) {
+  const NodeHeader& header = HeaderOf(root);
+  if (header.is(NodeHeader::kSeparators) || header.count <= kMostPiecesWithoutRouter) return;
+  const auto* router = reinterpret_cast<const uint32_t*>(root + header.router_or_prefix);
+  const uint32_t found = Route(router, WindowAt(key, header.shared_bytes));
+  if (found == kSearchSlot) return;
+  __builtin_prefetch(PiecesOf(root) + found);
+  __builtin_prefetch(PiecesOf(root) + found + kCacheLineBytes / sizeof(PackedPiece));
+}
+
 // Collects the bytes of a model.
 class Packer {
  public:
@@ -504,6 +515,7 @@ void PackedModel::FindGroup(std::span<const std::string_view> keys,
       continue;
     }
     descents[i] = Begin();
+    PrefetchPiece(descents[i].node, keys[i]);
     active[active_count++] = static_cast<uint8_t>(i);
   }
   while (active_count > 0) {
