@@ -13,18 +13,17 @@ namespace {
 // than 64 GiB as a write buffer.)
 constexpr uint64_t kNeverBytes = uint64_t{64} << 30;
 
-constexpr size_t kMaxDamageBytes = 1024;  // of messages kept; the first ones tell most
-
 }  // namespace
 
 void QuietRocksDbLogger::Logv(const char* format, va_list arguments) {
-  char message[512];
-  std::vsnprintf(message, sizeof(message), format, arguments);
-  if (std::string_view(message).find("dropping") == std::string_view::npos) return;
+  char buffer[512];
+  std::vsnprintf(buffer, sizeof(buffer), format, arguments);
+  const std::string_view message(buffer);
+  if (message.find("dropping") == std::string_view::npos) return;
+  // "[WARN] [where in RocksDB's source] /path/000012.log: dropping ..."
+  const size_t path = message.find("] /");
   const std::lock_guard lock(mutex_);
-  if (damage_.size() > kMaxDamageBytes) return;
-  damage_ += "; ";
-  damage_ += message;
+  if (damage_.empty()) damage_ = message.substr(path == std::string_view::npos ? 0 : path + 2);
 }
 
 std::string QuietRocksDbLogger::damage() const {
@@ -95,7 +94,7 @@ Error FromRocksDb(const Path& directory, const rocksdb::Status& status) {
 Error FromRocksDbOpen(const Path& directory, const rocksdb::Status& status,
                       const QuietRocksDbLogger& logger) {
   Error error = FromRocksDb(directory, status);
-  error.message += logger.damage();
+  if (const std::string damage = logger.damage(); !damage.empty()) error.message += "; " + damage;
   const std::string lock_file = (directory / "LOCK").string();
   const bool lock_is_held =
       status.IsIOError() && status.ToString().find(lock_file) != std::string::npos &&

@@ -21,8 +21,8 @@
 
 namespace sibyl::storage {
 
-// Takes RocksDB's messages and writes none of them anywhere. Keeps those that say that recovery
-// dropped bytes: only they name the damaged log file.
+// Takes RocksDB's messages and writes none of them anywhere. Keeps the first one that says that
+// recovery dropped bytes: only that names the damaged log file.
 //
 // Always installed: the default logger of Debian's build aborts the process when the disk is full.
 // Thread-safe.
@@ -32,7 +32,7 @@ class QuietRocksDbLogger final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char* format, va_list arguments) override;
 
-  // The messages about dropped bytes so far, each with a leading "; ".
+  // That message, from the name of the file on; empty if there was none.
   std::string damage() const;
 
  private:

@@ -69,15 +69,24 @@ class Opener {
     SIBYL_RETURN_IF_ERROR(SortFamilies());
     SIBYL_RETURN_IF_ERROR(VerifyEntries());
     SIBYL_RETURN_IF_ERROR(CompareWithWitness());
+    if (tail_is_damaged_) SIBYL_RETURN_IF_ERROR(LeaveDamagedFile());
     SIBYL_RETURN_IF_ERROR(MakeDurable());
     return std::move(log_);
   }
 
  private:
+  enum class Mode {
+    kWhole,             // any damage but a torn end is an error
+    kExamineUndamaged,  // read-only; what precedes the first damage
+    kUndamaged,         // what precedes the first damage
+  };
+
   Status OpenWitness() {
     std::error_code code;
-    std::filesystem::create_directories(directory_, code);
+    const bool is_new = std::filesystem::create_directories(directory_, code);
     if (code) return IoError(directory_, "create", code);
+    if (is_new)
+      SIBYL_RETURN_IF_ERROR(SyncPath(std::filesystem::absolute(directory_).parent_path()));
     SIBYL_ASSIGN_OR_RETURN(log_.witness, LogWitness::Open(directory_ / kWitnessName));
     testimony_ = log_.witness->testimony();
     files_before_ = ListLogFiles(directory_);
@@ -93,45 +102,83 @@ class Opener {
     return Damaged(directory_, "the newest log file is missing: " + LogFileName(newest));
   }
 
-  Result<std::vector<std::string>> ListFamilies(const rocksdb::DBOptions& options,
-                                                const QuietRocksDbLogger& logger,
-                                                bool exists) const {
-    std::vector<std::string> names;
-    if (exists) {
-      const rocksdb::Status status =
-          rocksdb::DB::ListColumnFamilies(options, directory_.string(), &names);
-      if (!status.ok()) return FromRocksDbOpen(directory_, status, logger);
-    } else {
-      names.push_back(rocksdb::kDefaultColumnFamilyName);
-    }
-    return names;
-  }
-
   Status OpenDatabase() {
     std::error_code code;
     const bool exists = std::filesystem::exists(directory_ / "CURRENT", code);
     if (code) return IoError(directory_ / "CURRENT", "look for", code);
     SIBYL_RETURN_IF_ERROR(CheckFilesBeforeOpening(exists));
+    SIBYL_RETURN_IF_ERROR(ListFamilies(exists));
+    Status opened = OpenFamilies(Mode::kWhole);
+    if (opened || opened.error().code != ErrorCode::kCorruption) return opened;
+    if (!DamageIsFromPowerCut()) return opened;
+    tail_is_damaged_ = true;
+    return OpenFamilies(Mode::kUndamaged);
+  }
 
+  Status ListFamilies(bool exists) {
     const auto logger = std::make_shared<QuietRocksDbLogger>();
-    const rocksdb::DBOptions options =
-        LogDbOptions(logger, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
-    SIBYL_ASSIGN_OR_RETURN(const auto names, ListFamilies(options, *logger, exists));
-    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    const auto options = LogDbOptions(logger, rocksdb::WALRecoveryMode::kAbsoluteConsistency);
+    std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
+    if (exists) {
+      const rocksdb::Status status =
+          rocksdb::DB::ListColumnFamilies(options, directory_.string(), &names);
+      if (!status.ok()) return FromRocksDbOpen(directory_, status, *logger);
+    }
     for (const std::string& name : names) {
       const bool is_meta = name == rocksdb::kDefaultColumnFamilyName;
       if (!is_meta && !GenerationOfFamily(name)) {
         return Damaged(directory_, "a column family that is not ours: " + base::Quoted(name));
       }
-      families.emplace_back(name, is_meta ? LogMetaFamilyOptions() : LogGenerationFamilyOptions());
+      families_.emplace_back(name, is_meta ? LogMetaFamilyOptions() : LogGenerationFamilyOptions());
     }
+    return Ok();
+  }
 
+  Status OpenFamilies(Mode mode) {
+    const auto logger = std::make_shared<QuietRocksDbLogger>();
+    const auto options = LogDbOptions(
+        logger, mode == Mode::kWhole ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
+                                     : rocksdb::WALRecoveryMode::kPointInTimeRecovery);
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     const rocksdb::Status status =
-        rocksdb::DB::Open(options, directory_.string(), families, &handles, &db);
+        mode == Mode::kExamineUndamaged
+            ? rocksdb::DB::OpenForReadOnly(options, directory_.string(), families_, &handles, &db)
+            : rocksdb::DB::Open(options, directory_.string(), families_, &handles, &db);
     if (!status.ok()) return FromRocksDbOpen(directory_, status, *logger);
     Adopt(db, handles);
+    return Ok();
+  }
+
+  // A power cut may leave any mixture of old and new bytes where the newest file was not synced.
+  // That it was a power cut follows from three things: the machine was started again since the log
+  // was last synced, all that was known to be synced precedes the damage, and no gap does.
+  bool DamageIsFromPowerCut() const {
+    const std::string boot_id = CurrentBootId();
+    if (boot_id.empty() || testimony_.boot_id == boot_id) return false;
+    Opener probe(directory_);
+    probe.testimony_ = testimony_;
+    probe.files_before_ = files_before_;
+    probe.families_ = families_;
+    return probe.OpenFamilies(Mode::kExamineUndamaged) && probe.ReadMeta() && probe.meta_.format &&
+           probe.SortFamilies() && probe.VerifyEntries() && probe.CompareWithWitness();
+  }
+
+  // Moves what was recovered out of the log files, so that the damaged one is not needed again: it
+  // would fail the next opening. The one case in which generations become sorted files.
+  Status LeaveDamagedFile() {
+    rocksdb::FlushOptions options;
+    options.allow_write_stall = true;
+    for (const auto& [number, generation] : log_.generations) {
+      const rocksdb::Status status = log_.db->Flush(options, generation.family.get());
+      if (!status.ok()) return FromRocksDb(directory_, status);
+    }
+    // With something in it for certain, the meta family's flush releases the files of all.
+    rocksdb::Status status =
+        log_.db->Put(rocksdb::WriteOptions(), log_.meta.get(), rocksdb::Slice(kLogFormatKey),
+                     EncodeLogNumber(kLogFormatVersion));
+    if (status.ok()) status = log_.db->Flush(options, log_.meta.get());
+    if (!status.ok()) return FromRocksDb(directory_, status);
     return Ok();
   }
 
@@ -187,7 +234,7 @@ class Opener {
     const bool untouched = testimony_.log_files.empty() && meta_.starts.empty() &&
                            !meta_.manifest &&
                            (log_.prepared.empty() || log_.prepared.rbegin()->first == 1);
-    if (!untouched) return Damaged(directory_, "the record of the log's format is missing");
+    if (!untouched) return Damaged(directory_, "the record of the log's format is missing" + Gone());
     if (log_.prepared.empty()) {
       rocksdb::ColumnFamilyHandle* handle = nullptr;
       const rocksdb::Status status = log_.db->CreateColumnFamily(LogGenerationFamilyOptions(),
@@ -208,7 +255,7 @@ class Opener {
 
   // Tells generations from families prepared for later ones: those have no start record yet.
   Status SortFamilies() {
-    if (meta_.starts.empty()) return Damaged(directory_, "no generation has a start record");
+    if (meta_.starts.empty()) return Damaged(directory_, "no generation has a start record" + Gone());
     const uint64_t active = meta_.starts.rbegin()->first;
     while (!log_.prepared.empty() && log_.prepared.begin()->first <= active) {
       auto node = log_.prepared.extract(log_.prepared.begin());
@@ -311,6 +358,8 @@ class Opener {
   const Path directory_;
   LogTestimony testimony_;              // as found
   std::vector<uint64_t> files_before_;  // the log files as found
+  std::vector<rocksdb::ColumnFamilyDescriptor> families_;
+  bool tail_is_damaged_ = false;
   Meta meta_;
   OpenedLog log_;
 };

@@ -3,10 +3,12 @@
 // Method: one list of semantics run against both implementations through a factory that can reopen;
 // then the RocksDB log alone is damaged on disk in every way we know, and must say so.
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "storage/commit_log.h"
@@ -167,6 +169,46 @@ TEST_CASE("a generation ends at the barrier and goes when it is dropped", "[stor
   log->Reopen();
   CHECK((*log)->Generations() == Numbers{4});
   CHECK(AllEntries(**log) == EntriesFor(200, 310));
+}
+
+TEST_CASE("every other method runs beside the writer", "[storage][commit_log]") {
+  const auto log = GENERATE(from_range(Factories()))();
+  const uint64_t end = 2000;
+  std::atomic<uint64_t> active = 1;
+  std::atomic<bool> done = false;
+  const auto repeat = [&](auto work) {
+    return std::thread([&done, work] {
+      while (!done) work();
+    });
+  };
+  // Errors are checked after the threads are gone: Catch is not for several threads.
+  std::atomic<int> errors = 0;
+  const auto expect = [&errors](const auto& result) { errors += result.has_value() ? 0 : 1; };
+  std::vector<std::thread> others;
+  others.push_back(repeat([&] { expect((*log)->Sync()); }));
+  others.push_back(repeat([&] { expect((*log)->PrepareGeneration()); }));
+  others.push_back(repeat([&] {
+    const uint64_t floor = active;
+    expect((*log)->CommitManifest(std::to_string(floor)));
+    if (floor > 1) expect((*log)->DropGenerations(floor - 1));
+    (*log)->DiskBytes();
+    (*log)->Generations();
+  }));
+  for (uint64_t sequence = 1; sequence < end; ++sequence) {
+    expect((*log)->Append(sequence, 1, BytesFor(sequence)));
+    if (sequence % 100 != 0) continue;
+    const auto generation = (*log)->StartGeneration();
+    expect(generation);
+    if (generation) active = *generation;
+  }
+  done = true;
+  for (std::thread& other : others) other.join();
+  CHECK(errors == 0);
+
+  Must((*log)->DropGenerations(active - 1));
+  log->Reopen();
+  CHECK((*log)->Generations() == Numbers{active - 1, active});
+  CHECK(AllEntries(**log) == EntriesFor(end - 199, end));
 }
 
 }  // namespace
