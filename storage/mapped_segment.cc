@@ -1,5 +1,6 @@
 // Reads segments through a mapping of the file: nothing is copied but the answer.
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/status_macros.h"
@@ -7,6 +8,11 @@
 
 namespace sibyl::storage {
 namespace {
+
+constexpr size_t kCacheLineBytes = 64;
+
+// A longer value streams in by itself once its beginning is read.
+constexpr size_t kPrefetchedValueBytes = 512;
 
 class MappedSegment final : public SegmentBase {
  public:
@@ -39,6 +45,19 @@ class MappedSegment final : public SegmentBase {
     PrefetchWindows(bytes, fraction);
   }
 
+  void PrefetchValue(std::string_view key, uint32_t block, uint16_t fraction) const override {
+    const std::string_view bytes = BlockBytes(block);
+    // Only verified blocks can be searched; the first lookup in another is slow anyway.
+    if (bytes.empty() || !IsVerified(block)) return;
+    const BlockView view = BlockView::ParseTrusted(bytes);
+    const uint32_t slot = view.Find(key, fraction);
+    if (slot == view.record_count()) return;
+    const std::string_view value = view.RawValueAt(slot);
+    const size_t lines_bytes = std::min(value.size(), kPrefetchedValueBytes);
+    for (size_t i = 0; i < lines_bytes; i += kCacheLineBytes) __builtin_prefetch(value.data() + i);
+    if (lines_bytes > 0) __builtin_prefetch(value.data() + lines_bytes - 1);
+  }
+
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
     const std::string_view bytes = BlockBytes(block);
     if (bytes.empty()) return BlockHandle();
@@ -64,6 +83,11 @@ class MappedSegment final : public SegmentBase {
   void PrefetchWindows(std::string_view bytes, uint16_t fraction) const {
     const uint64_t column_bytes = bytes.size() * window_share_ >> 16;
     __builtin_prefetch(bytes.data() + kBlockHeaderBytes + (column_bytes * fraction >> 16));
+  }
+
+  // Relaxed: the bytes of the block never change, so there is nothing to publish with the bit.
+  bool IsVerified(uint32_t block) const {
+    return (verified_[block / 64].load(std::memory_order_relaxed) >> block % 64 & 1) != 0;
   }
 
   Status EnsureVerified(std::string_view bytes, uint32_t block) const {

@@ -66,10 +66,13 @@ class Segment {
   virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
                                        Value* value) const = 0;
 
-  // Hints that Lookup(key, block, fraction) will follow: first the block's offset, then, in a
-  // second pass over a batch, the block's own lines. No-ops where they cannot help.
+  // Hints that Lookup(key, block, fraction) will follow: first the block's offset; in a second pass
+  // over a batch, the lines where the search begins; in a third, which searches, the value. Each
+  // pass finds its bytes in the processor's cache if the one before has run for the whole batch.
+  // No-ops where they cannot help.
   virtual void PrefetchOffset(uint32_t block) const = 0;
   virtual void PrefetchBlock(uint32_t block, uint16_t fraction) const = 0;
+  virtual void PrefetchValue(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
 
   // Reads a whole block, for iteration. An empty block gives an empty view.
   virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;

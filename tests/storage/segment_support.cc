@@ -24,8 +24,16 @@ void CheckAbsent(const Segment& segment, const TestSegment& expected, const std:
   }
 }
 
+// Hints have no result: they must only do no harm, whatever they are given.
+void Prefetch(const Segment& segment, const std::string& key, uint32_t block, uint16_t fraction) {
+  segment.PrefetchOffset(block);
+  segment.PrefetchBlock(block, fraction);
+  segment.PrefetchValue(key, block, fraction);
+}
+
 void CheckLookup(const Segment& segment, const TestRecord& record) {
   for (const uint16_t fraction : {0, 0x4000, 0x8000, 0xc000, 0xffff}) {
+    Prefetch(segment, record.key, record.block, fraction);
     Value value;
     const auto outcome = segment.Lookup(record.key, record.block, fraction, &value);
     REQUIRE(outcome);
@@ -61,6 +69,7 @@ void CheckLookups(const Segment& segment, const TestSegment& expected) {
     }
   }
   CheckAbsent(segment, expected, TreeKey("no such key in any test"));
+  Prefetch(segment, "key", segment.block_count(), 0);
   Value value;  // a block past the end is an empty one
   REQUIRE(segment.Lookup("key", segment.block_count(), 0, &value).value() ==
           LookupOutcome::kAbsent);
