@@ -16,6 +16,7 @@ namespace sibyl::index {
 namespace {
 
 constexpr uint32_t kDefaultWindow = 16;
+constexpr size_t kMinLearnedKeys = 64;        // shorter arrays need no choice of root
 constexpr uint32_t kDefaultPieceWindow = 32;  // half the pieces, one more line of keys per lookup
 
 Status CheckInput(std::span<const uint64_t> keys, const RangeIndexOptions& options) {
@@ -55,7 +56,8 @@ void AddCandidate(std::span<const uint64_t> keys, const LookupShape& shape,
 }
 
 // The shapes that `options` leave open.
-std::vector<LookupShape> ShapesToTry(const RangeIndexOptions& options) {
+std::vector<LookupShape> ShapesToTry(std::span<const uint64_t> keys,
+                                     const RangeIndexOptions& options) {
   using Kind = RangeIndexKind;
   const bool any = options.kind == Kind::kAuto;
   std::vector<LookupShape> shapes;
@@ -71,10 +73,9 @@ std::vector<LookupShape> ShapesToTry(const RangeIndexOptions& options) {
       add(Kind::kStaticBTree, std::min(w, 32u), false);
   }
   if (any || options.kind == Kind::kRecursive) {
-    for (const uint32_t w : windows(kDefaultWindow)) {
-      add(Kind::kRecursive, w, false);
-      add(Kind::kRecursive, w, true);
-    }
+    const bool log_root =
+        keys.size() > kMinLearnedKeys && PickRoot(keys) == RootChoice::kLogarithmic;
+    for (const uint32_t w : windows(kDefaultWindow)) add(Kind::kRecursive, w, log_root);
   }
   if (any || options.kind == Kind::kPieces) {
     for (const uint32_t w : windows(kDefaultPieceWindow)) add(Kind::kPieces, w, false);
@@ -93,7 +94,7 @@ std::unique_ptr<RangeParts> Keep(std::vector<Measured> candidates, size_t chosen
 std::unique_ptr<RangeParts> BuildParts(std::span<const uint64_t> keys,
                                        const RangeIndexOptions& options) {
   std::vector<Measured> candidates;
-  const std::vector<LookupShape> shapes = ShapesToTry(options);
+  const std::vector<LookupShape> shapes = ShapesToTry(keys, options);
   const LookupShape fallback{RangeIndexKind::kStaticBTree, std::min(shapes[0].window_keys, 32u),
                              false, options.last_mile};
   if (keys.size() <= shapes[0].window_keys) {

@@ -25,6 +25,18 @@ constexpr size_t kKeysPerCacheLine = 8;
 HWY_INLINE void PrefetchFar(const void* address) { __builtin_prefetch(address, 0, 2); }
 HWY_INLINE void PrefetchNear(const void* address) { __builtin_prefetch(address, 0, 3); }
 
+// Of x > 0. Without LZCNT, compilers use BSR, which on x86 waits for what its target register held:
+// here something of the last lookup, whose cache misses would no longer overlap with this one's.
+HWY_INLINE int LeadingZeros(uint64_t x) {
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX2  // and better ones: all those CPUs have LZCNT
+  uint64_t zeros;
+  asm("lzcnt %1, %0" : "=r"(zeros) : "r"(x) : "cc");
+  return static_cast<int>(zeros);
+#else
+  return std::countl_zero(x);
+#endif
+}
+
 HWY_INLINE uint64_t ClampQuery(const Lookup& lookup, uint64_t key) {
   return std::min(std::max(key, lookup.queries.first), lookup.queries.last);
 }
@@ -142,7 +154,9 @@ struct PiecesKernel {
 template <size_t kWindow, LastMile kLastMile, bool kLogRoot>
 struct RecursiveKernel {
   static HWY_INLINE uint64_t FirstRecord(const Lookup& lookup, uint64_t key) {
-    return kLogRoot ? lookup.root.ChildOf(key) : 0;
+    if constexpr (!kLogRoot) return 0;
+    const uint64_t distance = lookup.root.DistanceOf(key);
+    return lookup.root.ChildOf(distance, LeadingZeros(distance));
   }
 
   static uint64_t LowerBound(const void* state, uint64_t key) {

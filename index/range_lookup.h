@@ -26,19 +26,23 @@ struct LogRoot {
   uint32_t first = 0;  // the lowest scale position that has a child of its own
   uint32_t count = 0;  // of children
 
-  // The position of distance d on the scale, before `first` is taken off.
-  static uint64_t ScaleOf(uint64_t distance, uint32_t leading_bits) {
-    const uint64_t d = distance + (distance == 0 ? 1 : 0);
-    const int zeros = std::countl_zero(d);
+  // The position of a distance >= 1 on the scale, before `first` is taken off; `zeros` are its
+  // leading zeros.
+  static uint64_t ScaleOf(uint64_t distance, int zeros, uint32_t leading_bits) {
     // The leading one, shifted down to 2^leading_bits, counts as one more exponent.
-    const uint64_t significand = (d << zeros) >> (63 - leading_bits);
+    const uint64_t significand = (distance << zeros) >> (63 - leading_bits);
     return (static_cast<uint64_t>(63 - zeros) << leading_bits) + significand -
            (uint64_t{1} << leading_bits);
   }
 
-  // Precondition: key >= smallest_key.
-  uint32_t ChildOf(uint64_t key) const {
-    const uint64_t scale = ScaleOf(key - smallest_key, leading_bits);
+  // Distance 0 shares the scale's first position with distance 1.
+  uint64_t DistanceOf(uint64_t key) const {
+    const uint64_t distance = key - smallest_key;
+    return distance + (distance == 0 ? 1 : 0);
+  }
+
+  uint32_t ChildOf(uint64_t distance, int zeros) const {
+    const uint64_t scale = ScaleOf(distance, zeros, leading_bits);
     const uint64_t child = scale > first ? scale - first : 0;
     return child < count ? static_cast<uint32_t>(child) : count - 1;
   }

@@ -171,7 +171,9 @@ class Builder {
     root.leading_bits =
         static_cast<uint32_t>(std::clamp<int>(std::bit_width(keys_.size()) - 15, 2, 10));
     const auto scale_of = [&](uint64_t key) {
-      return static_cast<uint32_t>(LogRoot::ScaleOf(key - root.smallest_key, root.leading_bits));
+      const uint64_t distance = root.DistanceOf(key);
+      return static_cast<uint32_t>(
+          LogRoot::ScaleOf(distance, std::countl_zero(distance), root.leading_bits));
     };
     // The nearest 1/4096 of the keys share the first child.
     root.first = scale_of(keys_[std::min(keys_.size() - 1, keys_.size() / 4096 + 1)]);
@@ -241,6 +243,22 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
                                                   uint32_t window_keys, RootChoice root,
                                                   size_t max_lines) {
   return Builder(keys, window_keys, max_lines).Build(root);
+}
+
+RootChoice PickRoot(std::span<const uint64_t> keys) {
+  constexpr size_t kSampleKeys = size_t{1} << 18;
+  constexpr uint32_t kWindow = 16;
+  constexpr double kGain = 1.5;
+  const size_t step = keys.size() / kSampleKeys + 1;
+  std::vector<uint64_t> sample;
+  for (size_t i = 0; i < keys.size(); i += step) sample.push_back(keys[i]);
+  const auto lines = [&](RootChoice root) {
+    const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size());
+    return array ? static_cast<double>(array->lines.size()) : static_cast<double>(sample.size());
+  };
+  return lines(RootChoice::kLinear) > kGain * lines(RootChoice::kLogarithmic)
+             ? RootChoice::kLogarithmic
+             : RootChoice::kLinear;
 }
 
 KeyRange QueriesOf(std::span<const uint64_t> keys) {

@@ -190,8 +190,8 @@ Result<Dataset> Generate(const std::string& text) {
 // Our defaults come first, so that the user's flags override them.
 void InitializeGoogleBenchmark(std::vector<char*>* arguments) {
   static std::array<char[48], 4> defaults = {
-      "--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=5",
-      "--benchmark_min_time=0.1", "--benchmark_counters_tabular=true"};
+      "--benchmark_enable_random_interleaving=true", "--benchmark_repetitions=15",
+      "--benchmark_min_time=0.02", "--benchmark_counters_tabular=true"};
   for (size_t i = 0; i < defaults.size(); ++i) {
     arguments->insert(arguments->begin() + 1 + static_cast<ptrdiff_t>(i), defaults[i]);
   }
