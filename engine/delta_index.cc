@@ -393,8 +393,7 @@ uint64_t DeltaIndex::Editor::OrderAfter(Inner& node, uint64_t order, int rank, N
 }
 
 DeltaIndex::Editor::Children DeltaIndex::Editor::ChildrenAfter(const Step& step, Node* left,
-                                                               Entry* separator,
-                                                               Node* right) {
+                                                               Entry* separator, Node* right) {
   Children children;
   const uint64_t order = step.node->order.load(std::memory_order_relaxed);
   for (int rank = 0; rank < CountOf(order); ++rank) {

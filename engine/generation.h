@@ -1,4 +1,4 @@
-// Generation: one in-memory part of the delta, where writes wait until they are drained to segments.
+// Generation: one in-memory part of the delta: writes wait here until they reach segments.
 //
 // A DeltaIndex behind a Bloom filter. The active generation has one writer, a frozen one none; any
 // number of readers work beside it without locks or shared writes.
@@ -39,7 +39,8 @@ class Generation {
 
   // The newest version of the key with sequence <= max_sequence, tombstones included. Its views
   // live as long as the generation. A key that was never written costs one probe of the filter.
-  // Walks the key's versions from the newest: a reader of an old snapshot pays for later overwrites.
+  // Walks the key's versions from the newest: a reader of an old snapshot pays for later
+  // overwrites.
   std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t max_sequence) const;
 
   // The sequence of the newest write to the key; 0 if there was none.

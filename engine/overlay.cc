@@ -108,9 +108,8 @@ std::optional<OverlayEntry> Overlay::Find(std::string_view internal_key) const {
 }
 
 Status Overlay::RollbackTo(uint64_t mark) {
-  const auto end = std::partition_point(log_.begin(), log_.end(), [mark](const Write& write) {
-    return write.serial <= mark;
-  });
+  const auto end = std::partition_point(
+      log_.begin(), log_.end(), [mark](const Write& write) { return write.serial <= mark; });
   const bool found = mark == 0 || (end != log_.begin() && (end - 1)->serial == mark);
   if (!found) {
     return Error{ErrorCode::kInvalidArgument,

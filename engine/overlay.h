@@ -64,8 +64,7 @@ class Overlay {
 
   // Calls visit(key, entry) for every key in order; stops at the first error and returns it.
   // `visit` must not change the overlay.
-  Status ForEach(
-      const std::function<Status(std::string_view, const OverlayEntry&)>& visit) const;
+  Status ForEach(const std::function<Status(std::string_view, const OverlayEntry&)>& visit) const;
 
  private:
   class OverlayCursor;

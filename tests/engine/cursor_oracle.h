@@ -44,8 +44,8 @@ inline std::vector<std::string> EdgeKeys() {
     keys.push_back(std::string(size, '\0'));
     keys.push_back(std::string(size, '\xff'));
   }
-  for (const uint64_t number : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 63, UINT64_MAX - 1,
-                                UINT64_MAX}) {
+  for (const uint64_t number :
+       {uint64_t{0}, uint64_t{1}, uint64_t{1} << 63, UINT64_MAX - 1, UINT64_MAX}) {
     keys.push_back(BigEndian(number));
   }
   const std::string longest(kMaxKeyBytes, 'z');
@@ -59,19 +59,24 @@ inline std::vector<std::string> EdgeKeys() {
 // Short keys over few bytes, keys with long shared prefixes, and integers: they collide, nest and
 // tie in every window.
 inline std::string RandomUserKey(std::mt19937_64& random) {
-  constexpr std::string_view kBytes("\0\x01"
-                                    "a\xff",
-                                    4);
+  constexpr std::string_view kBytes(
+      "\0\x01"
+      "a\xff",
+      4);
   const auto tail = [&](size_t most) {
     std::string bytes;
     for (size_t size = random() % (most + 1); size > 0; --size) bytes += kBytes[random() % 4];
     return bytes;
   };
   switch (random() % 4) {
-    case 0: return tail(8);
-    case 1: return std::string(random() % 60, 'c') + tail(3);
-    case 2: return "/usr/share/doc/" + std::to_string(random() % 50) + "/copyright" + tail(3);
-    default: return BigEndian(random() % 3 == 0 ? random() : random() % 500);
+    case 0:
+      return tail(8);
+    case 1:
+      return std::string(random() % 60, 'c') + tail(3);
+    case 2:
+      return "/usr/share/doc/" + std::to_string(random() % 50) + "/copyright" + tail(3);
+    default:
+      return BigEndian(random() % 3 == 0 ? random() : random() % 500);
   }
 }
 
@@ -87,7 +92,8 @@ inline void CheckAt(Cursor& cursor, const Oracle& oracle, Oracle::const_iterator
   // One assertion per record instead of three: Catch's are slow.
   const bool same = cursor.key() == expected->first && cursor.type() == expected->second.type &&
                     cursor.value() == expected->second.value;
-  if (!same) FAIL("got " << base::Quoted(cursor.key()) << ", not " << base::Quoted(expected->first));
+  if (!same)
+    FAIL("got " << base::Quoted(cursor.key()) << ", not " << base::Quoted(expected->first));
 }
 
 // The position SeekForPrev should reach.
@@ -170,12 +176,8 @@ class OracleCursor final : public Cursor {
   void SeekToLast() override {
     MoveTo(records_.empty() ? records_.end() : std::prev(records_.end()));
   }
-  void Seek(std::string_view target) override {
-    MoveTo(records_.lower_bound(std::string(target)));
-  }
-  void SeekForPrev(std::string_view target) override {
-    MoveTo(LastAtMost(records_, target));
-  }
+  void Seek(std::string_view target) override { MoveTo(records_.lower_bound(std::string(target))); }
+  void SeekForPrev(std::string_view target) override { MoveTo(LastAtMost(records_, target)); }
   void Next() override {
     REQUIRE(Valid());
     MoveTo(std::next(at_));

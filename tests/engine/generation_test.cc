@@ -1,7 +1,8 @@
 // Goal: a generation answers as an ordered map of versions would, at every sequence, in both
 // directions, for hostile keys; and readers beside the writer see exactly what was published.
-// Method: edges by hand, then random writes against a std::map of version lists; for threads, values
-// that can be computed from key and sequence, so that every reader can check what it sees alone.
+// Method: edges by hand, then random writes against a std::map of version lists; for threads,
+// values that can be computed from key and sequence, so that every reader can check what it sees
+// alone.
 
 #include "engine/generation.h"
 
@@ -155,8 +156,8 @@ TEST_CASE("random writes, read at every snapshot in both directions", "[engine][
     keys.push_back(key);
   }
   CHECK(generation.records() == 6000);
-  for (const uint64_t at : {uint64_t{0}, uint64_t{1}, sequence / 3, sequence / 2, sequence + 1,
-                            kLatest}) {
+  for (const uint64_t at :
+       {uint64_t{0}, uint64_t{1}, sequence / 3, sequence / 2, sequence + 1, kLatest}) {
     INFO("snapshot at " << at);
     const Oracle state = StateAt(history, at);
     for (int i = 0; i < 1000; ++i) {

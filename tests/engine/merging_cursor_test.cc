@@ -49,7 +49,8 @@ TEST_CASE("no source, one source, empty sources", "[engine][merging_cursor]") {
 TEST_CASE("the newest source wins, with tombstones too", "[engine][merging_cursor]") {
   const Oracle newest = {{"b", {RecordType::kTombstone, ""}}, {"c", {RecordType::kValue, "new"}}};
   const Oracle middle = {{"a", {RecordType::kValue, "mid"}}, {"c", {RecordType::kValue, "mid"}}};
-  const Oracle oldest = {{"b", {RecordType::kValue, "old"}}, {"c", {RecordType::kValue, "old"}},
+  const Oracle oldest = {{"b", {RecordType::kValue, "old"}},
+                         {"c", {RecordType::kValue, "old"}},
                          {"d", {RecordType::kValue, "old"}}};
   const std::vector<Oracle> sources = {newest, middle, oldest};
   CheckWholeWalk(*Merge(sources), Union(sources));
