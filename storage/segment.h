@@ -62,6 +62,7 @@ class Segment {
   uint64_t resident_bytes() const { return resident_bytes_; }
 
   // Looks for `key` in `block`, starting at `fraction`; fills `value` when the outcome is kValue.
+  // Here and below, a block past the last is an empty one.
   // Allocates nothing in mapping mode once value's buffer is large enough.
   virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
                                        Value* value) const = 0;

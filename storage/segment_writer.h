@@ -50,7 +50,8 @@ struct SegmentFileInfo {
   SegmentProperties properties;
 };
 
-// One thread at a time.
+// One thread at a time. Keeps in memory: the block being built, 8 bytes per block, and the values
+// that are out of line, since those follow the blocks in the file.
 class SegmentWriter {
  public:
   // Creates `path`. If the writer is destroyed before Finish succeeded, it removes the file.
@@ -59,7 +60,8 @@ class SegmentWriter {
 
   // Adds the next record. Keys strictly increase, block numbers never decrease (gaps are empty
   // blocks). The bytes are copied before it returns.
-  // Errors: kIo; kInvalidArgument naming the key that breaks either order.
+  // Errors: kIo, after which every call fails; kInvalidArgument naming the key that breaks either
+  // order, has a tombstone with a value, or is over a limit; nothing is then added.
   virtual Status Add(std::string_view key, std::string_view value, RecordType type,
                      uint32_t block) = 0;
 

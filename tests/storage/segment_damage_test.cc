@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <fstream>
+#include <random>
 
 #include "base/checksum.h"
 #include "base/coding.h"
+#include "storage/block_directory.h"
 #include "storage/segment.h"
+#include "storage/segment_format.h"
 #include "tests/storage/segment_support.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temporary_directory.h"
@@ -118,6 +122,139 @@ TEST_CASE("any single damaged bit gives the right answer or corruption", "[stora
   }
   const OpenedSegment healed(PosixFileSystem(), path, false);
   CheckSegment(*healed, expected);
+}
+
+void Store64(std::string* bytes, uint64_t offset, uint64_t value) {
+  std::memcpy(bytes->data() + offset, &value, sizeof(value));
+}
+
+// A segment file whose checksums can be made right again after its bytes were changed.
+class Forgery {
+ public:
+  explicit Forgery(std::string bytes)
+      : bytes_(std::move(bytes)),
+        footer_bytes_(SegmentFooterBytes(Tail(), bytes_.size()).value()),
+        sections_(DecodeSegmentFooter(Footer(), bytes_.size()).value()) {
+    const auto section = [&](int i) {
+      return std::string_view(bytes_).substr(sections_[i].offset, sections_[i].size_bytes);
+    };
+    directory_ = BlockDirectory::Decode(section(2), section(3), sections_[0].offset,
+                                        sections_[0].offset + sections_[0].size_bytes)
+                     .value();
+  }
+
+  std::string& bytes() { return bytes_; }
+  uint64_t BlockOffset(uint32_t block) const { return directory_->Offset(block); }
+
+  void Reseal() {
+    for (uint32_t block = 0; block < directory_->block_count(); ++block) {
+      const uint64_t begin = directory_->Offset(block);
+      const uint64_t end = directory_->Offset(block + 1);
+      if (begin == end) continue;
+      const auto checked = std::string_view(bytes_).substr(begin + 8, end - begin - 8);
+      Store64(&bytes_, begin, base::Checksum(checked, block));
+    }
+    const uint64_t footer = bytes_.size() - footer_bytes_;
+    for (size_t i = 2; i < sections_.size(); ++i) {
+      const auto checked =
+          std::string_view(bytes_).substr(sections_[i].offset, sections_[i].size_bytes);
+      Store64(&bytes_, footer + i * Section::kEncodedBytes + 24, base::Checksum(checked));
+    }
+    Store64(&bytes_, bytes_.size() - 16, base::Checksum(Footer().substr(0, footer_bytes_ - 16)));
+  }
+
+ private:
+  std::string_view Tail() const {
+    return std::string_view(bytes_).substr(bytes_.size() - kSegmentTailBytes);
+  }
+  std::string_view Footer() const {
+    return std::string_view(bytes_).substr(bytes_.size() - footer_bytes_);
+  }
+
+  std::string bytes_;
+  uint64_t footer_bytes_;
+  std::vector<Section> sections_;
+  std::unique_ptr<const BlockDirectory> directory_;
+};
+
+// Everything a reader does. Answers may be wrong, since the file lies; errors are kCorruption.
+void ReadEverything(const Path& path, BlockCache* cache, const TestSegment& expected) {
+  const auto segment = Segment::Open(PosixFileSystem(), path, {cache, false});
+  if (IsCorruption(segment)) return;
+  Value value;
+  for (const auto& record : expected.records) {
+    IsCorruption(segment.value()->Lookup(record.key, record.block, 0, &value));
+  }
+  std::string key, scratch;
+  const uint32_t blocks = std::min(segment.value()->block_count(), 100u);
+  for (uint32_t block = 0; block < blocks; ++block) {
+    IsCorruption(segment.value()->RankOfBlock(block));
+    const auto handle = segment.value()->ReadBlock(block);
+    if (IsCorruption(handle)) continue;
+    for (uint32_t slot = 0; slot < handle->view().record_count(); ++slot) {
+      handle->view().KeyAt(slot, &key);
+      IsCorruption(segment.value()->ValueAt(handle->view(), slot, &scratch));
+    }
+  }
+  IsCorruption(segment.value()->Verify());
+}
+
+TEST_CASE("hostile bytes under right checksums are read within bounds", "[storage][damage]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  const TestSegment expected = SmallSegment();
+  WriteSegment(PosixFileSystem(), path, expected);
+  const std::string original = PosixFileSystem().ReadAll(path).value();
+  const auto cache = BlockCache::Create(8 << 20);
+  std::mt19937_64 random(13);
+  for (int round = 0; round < 800; ++round) {
+    INFO("round " << round << " of seed 13");
+    Forgery forgery(original);
+    for (uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
+      // Blocks and footer are worth most, each a few hundred bytes at one end.
+      const uint64_t place = 32 + random() % 600;
+      const uint64_t byte = random() % 2 ? place : original.size() - 17 - place;
+      forgery.bytes()[byte] = static_cast<char>(random() % 2 ? random() : random() % 4);
+    }
+    forgery.Reseal();
+    WriteBytes(path, forgery.bytes());
+    ReadEverything(path, nullptr, expected);
+    ReadEverything(path, cache.get(), expected);
+  }
+}
+
+TEST_CASE("Verify finds lies that have right checksums", "[storage][damage]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  WriteSegment(PosixFileSystem(), path, SmallSegment());
+  const std::string original = PosixFileSystem().ReadAll(path).value();
+  Forgery forgery(original);
+  const uint64_t windows = forgery.BlockOffset(0) + 24 + 8;
+  const auto check_found = [&](const char* words) {
+    forgery.Reseal();
+    WriteBytes(path, forgery.bytes());
+    const auto segment = Segment::Open(PosixFileSystem(), path, {});
+    REQUIRE(segment);
+    const auto verified = segment.value()->Verify();
+    REQUIRE(IsCorruption(verified));
+    CHECK_THAT(verified.error().message, Catch::Contains(path.string()) && Catch::Contains(words));
+    forgery.bytes() = original;
+  };
+  SECTION("keys out of order") {
+    forgery.bytes()[windows + 7] = 'z';  // zpple
+    check_found("follows");
+  }
+  SECTION("another key in the right order") {
+    forgery.bytes()[windows + 3] = 'd';  // appld
+    check_found("properties");
+  }
+  SECTION("a wrong rank") {
+    const size_t ranks = original.find(std::string_view("opaque\0bytes", 12)) - 8;
+    forgery.bytes()[ranks] = 1;
+    forgery.Reseal();
+    WriteBytes(path, forgery.bytes());
+    CHECK(IsCorruption(Segment::Open(PosixFileSystem(), path, {})));  // the first rank is 0
+  }
 }
 
 TEST_CASE("a file cut at any length is corruption", "[storage][damage]") {
