@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "index/window_fit.h"
 
@@ -11,7 +12,8 @@ namespace sibyl::index {
 namespace {
 
 constexpr uint64_t kMaxFanout = uint64_t{1} << 24;  // leaves a bit of the mantissa to spare
-constexpr int kMaxDepth = 100;                      // 64 halvings, and some to spare
+constexpr double kKeysPerChildBelow = 64;  // what did not fit its parent's guess is rougher
+constexpr int kMaxDepth = 100;             // 64 halvings, and some to spare
 
 uint64_t RankOf(std::span<const uint64_t> keys, uint64_t from, uint64_t key) {
   // Galloping from a known lower bound: ranges follow each other.
@@ -139,7 +141,8 @@ class Builder {
     lines_[at] = line;
     lines_.resize(lines_.size() + fanout);
     for (uint64_t i = 0; i < fanout; ++i) {
-      rank = BuildChild(line.base + i, ChildRange(line, range, i), rank, depth, keys_per_child);
+      rank = BuildChild(line.base + i, ChildRange(line, range, i), rank, depth,
+                        std::min(keys_per_child, kKeysPerChildBelow));
     }
   }
 
@@ -152,7 +155,7 @@ class Builder {
       return rank;
     }
     rank = RankOf(keys_, rank, range->first);
-    BuildRecord(at, *range, rank, depth + 1, std::min(keys_per_child, 64.0));
+    BuildRecord(at, *range, rank, depth + 1, keys_per_child);
     return rank;
   }
 
@@ -249,9 +252,11 @@ RootChoice PickRoot(std::span<const uint64_t> keys) {
   constexpr size_t kSampleKeys = size_t{1} << 18;
   constexpr uint32_t kWindow = 16;
   constexpr double kGain = 1.5;
-  const size_t step = keys.size() / kSampleKeys + 1;
-  std::vector<uint64_t> sample;
-  for (size_t i = 0; i < keys.size(); i += step) sample.push_back(keys[i]);
+  // At random: evenly spaced keys would be far smoother than all of them.
+  std::mt19937_64 random(1);
+  std::vector<uint64_t> sample(std::min(keys.size(), kSampleKeys));
+  for (uint64_t& key : sample) key = keys[random() % keys.size()];
+  std::sort(sample.begin(), sample.end());
   const auto lines = [&](RootChoice root) {
     const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size());
     return array ? static_cast<double>(array->lines.size()) : static_cast<double>(sample.size());
