@@ -169,7 +169,9 @@ Status PrepareDirectory(storage::FileSystem& files, const Options& options,
   if (!options.create_if_missing) {
     return Error{ErrorCode::kInvalidArgument, directory.string() + ": there is no database here"};
   }
-  return files.CreateDirectory(directory);
+  SIBYL_RETURN_IF_ERROR(files.CreateDirectory(directory));
+  const storage::Path parent = storage::Path(directory / "..").lexically_normal();
+  return files.SyncDirectory(parent.empty() ? storage::Path(".") : parent);
 }
 
 Result<storage::Manifest> Recover(const Environment& environment, DatabaseState* state) {

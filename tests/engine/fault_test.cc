@@ -1,0 +1,151 @@
+// Goal: no failing call of the file system, no full disk and no power cut loses an acknowledged
+// write, shows one that was refused, or crashes.
+// Method: one scenario that passes through draining, compaction, ingestion and closing is run again
+// and again, each time with another call failing; then the database is reopened on a healthy disk
+// and compared with a model of what was acknowledged.
+
+#include <set>
+
+#include "tests/engine/memory_log_database.h"
+
+namespace sibyl::testing {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+Options FaultOptions() {
+  Options options = SmallOptions();
+  options.background_threads = 0;  // the same calls in the same order every time
+  options.generation_bytes = 8 << 10;
+  options.first_level_bytes = 16 << 10;
+  return options;
+}
+
+// Writes, drains, compacts and ingests; whatever fails is left out of the model.
+void RunScenario(MemoryLogDatabase& database, Model* model) {
+  const auto put = [&](uint64_t number, const std::string& value) {
+    const std::string key = BigEndianKey(number);
+    if (database->Put(key, value)) (*model)[key] = value;
+  };
+  for (uint64_t i = 0; i < 120; ++i) put(i * 7, "first " + std::string(100, 'a'));
+  (void)database->Flush();
+  for (uint64_t i = 0; i < 120; ++i) put(i * 5, "second " + std::string(100, 'b'));
+  (void)database->Compact();
+  Records records;
+  for (uint64_t i = 0; i < 50; ++i) records.emplace_back(BigEndianKey(i * 11), "ingested");
+  if (database->Ingest(kDefaultTree, SourceOf(records))) {
+    for (const auto& [key, value] : records) (*model)[key] = value;
+  }
+  for (uint64_t i = 0; i < 30; ++i) {
+    const std::string key = BigEndianKey(i * 14);
+    if (database->Delete(key)) model->erase(key);
+  }
+  put(3, std::string(100 << 10, 'o'));  // out of line
+  (void)database->Flush();
+}
+
+void CheckAgainst(MemoryLogDatabase& database, const Model& model) {
+  Must(database.Open());
+  REQUIRE(Everything(*database) == Records(model.begin(), model.end()));
+  REQUIRE(Must(database->Verify()).problems == std::vector<std::string>{});
+}
+
+uint64_t CallsOfScenario() {
+  MemoryLogDatabase database(FaultOptions());
+  Must(database.Open());
+  const uint64_t before = database.files().calls();
+  Model model;
+  RunScenario(database, &model);
+  database.Close();
+  return database.files().calls() - before;
+}
+
+TEST_CASE("one failing call anywhere loses nothing", "[engine][fault]") {
+  const uint64_t calls = CallsOfScenario();
+  REQUIRE(calls > 100);
+  for (uint64_t failing = 1; failing <= calls; failing += 1 + calls / 60) {
+    INFO("call " << failing << " of " << calls);
+    MemoryLogDatabase database(FaultOptions());
+    Must(database.Open());
+    const uint64_t call = database.files().calls() + failing;
+    database.files().FailCalls(call, call);
+    Model model;
+    RunScenario(database, &model);
+    REQUIRE(Everything(*database) == Records(model.begin(), model.end()));
+    database.Close();
+    CheckAgainst(database, model);
+  }
+}
+
+TEST_CASE("a disk that dies, and a power cut, lose nothing", "[engine][fault]") {
+  const bool power_cut = GENERATE(false, true);
+  const uint64_t calls = CallsOfScenario();
+  for (uint64_t failing = 1; failing <= calls; failing += 1 + calls / 40) {
+    INFO("power cut " << power_cut << ", from call " << failing << " of " << calls);
+    MemoryLogDatabase database(FaultOptions());
+    Must(database.Open());
+    database.files().FailCalls(database.files().calls() + failing, UINT64_MAX);
+    Model model;
+    RunScenario(database, &model);
+    database.Close();
+    if (power_cut) {
+      database.files().PowerCut();
+    } else {
+      database.files().FailCalls(1, 0);
+    }
+    CheckAgainst(database, model);
+  }
+}
+
+TEST_CASE("opening fails cleanly at every call", "[engine][fault]") {
+  const bool existing = GENERATE(false, true);
+  for (uint64_t failing = 1;; ++failing) {
+    INFO("existing " << existing << ", call " << failing);
+    MemoryLogDatabase database(FaultOptions());
+    Model model;
+    if (existing) {
+      Must(database.Open());
+      RunScenario(database, &model);
+      database.Close();
+    }
+    const uint64_t call = database.files().calls() + failing;
+    database.files().FailCalls(call, call);
+    const bool opened = database.Open().has_value();
+    database.Close();
+    database.files().FailCalls(1, 0);
+    CheckAgainst(database, model);
+    if (opened) break;  // the failing call came after the opening
+    failing += existing ? 3 : 0;
+  }
+}
+
+TEST_CASE("a full disk is an error, and goes away with the cause", "[engine][fault]") {
+  MemoryLogDatabase database(FaultOptions());
+  Must(database.Open());
+  Model model;
+  RunScenario(database, &model);
+  database.files().SetFreeBytes(2000);
+  const auto compacted = database->Compact();
+  REQUIRE_FALSE(compacted);
+  CHECK(compacted.error().code == ErrorCode::kIo);
+  CHECK(Everything(*database) == Records(model.begin(), model.end()));
+  // Writes go on until the delta is full, then say why they cannot.
+  Status written = Ok();
+  for (uint64_t i = 0; i < 2000 && written; ++i) {
+    const std::string key = BigEndianKey(i);
+    written = database->Put(key, std::string(100, 'x'));
+    if (written) model[key] = std::string(100, 'x');
+  }
+  REQUIRE_FALSE(written);
+  CHECK(written.error().code == ErrorCode::kIo);
+  database.files().SetFreeBytes(std::nullopt);
+  Must(database->Put("after", "the disk has room again"));
+  model["after"] = "the disk has room again";
+  Must(database->Compact());
+  CHECK(Everything(*database) == Records(model.begin(), model.end()));
+  database.Close();
+  CheckAgainst(database, model);
+}
+
+}  // namespace
+}  // namespace sibyl::testing
