@@ -18,6 +18,7 @@
 #include "base/checksum.h"
 #include "base/coding.h"
 #include "hwy/targets.h"
+#include "tests/support/key_sets.h"
 
 namespace sibyl::index {
 namespace {
@@ -242,6 +243,25 @@ TEST_CASE("random sets: every kind answers every query", "[index][range]") {
       });
     }
     CheckSet(set, options);
+  }
+}
+
+TEST_CASE("real sets: every kind answers every query", "[index][range]") {
+  const std::string file =
+      GENERATE("osm_s2_1039538_uint64.zst", "packoff_ansible_1702445_uint64.zst",
+               "git_commit_times_2066374_uint64.zst", "ecoli_k16_4843913_uint64.zst");
+  const auto set = test::LoadRealKeys(file, 100000);
+  if (!set) return;
+  Keys keys;
+  for (const std::string& key : set->keys) keys.push_back(base::LoadBig64(key.data()));
+  const Keys queries = Queries(Keys(keys.begin(), keys.begin() + 10000), 12);
+  for (const auto kind : {RangeIndexKind::kRecursive, RangeIndexKind::kPieces,
+                          RangeIndexKind::kStaticBTree, RangeIndexKind::kAuto}) {
+    INFO(file << ", kind " << static_cast<int>(kind));
+    const auto index = RangeIndex::Build(keys, {kind, 0, LastMile::kSimd});
+    REQUIRE(index.has_value());
+    CHECK(index->Verify().has_value());
+    CheckAnswers(*index, keys, queries);
   }
 }
 
