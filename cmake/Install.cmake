@@ -1,11 +1,17 @@
 # cmake --install: headers, libraries, the sibyl binary, and a package config so that another
-# project can find_package(sibyl) and link sibyl::engine or sibyl::index.
+# project can find_package(sibyl) and link sibyl::engine, sibyl::index or sibyl::sql.
 include(CMakePackageConfigHelpers)
 
 get_property(modules GLOBAL PROPERTY SIBYL_MODULES)
 install(TARGETS sibyl_api ${modules} EXPORT sibylTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/sibyl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT sibylTargets NAMESPACE sibyl:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sibyl)
+if(TARGET sibyl_sql)
+  # In a folder of its own: not to be taken for the system's SQLite.
+  install(FILES ${SIBYL_SQLITE_DIR}/sqlite3.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sibyl/sqlite)
+  target_include_directories(sibyl_sql PUBLIC
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sibyl/sqlite>)
+endif()
 if(TARGET sibyl)
   install(TARGETS sibyl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

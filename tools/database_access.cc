@@ -58,7 +58,7 @@ Result<bool> IsSqlDatabase(const fs::path& path) {
 
 Result<fs::path> DataFolder(const fs::path& path) {
   SIBYL_ASSIGN_OR_RETURN(const bool is_sql, IsSqlDatabase(path));
-  return is_sql ? fs::path(path.string() + "-sibyl") : path;
+  return is_sql ? SqlDataFolder(path) : path;
 }
 
 Result<std::shared_ptr<Database>> OpenDatabase(const fs::path& path, bool create,

@@ -20,8 +20,11 @@ namespace sibyl::tools {
 // Whether a file that begins with these bytes is the marker of a SQL database of ours.
 bool IsSqlMarker(std::string_view first_bytes);
 
-// Runs SQLite's shell with these arguments. Returns its exit code.
-Result<int> RunSqlShell(const std::vector<std::string>& arguments);
+// The folder with the data of the SQL database whose marker file is `path`.
+std::filesystem::path SqlDataFolder(const std::filesystem::path& path);
+
+// Runs SQLite's shell with the words of its command line, its name first. Returns its exit code.
+Result<int> RunSqlShell(std::vector<std::string> arguments);
 
 // The names of the tables and indexes that the trees of the SQL database at `path` hold.
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path& path);

@@ -7,8 +7,8 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "sibyl/sql.h"
 #include "sql/marker_file.h"
-#include "sql/shell/shell.h"
 #include "tools/sql_support.h"
 #include "tools/text_table.h"
 
@@ -155,8 +155,15 @@ class TableLoader {
 
 bool IsSqlMarker(std::string_view first_bytes) { return sql::IsMarker(first_bytes); }
 
-Result<int> RunSqlShell(const std::vector<std::string>& arguments) {
-  return sql::RunShell(arguments);
+std::filesystem::path SqlDataFolder(const std::filesystem::path& path) {
+  return sql::DataDirectoryOf(path);
+}
+
+Result<int> RunSqlShell(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  return sql::RunShell(static_cast<int>(arguments.size()), argv.data());
 }
 
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path& path) {

@@ -12,7 +12,8 @@ Error NoSql() {
 }  // namespace
 
 bool IsSqlMarker(std::string_view) { return false; }
-Result<int> RunSqlShell(const std::vector<std::string>&) { return NoSql(); }
+std::filesystem::path SqlDataFolder(const std::filesystem::path& path) { return path; }
+Result<int> RunSqlShell(std::vector<std::string>) { return NoSql(); }
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path&) { return NoSql(); }
 Result<LoadResult> LoadIntoTable(const LoadArguments&) { return NoSql(); }
 
