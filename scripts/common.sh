@@ -21,9 +21,9 @@ require_room() {
   mkdir -p "$LOGS" 2>/dev/null || fail "cannot write to $ROOT: clone it to a folder of yours"
   local built_mb free_mb
   built_mb=$(du -sm "$ROOT/build" | cut -f1)
-  free_mb=$(df -Pm "$ROOT" | awk 'NR == 2 {print $4}')
+  free_mb=$(df -Pm "$ROOT/build" | awk 'NR == 2 {print $4}')
   (( built_mb + free_mb >= NEEDED_DISK_MB )) ||
-    fail "no disk: $ROOT has $free_mb MB free, the build needs $(( NEEDED_DISK_MB - built_mb )) MB"
+    fail "no disk: $ROOT/build has $free_mb MB free, the build needs $(( NEEDED_DISK_MB - built_mb )) MB"
 }
 
 # The part of a running step's log that says how far it is: ninja's "[12/345]", CTest's "12/345".
