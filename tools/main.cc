@@ -39,6 +39,8 @@ void DescribeApp(CLI::App* app, Action* action) {
   app->set_version_flag("--version", std::string("sibyl ") + kVersion);
   app->require_subcommand(1);
   app->get_formatter()->column_width(26);
+  app->get_formatter()->label("TEXT", "");
+  app->get_formatter()->label("REQUIRED", "");
   AddShellCommand(*app, action);
   AddLoadCommand(*app, action);
   AddRecordCommands(*app, action);

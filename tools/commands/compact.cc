@@ -20,7 +20,7 @@ std::string Summary(const Stats& stats, uint64_t elapsed_ns) {
       index_bytes += segment.index_bytes;
     }
   }
-  return "compacted: " + Grouped(records) + " records in " + Grouped(segments) + " segments, " +
+  return "compacted: " + Counted(records, "record") + " in " + Counted(segments, "segment") + ", " +
          PerRecord(index_bytes, records) + " index bytes per key, " + Milliseconds(elapsed_ns) +
          " (training: " + Milliseconds(stats.counters.training_ns) + ")\n";
 }

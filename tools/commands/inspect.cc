@@ -70,7 +70,7 @@ void AddSegmentRow(const std::string& label, const SegmentStats& segment, TextTa
 
 std::string SegmentTable(const Stats& stats) {
   TextTable table({"level segment", "records", "blocks", "pieces", "depth", "index B/key",
-                   "largest block: records", "bytes", "data", "training", "of compaction"});
+                   "largest block", "its bytes", "data", "training", "of compaction"});
   SegmentStats total;
   for (const LevelStats& level : stats.levels) {
     for (const SegmentStats& segment : level.segments) {
@@ -126,7 +126,8 @@ std::string DeltaLine(const Stats& stats) {
   uint64_t records = 0;
   for (const GenerationStats& generation : stats.generations) records += generation.records;
   if (records == 0) return "";
-  return Grouped(records) + " records wait in the delta, under no model yet (see sibyl compact)\n";
+  return Counted(records, "record") +
+         " wait in the delta, under no model yet (see sibyl compact)\n";
 }
 
 Result<std::string> DescribeModels(const Arguments& arguments) {
@@ -149,6 +150,7 @@ void AddInspectCommand(CLI::App& app, Action* action) {
       "pieces          straight lines, each predicting blocks for a range of keys\n"
       "depth           stages on the longest path from the root to a piece\n"
       "index B/key     model, block offsets and ranks: all that is not data\n"
+      "largest block   records in it\n"
       "learned models  the others are B-trees, where learning did not pay");
   inspect->callback([=] {
     *action = [=] {

@@ -28,7 +28,7 @@ columns, named by the header; CREATE TABLE it first to choose types.
 std::string Summary(const LoadResult& result, uint64_t elapsed_ns) {
   const double seconds = static_cast<double>(elapsed_ns) / 1e9;
   const auto per_second = static_cast<uint64_t>(static_cast<double>(result.rows) / seconds);
-  return "loaded " + Grouped(result.rows) + " records (" + Bytes(result.input_bytes) + ") in " +
+  return "loaded " + Counted(result.rows, "record") + " (" + Bytes(result.input_bytes) + ") in " +
          Fixed(seconds, 2) + " s, " + Grouped(per_second) + " per second: " + result.stored + "\n";
 }
 

@@ -75,9 +75,9 @@ Result<LoadResult> LoadIntoTree(const LoadArguments& arguments) {
       const IngestResult ingested,
       database->Ingest(
           tree, [&] { return records.Next(); }, IngestOptions{.sorted = arguments.sorted}));
-  return LoadResult{rows.rows(), rows.input_bytes(),
-                    Grouped(ingested.records) + " keys in " + Grouped(ingested.segments) +
-                        (ingested.segments == 1 ? " segment" : " segments")};
+  return LoadResult{
+      rows.rows(), rows.input_bytes(),
+      Counted(ingested.records, "key") + " in " + Counted(ingested.segments, "segment")};
 }
 
 }  // namespace sibyl::tools

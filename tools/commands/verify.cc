@@ -29,8 +29,9 @@ ExitCode RunVerify(const Arguments& arguments) {
   const ExitCode verdict = report->ok() ? ExitCode::kOk : ExitCode::kNegative;
   if (arguments.json) return Answer(ToJson(*report), verdict);
   for (const std::string& problem : report->problems) Complain(verdict, "damage: " + problem);
-  const std::string summary = Grouped(report->segments) + " segments, " + Grouped(report->blocks) +
-                              " blocks, " + Grouped(report->records) + " records checked\n";
+  const std::string summary = Counted(report->segments, "segment") + ", " +
+                              Counted(report->blocks, "block") + ", " +
+                              Counted(report->records, "record") + " checked\n";
   return Answer((report->ok() ? "ok: " : "damaged: ") + summary, verdict);
 }
 
