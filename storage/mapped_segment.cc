@@ -79,10 +79,17 @@ class MappedSegment final : public SegmentBase {
     return {start_ + begin, directory().Offset(block + 1) - begin};
   }
 
-  // Asks for the line of windows in which the key is expected, while the header is on its way.
+  // Asks for the windows around the place where the key is expected, the up to three lines that the
+  // search compares first, while the header is on its way.
   void PrefetchWindows(std::string_view bytes, uint16_t fraction) const {
+    constexpr size_t kUsualPrefixBytes = 8;
+    constexpr size_t kReachBytes = 64;
     const uint64_t column_bytes = bytes.size() * window_share_ >> 16;
-    __builtin_prefetch(bytes.data() + kBlockHeaderBytes + (column_bytes * fraction >> 16));
+    const char* expected =
+        bytes.data() + kBlockHeaderBytes + kUsualPrefixBytes + (column_bytes * fraction >> 16);
+    __builtin_prefetch(expected - kReachBytes);
+    __builtin_prefetch(expected);
+    __builtin_prefetch(expected + kReachBytes - 1);
   }
 
   // Relaxed: the bytes of the block never change, so there is nothing to publish with the bit.
