@@ -10,13 +10,14 @@
 namespace sibyl::index {
 namespace {
 
-constexpr size_t kRounds = 15;
+constexpr size_t kRounds = 9;
 constexpr size_t kMaxPool = size_t{1} << 18;  // touches more lines than caches hold
 constexpr size_t kMinChunk = 256;             // queries per measurement
-constexpr size_t kMaxChunk = 2048;
-constexpr size_t kSerialStep = 16;  // each serial step picks one of so many queries
-constexpr double kGain = 0.97;      // a change of structure must gain more than noise could
-constexpr double kSerialSlack = 1.05;
+constexpr size_t kMaxChunk = 16384;
+constexpr size_t kBatch = 64;
+constexpr size_t kSerialStep = 16;    // each serial step picks one of so many queries
+constexpr double kGain = 0.97;        // a change of structure must gain more than noise could
+constexpr double kSerialSlack = 1.1;  // serial times are the noisiest
 
 // Time of this thread alone: other programs on the machine count less.
 double ThreadNs() {
@@ -70,11 +71,12 @@ class Dealer {
   size_t next_ = 0;
 };
 
-// The first quarter of every measurement brings the index back into the caches, untimed. Each
-// function returns nanoseconds per query, and adds to `sum` so that no work can be left out.
+// The first half of every measurement brings the index back into the caches, untimed: other
+// candidates have had their turns since. Each function returns nanoseconds per query, and adds to
+// `sum` so that no work can be left out.
 
 double SingleNs(const RangeParts& parts, std::span<const uint64_t> queries, uint64_t* sum) {
-  const size_t warm_up = queries.size() / 4;
+  const size_t warm_up = queries.size() / 2;
   const auto run = [&](std::span<const uint64_t> part) {
     for (const uint64_t query : part) *sum += parts.functions.lower_bound(&parts.lookup, query);
   };
@@ -85,15 +87,19 @@ double SingleNs(const RangeParts& parts, std::span<const uint64_t> queries, uint
 }
 
 double BatchNs(const RangeParts& parts, std::span<const uint64_t> queries, uint64_t* sum) {
-  const size_t warm_up = queries.size() / 4;
-  std::array<uint64_t, kMaxChunk> ranks;
-  parts.functions.batch(parts.lookup, queries.data(), warm_up, ranks.data());
+  const size_t warm_up = queries.size() / 2;
+  std::array<uint64_t, kBatch> ranks{};
+  const auto run = [&](std::span<const uint64_t> part) {
+    for (size_t i = 0; i < part.size(); i += kBatch) {
+      const size_t count = std::min(kBatch, part.size() - i);
+      parts.functions.batch(parts.lookup, part.data() + i, count, ranks.data());
+      *sum += ranks[0];
+    }
+  };
+  run(queries.first(warm_up));
   const double start = ThreadNs();
-  parts.functions.batch(parts.lookup, queries.data() + warm_up, queries.size() - warm_up,
-                        ranks.data());
-  const double ns = ThreadNs() - start;
-  *sum += ranks[queries.size() / 2];
-  return ns / static_cast<double>(queries.size() - warm_up);
+  run(queries.subspan(warm_up));
+  return (ThreadNs() - start) / static_cast<double>(queries.size() - warm_up);
 }
 
 // The next query is one of sixteen, chosen by the last result: the processor cannot run ahead on a
@@ -146,7 +152,7 @@ void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* ca
       const RangeParts& parts = *(*candidates)[i].parts;
       times[i].single[round] = SingleNs(parts, dealer.Next(chunk), &sum);
       times[i].batch[round] = BatchNs(parts, dealer.Next(chunk), &sum);
-      times[i].serial[round] = SerialNs(parts, dealer.Next(4 * chunk), &sum);
+      times[i].serial[round] = SerialNs(parts, dealer.Next(2 * chunk), &sum);
     }
   }
   volatile uint64_t keep = sum;

@@ -18,7 +18,8 @@ struct Measured {
 };
 
 // Fills in the reports' times: candidates take turns, over rounds of queries that come again only
-// after the caches have forgotten them, and the lower quartiles count. Takes 0.1 s or less.
+// after the caches have forgotten them, and the lower quartiles count. Takes about 0.3 s
+// for large arrays.
 void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* candidates);
 
 // The candidate with the best mean of single and batched times. If a static B-tree is among them,
