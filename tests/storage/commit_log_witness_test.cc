@@ -92,6 +92,13 @@ TEST_CASE("names and keys of the log are read back, and nothing else is", "[stor
   CHECK_FALSE(ParseManifestRecord("").has_value());
 }
 
+TEST_CASE("the example of docs/file-format-log.md", "[storage][commit_log]") {
+  std::string value;
+  AppendEntryHeader(&value, {1, 2});
+  CHECK(EntryKey(1) == std::string("\0\0\0\0\0\0\0\1", 8));
+  CHECK(value + "hello" == "\x01\x02\x68\x65\x6c\x6c\x6f");
+}
+
 TEST_CASE("a stored entry that makes no sense is refused", "[storage][commit_log]") {
   const auto stored = [](uint64_t skipped, uint64_t record_count) {
     std::string value;
