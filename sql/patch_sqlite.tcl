@@ -1,0 +1,186 @@
+# Turns SQLite's amalgamation into ours: its B-tree stays for its own files, and btree_dispatch.c
+# answers btree.h, choosing per database.
+#
+#   tclsh patch_sqlite.tcl SQLITE_DIR OUTPUT_DIR
+#
+# reads SQLITE_DIR/{sqlite3.c,shell.c} and writes OUTPUT_DIR/{sqlite3.c,shell.c}. Every change must
+# find the text it changes exactly once; otherwise the program stops and names it, for then this
+# is not the SQLite that the change was written for.
+
+# The functions of btree.h that btree_dispatch.c implements. SQLite's own get the prefix
+# "nativeBtree" instead of "sqlite3Btree". All others work unchanged for both kinds of database.
+set dispatched {
+  BeginStmt BeginTrans Checkpoint ClearCursor ClearTable ClearTableOfCursor Close CloseCursor
+  Commit CommitPhaseOne CommitPhaseTwo Count CreateTable Cursor CursorRestore Delete DropTable Eof
+  First GetFilename GetJournalname GetMeta IncrVacuum IncrblobCursor IndexMoveto Insert IntegerKey
+  IntegrityCheck IsReadonly Last MaxRecordSize NewDb Next Open Payload PayloadChecked PayloadFetch
+  PayloadSize Previous PutData Rollback RowCountEst Savepoint SetAutoVacuum SetPagerFlags SetVersion
+  TableMoveto TransferRow TripAllCursors TxnState UpdateMeta
+}
+
+# change WHY TEXT REPLACEMENT, in sqlite3.c.
+set changes {}
+proc change {why text replacement} {
+  lappend ::changes [list $why $text $replacement]
+}
+
+change "a Btree of ours has a SibylBtree, and both kinds may hold a row on its way to the other" \
+  "  u32 iBDataVersion; /* Combines with pBt->pPager->iDataVersion */\n" \
+  "  u32 iBDataVersion; /* Combines with pBt->pPager->iDataVersion */
+  struct SibylBtree *pSibyl;  /* Not null: a database of SibylDB */
+  u8 *aTransfer;              /* A row for sqlite3BtreeInsert(BTREE_PREFORMAT) */
+  u32 nTransfer;
+  u8 bTransfer;               /* True if aTransfer has one */\n"
+
+change "a cursor of ours is recognized before anything else is known of it" \
+  "  void *pKey;               /* Saved key that was cursor last known position */\n" \
+  "  void *pKey;               /* Saved key that was cursor last known position */
+  struct SibylCursor *pSibyl;  /* Not null: a cursor of SibylDB */\n"
+
+change "files before btree.c ask too" \
+  "typedef struct BtShared BtShared;\n" \
+  "typedef struct BtShared BtShared;\nstatic int sibylIsOurs(const Btree*);\n"
+
+change "an error says what the engine said" \
+  "    sqlite3VdbeError(p, \"%s\", sqlite3ErrStr(rc));\n  }\n  p->rc = rc;\n  sqlite3SystemError(db, rc);" \
+  "    sqlite3VdbeError(p, \"%s\", sibylErrorText(db, rc));\n  }\n  p->rc = rc;\n  sqlite3SystemError(db, rc);"
+
+change "so does an error while the schema is read" \
+  "      sqlite3SetString(pzErrMsg, db, sqlite3ErrStr(rc));\n      goto initone_error_out;" \
+  "      sqlite3SetString(pzErrMsg, db, sibylErrorText(db, rc));\n      goto initone_error_out;"
+
+change "and an error of COMMIT" \
+  "          p->rc = rc;\n          sqlite3RollbackAll(db, SQLITE_OK);" \
+  "          p->rc = rc;
+          if( p->zErrMsg==0 && sibylHasErrorText(db, rc) ){
+            sqlite3VdbeError(p, \"%s\", sibylErrorText(db, rc));
+          }
+          sqlite3RollbackAll(db, SQLITE_OK);"
+
+change "PRAGMA journal_mode answers wal and changes nothing" \
+  "  eOld = sqlite3PagerGetJournalMode(pPager);\n  if( eNew==PAGER_JOURNALMODE_QUERY ) eNew = eOld;" \
+  "  if( sibylIsOurs(pBt) ){
+    sqlite3VdbeMemSetStr(pOut, \"wal\", -1, SQLITE_UTF8, SQLITE_STATIC);
+    sqlite3VdbeChangeEncoding(pOut, encoding);
+    break;
+  }
+  eOld = sqlite3PagerGetJournalMode(pPager);\n  if( eNew==PAGER_JOURNALMODE_QUERY ) eNew = eOld;"
+
+change "PRAGMA page_count tells the size of the database" \
+  "pOut->u.i = sqlite3BtreeLastPage(db->aDb\[pOp->p1].pBt);" \
+  "pOut->u.i = sibylPageCount(db->aDb\[pOp->p1].pBt);"
+
+change "VACUUM compacts" \
+  "  saved_openFlags = db->openFlags;\n  if( pOut ){" \
+  "  if( pOut==0 && sibylIsOurs(db->aDb\[iDb].pBt) ){
+    return sibylVacuum(pzErrMsg, db, iDb);
+  }
+  saved_openFlags = db->openFlags;\n  if( pOut ){"
+
+change "VACUUM INTO refuses a database of ours that exists" \
+  "    if( id->pMethods!=0 && (sqlite3OsFileSize(id, &sz)!=SQLITE_OK || sz>0) ){" \
+  "    if( sibylHasContent(pTemp)
+     || (id->pMethods!=0 && (sqlite3OsFileSize(id, &sz)!=SQLITE_OK || sz>0)) ){"
+
+change "the backup API copies pages, which ours does not have" \
+  "|| checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK" \
+  "|| sibylRefuseBackup(pDestDb, p->pSrc, p->pDest)\n     || checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK"
+
+change "sqlite3_serialize makes an image of pages" \
+  "  pBt = db->aDb\[iDb].pBt;\n  if( pBt==0 ) return 0;\n  szPage = sqlite3BtreeGetPageSize(pBt);" \
+  "  pBt = db->aDb\[iDb].pBt;\n  if( pBt==0 || sibylIsOurs(pBt) ) return 0;\n  szPage = sqlite3BtreeGetPageSize(pBt);"
+
+change "every connection has the tables of statistics" \
+  "static int (*const sqlite3BuiltinExtensions\[])(sqlite3*) = {\n" \
+  "static int (*const sqlite3BuiltinExtensions\[])(sqlite3*) = {\n  sibyl_register_statistics,\n"
+
+change "SQLITE_FCNTL_DATA_VERSION" \
+  "*(unsigned int*)pArg = sqlite3PagerDataVersion(pPager);" \
+  "*(unsigned int*)pArg = sibylIsOurs(pBtree)
+          ? sibylDataVersion(pBtree) : sqlite3PagerDataVersion(pPager);"
+
+# In shell.c.
+set shell_changes {
+  {"the prompt says where one is" {mainPrompt,"sqlite> "} {mainPrompt,"sibyl> "}}
+  {"the prompt of further lines" {continuePrompt,"   ...> "} {continuePrompt,"  ...> "}}
+  {"the history has its own file" {"%s/.sqlite_history"} {"%s/.sibyl_history"}}
+}
+
+proc stop {message} {
+  puts stderr "patch_sqlite.tcl: $message"
+  exit 1
+}
+
+proc read_file {path} {
+  if {[catch {open $path r} file]} { stop "cannot read $path" }
+  fconfigure $file -encoding utf-8 -translation lf
+  set text [read $file]
+  close $file
+  return $text
+}
+
+proc write_file {path text} {
+  set file [open $path w]
+  fconfigure $file -encoding utf-8 -translation lf
+  puts -nonewline $file $text
+  close $file
+}
+
+# The index of `needle` in `text`, where it must be exactly once.
+proc find_once {text needle why} {
+  set at [string first $needle $text]
+  if {$at < 0} { stop "not found ($why): $needle" }
+  if {[string first $needle $text [expr {$at + 1}]] >= 0} { stop "found twice ($why): $needle" }
+  return $at
+}
+
+proc replace_once {text needle replacement why} {
+  set at [find_once $text $needle $why]
+  return [string replace $text $at [expr {$at + [string length $needle] - 1}] $replacement]
+}
+
+# {first last} index of the file `name` within the amalgamation.
+proc file_range {text name} {
+  set first [find_once $text "/************** Begin file $name **" "the file $name"]
+  set last [find_once $text "/************** End of $name **" "the end of the file $name"]
+  return [list $first $last]
+}
+
+# The declaration of sqlite3Btree$name in btree.h, renamed.
+proc native_prototype {header name} {
+  set pattern "SQLITE_PRIVATE\\s+\[^;#]*?\\msqlite3Btree${name}\\(\[^;]*;"
+  if {![regexp $pattern $header prototype]} { stop "btree.h does not declare sqlite3Btree$name" }
+  return [string map [list sqlite3Btree$name\( nativeBtree$name\(] $prototype]
+}
+
+if {$argc != 2} { stop "usage: tclsh patch_sqlite.tcl SQLITE_DIR OUTPUT_DIR" }
+lassign $argv source output
+
+set text [read_file $source/sqlite3.c]
+foreach change $changes {
+  lassign $change why needle replacement
+  set text [replace_once $text $needle $replacement $why]
+}
+
+set header [string range $text {*}[file_range $text btree.h]]
+lassign [file_range $text btree.c] first last
+set btree [string range $text $first [expr {$last - 1}]]
+set prototypes "/* SQLite's own B-tree, renamed by sql/patch_sqlite.tcl */\n"
+foreach name $dispatched {
+  append prototypes [native_prototype $header $name] \n
+  if {[regsub -all "\\msqlite3Btree${name}\\M" $btree "nativeBtree$name" btree] == 0} {
+    stop "btree.c does not define sqlite3Btree$name"
+  }
+}
+set dispatch "#include \"sql/btree_dispatch.c\"\n"
+set end_of_line [expr {[string first "\n" $text $last] + 1}]
+set text [string range $text 0 [expr {$first - 1}]]$prototypes$btree[string range $text $last \
+  [expr {$end_of_line - 1}]]$dispatch[string range $text $end_of_line end]
+write_file $output/sqlite3.c $text
+
+set shell [read_file $source/shell.c]
+foreach change $shell_changes {
+  lassign $change why needle replacement
+  set shell [replace_once $shell $needle $replacement $why]
+}
+write_file $output/shell.c $shell

@@ -1,0 +1,175 @@
+// One SQL database file: see the header.
+
+#include "sql/store_file.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "sibyl/sql.h"
+#include "sql/marker_file.h"
+
+namespace sibyl::sql {
+namespace {
+
+// The files that are open, by device and inode: the writer lock must be found by every connection
+// of the process. It outlives every connection, hence never destroyed.
+struct Registry {
+  std::mutex mutex;
+  std::map<std::pair<dev_t, ino_t>, std::weak_ptr<StoreFile>> files;
+};
+
+Registry& TheRegistry() {
+  static Registry* const registry = new Registry;
+  return *registry;
+}
+
+void ForgetClosedFiles(Registry* registry) {
+  std::erase_if(registry->files, [](const auto& entry) { return entry.second.expired(); });
+}
+
+Result<std::string> ReadUuid(Database* database, Tree meta_tree) {
+  SIBYL_ASSIGN_OR_RETURN(auto uuid, database->Get(meta_tree, kUuidKey));
+  return uuid.value_or("");
+}
+
+}  // namespace
+
+std::filesystem::path DataDirectoryOf(const std::filesystem::path& path) {
+  std::error_code ignored;  // what cannot be looked at is not a folder
+  if (std::filesystem::is_directory(path, ignored)) return path;
+  return std::filesystem::path(path) += "-sibyl";
+}
+
+Result<std::shared_ptr<StoreFile>> StoreFile::Acquire(const std::filesystem::path& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) {
+    return Error{ErrorCode::kIo, "cannot open " + path.string() + ": " + std::strerror(errno)};
+  }
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  ForgetClosedFiles(&registry);
+  std::weak_ptr<StoreFile>& entry = registry.files[{info.st_dev, info.st_ino}];
+  std::shared_ptr<StoreFile> file = entry.lock();
+  if (file == nullptr) {
+    file = std::make_shared<StoreFile>(path);
+    entry = file;
+  }
+  return file;
+}
+
+std::filesystem::path StoreFile::DataDirectory() const {
+  return std::filesystem::path(path_) += "-sibyl";
+}
+
+Result<Database*> StoreFile::Open() {
+  const std::lock_guard lock(mutex_);
+  if (database_ == nullptr) {
+    SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadMarker(path_));
+    SIBYL_RETURN_IF_ERROR(uuid ? OpenExisting(*uuid) : Create());
+  }
+  return database_.get();
+}
+
+Status StoreFile::OpenExisting(const std::string& uuid) {
+  const std::filesystem::path directory = DataDirectory();
+  if (!std::filesystem::is_directory(directory)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 path_.string() + " is the marker of a SibylDB database, but its data folder " +
+                     directory.string() + " is missing"};
+  }
+  Options options;
+  options.create_if_missing = false;
+  SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open(options, directory));
+  SIBYL_ASSIGN_OR_RETURN(const auto meta_tree, database->FindTree(kMetaTreeName));
+  std::string found;
+  if (meta_tree) {
+    SIBYL_ASSIGN_OR_RETURN(found, ReadUuid(database.get(), *meta_tree));
+  }
+  if (found != uuid) {
+    return Error{ErrorCode::kInvalidArgument,
+                 path_.string() + " does not belong to its data folder: the marker says " + uuid +
+                     ", " + directory.string() + " says " + (found.empty() ? "nothing" : found)};
+  }
+  meta_tree_ = *meta_tree;
+  database_ = std::move(database);
+  return Ok();
+}
+
+Status StoreFile::Create() {
+  const std::filesystem::path directory = DataDirectory();
+  SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open({}, directory));
+  if (database.use_count() > 1) {
+    return Error{ErrorCode::kBusy, directory.string() +
+                                       " is still in use, by a connection to a file that was "
+                                       "deleted or renamed"};
+  }
+  SIBYL_ASSIGN_OR_RETURN(const Leftover leftover, Inspect(database.get()));
+  if (leftover == Leftover::kOrphan) {
+    database.reset();
+    SIBYL_RETURN_IF_ERROR(MoveAside());
+    SIBYL_ASSIGN_OR_RETURN(database, Database::Open({}, directory));
+  }
+  SIBYL_RETURN_IF_ERROR(AddUuid(database.get()));
+  SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadUuid(database.get(), meta_tree_));
+  SIBYL_RETURN_IF_ERROR(WriteMarker(path_, uuid));
+  database_ = std::move(database);
+  return Ok();
+}
+
+Result<StoreFile::Leftover> StoreFile::Inspect(Database* database) {
+  SIBYL_ASSIGN_OR_RETURN(const auto trees, database->ListTrees());
+  SIBYL_ASSIGN_OR_RETURN(const auto meta_tree, database->FindTree(kMetaTreeName));
+  SIBYL_ASSIGN_OR_RETURN(const auto records, database->NewIterator(kDefaultTree));
+  records->SeekToFirst();
+  SIBYL_RETURN_IF_ERROR(records->status());
+  const size_t own_trees = meta_tree ? 2 : 1;  // the default tree is always there
+  if (!records->Valid() && trees.size() <= own_trees) {
+    return meta_tree ? Leftover::kFinish : Leftover::kNone;
+  }
+  if (meta_tree) return Leftover::kOrphan;
+  return Error{ErrorCode::kInvalidArgument,
+               DataDirectory().string() +
+                   " has a key-value database, which an empty SQL file cannot take over"};
+}
+
+Status StoreFile::MoveAside() {
+  const std::filesystem::path orphan = std::filesystem::path(path_) += "-sibyl-orphan";
+  std::error_code error;
+  std::filesystem::remove_all(orphan, error);  // at most one is kept
+  if (!error) std::filesystem::rename(DataDirectory(), orphan, error);
+  if (error) {
+    return Error{ErrorCode::kIo, "cannot move " + DataDirectory().string() + " to " +
+                                     orphan.string() + ": " + error.message()};
+  }
+  return Ok();
+}
+
+Status StoreFile::AddUuid(Database* database) {
+  SIBYL_ASSIGN_OR_RETURN(auto meta_tree, database->FindTree(kMetaTreeName));
+  if (!meta_tree) {
+    SIBYL_ASSIGN_OR_RETURN(meta_tree, database->CreateTree(kMetaTreeName));
+  }
+  meta_tree_ = *meta_tree;
+  SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadUuid(database, meta_tree_));
+  if (!uuid.empty()) return Ok();
+  SIBYL_ASSIGN_OR_RETURN(const auto fresh, NewUuid());
+  return database->Put(meta_tree_, kUuidKey, fresh, WriteOptions{.sync = true});
+}
+
+bool StoreFile::TryLockWriter(const void* owner) {
+  const std::lock_guard lock(mutex_);
+  if (writer_ == nullptr) writer_ = owner;
+  return writer_ == owner;
+}
+
+void StoreFile::UnlockWriter(const void* owner) {
+  const std::lock_guard lock(mutex_);
+  if (writer_ == owner) writer_ = nullptr;
+}
+
+}  // namespace sibyl::sql

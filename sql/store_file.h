@@ -1,0 +1,70 @@
+// One SQL database file of ours, shared by all connections of this process that have it open:
+// its marker, its engine, and the lock that makes its writers take turns.
+
+#ifndef SIBYL_SQL_STORE_FILE_H_
+#define SIBYL_SQL_STORE_FILE_H_
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "sibyl/database.h"
+
+namespace sibyl::sql {
+
+// The tree that has what SQLite keeps in a file's header, and the UUID of the marker. Trees of SQL
+// tables have no names; sqlite_schema is the default tree.
+inline constexpr std::string_view kMetaTreeName = "sqlite";
+inline constexpr std::string_view kHeaderKey = "header";  // 16 little-endian 32-bit words
+inline constexpr std::string_view kUuidKey = "uuid";
+
+// Thread-safe.
+class StoreFile {
+ public:
+  // The object of the existing file `path` (absolute). Files are told apart by device and inode, so
+  // two paths to one file share it. Errors: kIo.
+  static Result<std::shared_ptr<StoreFile>> Acquire(const std::filesystem::path& path);
+
+  explicit StoreFile(std::filesystem::path path) : path_(std::move(path)) {}
+  StoreFile(const StoreFile&) = delete;
+  StoreFile& operator=(const StoreFile&) = delete;
+
+  // Opens the engine on the first call, creating the database if the file is empty.
+  //
+  // Creation makes the folder, writes the UUID into it, and last the marker: after a crash in
+  // between, the file is still empty and the next opening finishes the work. A folder left behind
+  // by a file that was deleted is moved aside to PATH-sibyl-orphan, not mixed with the new one.
+  //
+  // Errors: kBusy if another process has it; kInvalidArgument for a marker without its folder or
+  // with another UUID than its folder's, both named; those of Database::Open.
+  Result<Database*> Open();
+
+  // The tree kMetaTreeName. Precondition: Open has succeeded.
+  Tree meta_tree() const { return meta_tree_; }
+
+  // The writer lock: at most one owner. Taking it again is fine; nobody waits here.
+  bool TryLockWriter(const void* owner);
+  void UnlockWriter(const void* owner);
+
+ private:
+  // What to do with a data folder that is there although the marker is not.
+  enum class Leftover { kNone, kFinish, kOrphan };
+
+  Status OpenExisting(const std::string& uuid);
+  Status Create();
+  Result<Leftover> Inspect(Database* database);
+  Status MoveAside();
+  Status AddUuid(Database* database);
+  std::filesystem::path DataDirectory() const;
+
+  const std::filesystem::path path_;
+  std::mutex mutex_;  // guards what follows
+  std::shared_ptr<Database> database_;
+  Tree meta_tree_;
+  const void* writer_ = nullptr;
+};
+
+}  // namespace sibyl::sql
+
+#endif  // SIBYL_SQL_STORE_FILE_H_

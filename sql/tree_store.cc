@@ -1,0 +1,810 @@
+// Stores and cursors over the engine: see the header.
+
+#include "sql/tree_store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "base/coding.h"
+#include "sql/key_codec.h"
+#include "sql/marker_file.h"
+
+namespace {
+
+using sibyl::Error;
+using sibyl::ErrorCode;
+using sibyl::Tree;
+
+// SQLite's CURSOR_ states (btreeInt.h), of which it looks at CURSOR_VALID from outside.
+constexpr unsigned char kValid = 0;
+constexpr unsigned char kInvalid = 1;
+constexpr unsigned char kInGap = 2;        // CURSOR_SKIPNEXT
+constexpr unsigned char kPlaceSaved = 3;   // CURSOR_REQUIRESEEK
+constexpr unsigned char kFaulty = 4;       // CURSOR_FAULT
+
+// The engine has no code of its own for a full disk; the operating system's words are in the text.
+bool SaysDiskFull(const std::string& message) {
+  return message.find(std::strerror(ENOSPC)) != std::string::npos ||
+         message.find(std::strerror(EDQUOT)) != std::string::npos;
+}
+
+int ResultCodeOf(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+      return SQLITE_ERROR;
+    case ErrorCode::kCorruption:
+      return SQLITE_CORRUPT;
+    case ErrorCode::kIo:
+      return SaysDiskFull(error.message) ? SQLITE_FULL : SQLITE_IOERR;
+    case ErrorCode::kNotSupported:
+      return SQLITE_ERROR;
+    case ErrorCode::kConflict:
+      return SQLITE_BUSY_SNAPSHOT;
+    case ErrorCode::kBusy:
+      return SQLITE_BUSY;
+    case ErrorCode::kReadOnly:
+      return SQLITE_READONLY;
+  }
+  return SQLITE_INTERNAL;
+}
+
+}  // namespace
+
+// ---- Store ----
+
+SibylStore::~SibylStore() {
+  DetachCursors();
+  EndWriting(false);
+}
+
+int SibylStore::Fail(int rc, std::string message) {
+  error_ = std::move(message);
+  if (rc != SQLITE_BUSY) sqlite3_log(rc, "%s", error_.c_str());
+  return rc;
+}
+
+int SibylStore::Fail(const Error& error) { return Fail(ResultCodeOf(error), error.ToString()); }
+
+int SibylStore::OpenFile() {
+  if (database_ != nullptr) return SQLITE_OK;
+  auto opened = file_->Open();
+  if (!opened) {
+    // A marker that cannot be followed means, to SQLite, that the file cannot be opened.
+    const bool misplaced = opened.error().code == ErrorCode::kInvalidArgument;
+    return Fail(misplaced ? SQLITE_CANTOPEN : ResultCodeOf(opened.error()),
+                opened.error().ToString());
+  }
+  database_ = *opened;
+  return SQLITE_OK;
+}
+
+int SibylStore::Begin(bool write) {
+  if (transaction_ != nullptr || (snapshot_ != nullptr && !write)) return SQLITE_OK;
+  if (write && read_only_) return Fail(SQLITE_READONLY, "the database was opened read-only");
+  if (const int rc = OpenFile(); rc != SQLITE_OK) return rc;
+  return write ? BeginWriting() : BeginReading();
+}
+
+int SibylStore::BeginReading() {
+  auto snapshot = database_->GetSnapshot();
+  if (!snapshot) return Fail(snapshot.error());
+  snapshot_ = std::move(snapshot).value();
+  const int rc = LoadHeader();
+  if (rc != SQLITE_OK) snapshot_.reset();
+  return rc;
+}
+
+int SibylStore::BeginWriting() {
+  if (!file_->TryLockWriter(this)) return SQLITE_BUSY;
+  auto begun = database_->BeginTransaction();
+  if (!begun) {
+    file_->UnlockWriter(this);
+    return Fail(begun.error());
+  }
+  auto transaction = std::move(begun).value();
+  if (snapshot_ != nullptr && snapshot_->sequence() != transaction->snapshot_sequence()) {
+    transaction.reset();
+    file_->UnlockWriter(this);
+    return SQLITE_BUSY_SNAPSHOT;
+  }
+  DetachCursors();
+  snapshot_.reset();
+  transaction_ = std::move(transaction);
+  beginning_ = transaction_->Savepoint();
+  const int rc = LoadHeader();
+  if (rc != SQLITE_OK) EndWriting(false);
+  return rc;
+}
+
+// Reads the header words of the present state, unless they are known.
+int SibylStore::LoadHeader() {
+  const uint64_t sequence =
+      transaction_ != nullptr ? transaction_->snapshot_sequence() : snapshot_->sequence();
+  if (sequence != seen_sequence_) {
+    if (seen_sequence_ != 0) data_version_++;
+    seen_sequence_ = sequence;
+  }
+  const bool pristine = transaction_ == nullptr || transaction_->Savepoint() == beginning_;
+  if (pristine && header_sequence_ == sequence && sequence != 0) return SQLITE_OK;
+  sibyl::Value value;
+  bool found = false;
+  const int rc = Get(file_->meta_tree(), sibyl::sql::kHeaderKey, &value, &found);
+  if (rc != SQLITE_OK) return rc;
+  header_.fill(0);
+  if (found) {
+    if (value.view().size() != sizeof(header_)) {
+      return Fail(SQLITE_CORRUPT, "the header of the SQL database has a wrong size");
+    }
+    for (size_t i = 0; i < header_.size(); i++) {
+      header_[i] = sibyl::base::Load32(value.view().data() + 4 * i);
+    }
+  }
+  header_sequence_ = pristine ? sequence : 0;
+  return SQLITE_OK;
+}
+
+// Leaves the transaction, committed or not, for a fresh snapshot or for nothing.
+void SibylStore::EndWriting(bool keep_reading) {
+  savepoints_.clear();
+  header_sequence_ = 0;
+  snapshot_.reset();
+  if (transaction_ == nullptr) return;
+  transaction_.reset();
+  if (auto now = database_->GetSnapshot()) {
+    seen_sequence_ = (*now)->sequence();
+    if (keep_reading) snapshot_ = std::move(now).value();
+  }
+  file_->UnlockWriter(this);
+}
+
+int SibylStore::SyncNow() {
+  const auto status = database_->Sync();
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+// The writer lock is released after the log has the commit and before it is durable, so that the
+// next writer works while this one waits for the disk, and one sync serves both.
+int SibylStore::Commit(bool sync, bool keep_reading) {
+  if (transaction_ == nullptr) {
+    if (!keep_reading) {
+      DetachCursors();
+      snapshot_.reset();
+    }
+    return SQLITE_OK;
+  }
+  DetachCursors();
+  const bool changed = transaction_->pending_records() > 0;
+  if (changed) {
+    const auto status = transaction_->Commit({.sync = false});
+    if (!status) {
+      const int rc = Fail(status.error());
+      EndWriting(keep_reading);
+      return rc;
+    }
+  }
+  EndWriting(keep_reading);
+  return changed && sync ? SyncNow() : SQLITE_OK;
+}
+
+int SibylStore::Rollback(bool keep_reading) {
+  if (transaction_ == nullptr && keep_reading) return SQLITE_OK;
+  DetachCursors();
+  EndWriting(keep_reading);
+  return snapshot_ != nullptr ? LoadHeader() : SQLITE_OK;
+}
+
+void SibylStore::OpenSavepoints(int count) {
+  if (transaction_ == nullptr) return;
+  while (static_cast<int>(savepoints_.size()) < count) {
+    savepoints_.push_back(transaction_->Savepoint());
+  }
+}
+
+int SibylStore::RollbackTo(int index) {
+  if (transaction_ == nullptr || index >= static_cast<int>(savepoints_.size())) return SQLITE_OK;
+  DetachCursors();
+  const uint64_t mark = index < 0 ? beginning_ : savepoints_[static_cast<size_t>(index)];
+  savepoints_.resize(static_cast<size_t>(index + 1));
+  const auto status = transaction_->RollbackTo(mark);
+  if (!status) return Fail(status.error());
+  return LoadHeader();
+}
+
+void SibylStore::Release(int index) {
+  if (index >= 0 && index < static_cast<int>(savepoints_.size())) {
+    savepoints_.resize(static_cast<size_t>(index));
+  }
+}
+
+void SibylStore::TripCursors(int rc, bool writers_only) {
+  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
+    if (writers_only && !cursor->writable()) {
+      cursor->Detach();
+    } else {
+      cursor->Trip(rc);
+    }
+  }
+}
+
+void SibylStore::DetachCursors() {
+  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) cursor->Detach();
+}
+
+uint32_t SibylStore::GetMeta(int index) const {
+  constexpr int kDataVersion = 15;
+  return index == kDataVersion ? data_version_ : header_[static_cast<size_t>(index)];
+}
+
+int SibylStore::SetMeta(int index, uint32_t value) {
+  header_[static_cast<size_t>(index)] = value;
+  header_sequence_ = 0;
+  std::string bytes;
+  for (const uint32_t word : header_) sibyl::base::Put32(&bytes, word);
+  return Put(file_->meta_tree(), sibyl::sql::kHeaderKey, bytes);
+}
+
+int SibylStore::CreateTree(uint32_t* root) {
+  const auto tree = transaction_->CreateTree("");
+  if (!tree) return Fail(tree.error());
+  *root = tree->id;
+  return SQLITE_OK;
+}
+
+int SibylStore::DropTree(uint32_t root) {
+  const auto status = transaction_->DropTree(Tree{root});
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+int SibylStore::ClearTree(uint32_t root, int64_t* count) {
+  const Tree tree{root};
+  SavePlacesIn(tree, nullptr);
+  CloseBlobHandles(tree, nullptr);
+  std::unique_ptr<sibyl::Iterator> iterator;
+  if (const int rc = NewIterator(tree, &iterator); rc != SQLITE_OK) return rc;
+  std::string key;
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    key = iterator->key();
+    if (const int rc = Delete(tree, key); rc != SQLITE_OK) return rc;
+    if (count != nullptr) ++*count;
+  }
+  const auto status = iterator->status();
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+int SibylStore::Compact() {
+  if (const int rc = OpenFile(); rc != SQLITE_OK) return rc;
+  const auto status = database_->Compact();
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+int SibylStore::Verify(std::vector<std::string>* problems) {
+  auto report = database_->Verify();
+  if (!report) return Fail(report.error());
+  *problems = std::move(report->problems);
+  return SQLITE_OK;
+}
+
+int64_t SibylStore::SizeBytes() {
+  if (OpenFile() != SQLITE_OK) return 0;
+  const auto stats = database_->GetStats();
+  if (!stats) return 0;
+  uint64_t bytes = 0;
+  for (const auto& generation : stats->generations) bytes += generation.bytes;
+  for (const auto& level : stats->levels) {
+    for (const auto& segment : level.segments) bytes += segment.file_bytes;
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+int64_t SibylStore::EstimateRecords(Tree tree) {
+  const auto stats = database_->GetStats();
+  if (!stats) return 0;
+  uint64_t records = 0;
+  for (const auto& level : stats->levels) {
+    for (const auto& segment : level.segments) {
+      for (const auto& model : segment.models) {
+        if (model.tree == tree) records += model.records;
+      }
+    }
+  }
+  return static_cast<int64_t>(records);
+}
+
+int SibylStore::Get(Tree tree, std::string_view key, sibyl::Value* value, bool* found) {
+  const auto result = transaction_ != nullptr
+                          ? transaction_->Get(tree, key, value)
+                          : database_->Get({.snapshot = snapshot_.get()}, tree, key, value);
+  if (!result) return Fail(result.error());
+  *found = *result;
+  return SQLITE_OK;
+}
+
+int SibylStore::NewIterator(Tree tree, std::unique_ptr<sibyl::Iterator>* iterator) {
+  sibyl::IteratorOptions options;
+  options.snapshot = snapshot_.get();
+  auto made = transaction_ != nullptr ? transaction_->NewIterator(tree, options)
+                                      : database_->NewIterator(tree, options);
+  if (!made) return Fail(made.error());
+  *iterator = std::move(made).value();
+  return SQLITE_OK;
+}
+
+int SibylStore::Put(Tree tree, std::string_view key, std::string_view value) {
+  if (key.size() > sibyl::kMaxKeyBytes) {
+    return Fail(SQLITE_TOOBIG, "index key of " + std::to_string(key.size()) +
+                                   " bytes: the limit is " + std::to_string(sibyl::kMaxKeyBytes));
+  }
+  const auto status = transaction_->Put(tree, key, value);
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+int SibylStore::Delete(Tree tree, std::string_view key) {
+  const auto status = transaction_->Delete(tree, key);
+  return status ? SQLITE_OK : Fail(status.error());
+}
+
+void SibylStore::SavePlacesIn(Tree tree, const SibylCursor* writer) {
+  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
+    if (cursor == writer || cursor->tree() != tree) continue;
+    cursor->SavePlace();
+    cursor->ForgetLast();
+  }
+}
+
+void SibylStore::CloseBlobHandles(Tree tree, const std::string_view* key) {
+  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
+    if (cursor->tree() == tree) cursor->CloseIfWatching(key);
+  }
+}
+
+void SibylStore::AddCursor(SibylCursor* cursor) {
+  cursor->next = cursors_;
+  if (cursors_ != nullptr) cursors_->previous = cursor;
+  cursors_ = cursor;
+}
+
+void SibylStore::RemoveCursor(SibylCursor* cursor) {
+  if (cursor->previous != nullptr) cursor->previous->next = cursor->next;
+  if (cursor->next != nullptr) cursor->next->previous = cursor->previous;
+  if (cursors_ == cursor) cursors_ = cursor->next;
+}
+
+// ---- Cursor ----
+
+SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, bool rowid_tree,
+                         unsigned char* state)
+    : store_(store), tree_(tree), writable_(writable), rowid_tree_(rowid_tree), state_(state) {
+  *state_ = kInvalid;
+  store_->AddCursor(this);
+}
+
+SibylCursor::~SibylCursor() {
+  *state_ = kInvalid;
+  store_->RemoveCursor(this);
+}
+
+int SibylCursor::NeedIterator() {
+  return iterator_ != nullptr ? SQLITE_OK : store_->NewIterator(tree_, &iterator_);
+}
+
+int SibylCursor::Land() {
+  if (iterator_->Valid()) {
+    *state_ = kValid;
+    source_ = Source::kIterator;
+    iterator_here_ = true;
+    return SQLITE_OK;
+  }
+  Clear();
+  const auto status = iterator_->status();
+  return status ? SQLITE_DONE : store_->Fail(status.error());
+}
+
+void SibylCursor::Clear() {
+  *state_ = kInvalid;
+  source_ = Source::kNone;
+  iterator_here_ = false;
+}
+
+void SibylCursor::StandInGap(std::string_view key, Gap gap) {
+  key_ = key;
+  gap_ = gap;
+  source_ = Source::kNone;
+  iterator_here_ = false;
+  *state_ = kInGap;
+}
+
+void SibylCursor::StandAtPoint() {
+  *state_ = kValid;
+  source_ = Source::kPoint;
+  iterator_here_ = false;
+}
+
+std::string_view SibylCursor::CurrentKey() const {
+  return source_ == Source::kIterator ? iterator_->key() : std::string_view(key_);
+}
+
+int SibylCursor::CurrentValue(std::string_view* value) {
+  if (source_ == Source::kNone) {
+    bool found = false;
+    if (const int rc = store_->Get(tree_, key_, &value_, &found); rc != SQLITE_OK) return rc;
+    if (!found) return store_->Fail(SQLITE_CORRUPT, "a record that was just there is gone");
+    source_ = Source::kPoint;
+  }
+  *value = source_ == Source::kIterator ? iterator_->value() : value_.view();
+  return SQLITE_OK;
+}
+
+void SibylCursor::SavePlace() {
+  if (*state_ != kValid) return;
+  if (source_ == Source::kIterator) key_ = iterator_->key();
+  source_ = Source::kNone;
+  *state_ = kPlaceSaved;
+}
+
+void SibylCursor::Detach() {
+  SavePlace();
+  iterator_.reset();
+  iterator_here_ = false;
+  last_known_ = false;
+}
+
+void SibylCursor::Trip(int rc) {
+  Detach();
+  *state_ = kFaulty;
+  fault_rc_ = rc;
+}
+
+void SibylCursor::CloseIfWatching(const std::string_view* key) {
+  if (watches_row_ && *state_ != kFaulty && (key == nullptr || *key == key_)) Clear();
+}
+
+int SibylCursor::First(bool* empty) {
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->SeekToFirst();
+  const int rc = Land();
+  *empty = rc == SQLITE_DONE;
+  return *empty ? SQLITE_OK : rc;
+}
+
+// SQLite asks for the last row before each insertion that needs a new rowid: while only this
+// cursor writes the tree, the answer is remembered.
+int SibylCursor::Last(bool* empty) {
+  if (last_known_) {
+    key_ = last_key_;
+    *state_ = kValid;
+    source_ = Source::kNone;
+    iterator_here_ = false;
+    *empty = false;
+    return SQLITE_OK;
+  }
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->SeekToLast();
+  const int rc = Land();
+  *empty = rc == SQLITE_DONE;
+  if (rc == SQLITE_OK && writable_ && rowid_tree_) {
+    last_key_ = iterator_->key();
+    last_known_ = true;
+  }
+  return *empty ? SQLITE_OK : rc;
+}
+
+int SibylCursor::Next() {
+  if (*state_ == kFaulty) return fault_rc_;
+  if (*state_ == kInvalid) return SQLITE_DONE;
+  if (iterator_here_) {
+    iterator_->Next();
+    return Land();
+  }
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->Seek(key_);
+  const bool key_lies_ahead = *state_ == kInGap && gap_ == Gap::kBeforeKey;
+  if (!key_lies_ahead && iterator_->Valid() && iterator_->key() == key_) iterator_->Next();
+  return Land();
+}
+
+int SibylCursor::Previous() {
+  if (*state_ == kFaulty) return fault_rc_;
+  if (*state_ == kInvalid) return SQLITE_DONE;
+  if (iterator_here_) {
+    iterator_->Prev();
+    return Land();
+  }
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->SeekForPrev(key_);
+  if (iterator_->Valid() && iterator_->key() == key_) iterator_->Prev();
+  return Land();
+}
+
+// After a seek that found nothing SQLite takes the cursor to be at the record before the gap, if
+// there is one, and asks here whether there is.
+bool SibylCursor::AtEnd() {
+  if (*state_ == kInGap && gap_ == Gap::kBeforeKey) {
+    if (Previous() != SQLITE_OK) return true;
+  }
+  return *state_ != kValid;
+}
+
+int SibylCursor::SeekKey(std::string_view key, bool* found) {
+  if (*state_ == kValid && CurrentKey() == key) {
+    *found = true;
+    return SQLITE_OK;
+  }
+  StandInGap(key, Gap::kBeforeKey);
+  if (const int rc = store_->Get(tree_, key_, &value_, found); rc != SQLITE_OK) {
+    Clear();
+    return rc;
+  }
+  if (*found) StandAtPoint();
+  return SQLITE_OK;
+}
+
+int SibylCursor::SeekFrom(std::string_view key, bool* found) {
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->Seek(key);
+  const int rc = Land();
+  *found = rc == SQLITE_OK;
+  if (rc != SQLITE_DONE) return rc;
+  StandInGap(key, Gap::kBeforeKey);
+  return SQLITE_OK;
+}
+
+int SibylCursor::SeekBefore(std::string_view key, bool* found) {
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->SeekForPrev(key);
+  if (iterator_->Valid() && iterator_->key() == key) iterator_->Prev();
+  const int rc = Land();
+  *found = rc == SQLITE_OK;
+  if (rc != SQLITE_DONE) return rc;
+  StandInGap(key, Gap::kBeforeKey);
+  return SQLITE_OK;
+}
+
+int SibylCursor::Restore(bool* same) {
+  *same = *state_ == kValid;
+  if (*state_ == kFaulty) return fault_rc_;
+  if (*state_ != kPlaceSaved) return SQLITE_OK;
+  if (const int rc = store_->Get(tree_, key_, &value_, same); rc != SQLITE_OK) return rc;
+  const bool iterator_was_here = iterator_here_;
+  if (*same) {
+    StandAtPoint();
+  } else {
+    StandInGap(std::string(key_), Gap::kInsteadOfKey);
+  }
+  iterator_here_ = iterator_was_here;
+  return SQLITE_OK;
+}
+
+int SibylCursor::Put(std::string_view key, std::string_view value) {
+  if (*state_ == kFaulty) return fault_rc_;
+  store_->SavePlacesIn(tree_, this);
+  store_->CloseBlobHandles(tree_, &key);
+  const int rc = store_->Put(tree_, key, value);
+  if (rc != SQLITE_OK) return rc;
+  if (last_known_ && key > last_key_) last_key_ = key;
+  iterator_here_ = iterator_here_ && *state_ == kValid && CurrentKey() == key;
+  key_ = key;
+  source_ = Source::kNone;
+  *state_ = kPlaceSaved;
+  return SQLITE_OK;
+}
+
+int SibylCursor::Delete() {
+  bool same = false;
+  if (const int rc = Restore(&same); rc != SQLITE_OK || !same) return rc;
+  if (source_ == Source::kIterator) key_ = iterator_->key();
+  const std::string_view key = key_;
+  store_->SavePlacesIn(tree_, this);
+  store_->CloseBlobHandles(tree_, &key);
+  const int rc = store_->Delete(tree_, key_);
+  if (rc != SQLITE_OK) return rc;
+  last_known_ = false;
+  source_ = Source::kNone;
+  gap_ = Gap::kInsteadOfKey;
+  *state_ = kInGap;
+  return SQLITE_OK;
+}
+
+int SibylCursor::Overwrite(uint32_t offset, std::string_view bytes) {
+  std::string_view old;
+  if (const int rc = CurrentValue(&old); rc != SQLITE_OK) return rc;
+  if (offset > old.size() || bytes.size() > old.size() - offset) return SQLITE_CORRUPT;
+  std::string value(old);
+  value.replace(offset, bytes.size(), bytes);
+  if (source_ == Source::kIterator) key_ = iterator_->key();
+  store_->SavePlacesIn(tree_, this);
+  const int rc = store_->Put(tree_, key_, value);
+  if (rc != SQLITE_OK) return rc;
+  value_.Assign(value);
+  StandAtPoint();
+  return SQLITE_OK;
+}
+
+int SibylCursor::Count(int64_t* count) {
+  std::unique_ptr<sibyl::Iterator> iterator;
+  if (const int rc = store_->NewIterator(tree_, &iterator); rc != SQLITE_OK) return rc;
+  *count = 0;
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) ++*count;
+  const auto status = iterator->status();
+  return status ? SQLITE_OK : store_->Fail(status.error());
+}
+
+// ---- The C names ----
+
+namespace {
+
+std::string_view ViewOf(const void* bytes, size_t size) {
+  return {static_cast<const char*>(bytes), size};
+}
+
+// A rowid as a key on the stack.
+struct RowidKey {
+  explicit RowidKey(int64_t rowid) { sibyl_rowid_encode(rowid, bytes); }
+  std::string_view view() const { return ViewOf(bytes, sizeof bytes); }
+  unsigned char bytes[8];
+};
+
+}  // namespace
+
+extern "C" {
+
+int sibyl_is_marker(const void* bytes, size_t size) {
+  return sibyl::sql::IsMarker(ViewOf(bytes, size));
+}
+
+int sibyl_store_open(const char* path, int read_only, SibylStore** store) {
+  auto file = sibyl::sql::StoreFile::Acquire(path);
+  if (!file) {
+    sqlite3_log(SQLITE_CANTOPEN, "%s", file.error().ToString().c_str());
+    return SQLITE_CANTOPEN;
+  }
+  *store = new SibylStore(std::move(file).value(), read_only != 0);
+  return SQLITE_OK;
+}
+
+void sibyl_store_close(SibylStore* store) { delete store; }
+const char* sibyl_store_error(const SibylStore* store) { return store->error().c_str(); }
+void sibyl_store_clear_error(SibylStore* store) { store->ClearError(); }
+int sibyl_store_refuse_collation(SibylStore* store, const char* collation) {
+  return store->Fail(SQLITE_ERROR, std::string("collation ") + collation +
+                                       " cannot be indexed: only BINARY, NOCASE and RTRIM have an "
+                                       "order of bytes");
+}
+int sibyl_store_begin(SibylStore* store, int write) { return store->Begin(write != 0); }
+int sibyl_store_commit(SibylStore* store, int sync, int keep_reading) {
+  return store->Commit(sync != 0, keep_reading != 0);
+}
+int sibyl_store_rollback(SibylStore* store, int keep_reading) {
+  return store->Rollback(keep_reading != 0);
+}
+int sibyl_store_open_savepoints(SibylStore* store, int count) {
+  store->OpenSavepoints(count);
+  return SQLITE_OK;
+}
+int sibyl_store_rollback_to(SibylStore* store, int index) { return store->RollbackTo(index); }
+void sibyl_store_release(SibylStore* store, int index) { store->Release(index); }
+int sibyl_store_trip_cursors(SibylStore* store, int rc, int writers_only) {
+  store->TripCursors(rc, writers_only != 0);
+  return SQLITE_OK;
+}
+uint32_t sibyl_store_get_meta(SibylStore* store, int index) { return store->GetMeta(index); }
+int sibyl_store_set_meta(SibylStore* store, int index, uint32_t value) {
+  return store->SetMeta(index, value);
+}
+int sibyl_store_create_tree(SibylStore* store, uint32_t* root) { return store->CreateTree(root); }
+int sibyl_store_drop_tree(SibylStore* store, uint32_t root) { return store->DropTree(root); }
+int sibyl_store_clear_tree(SibylStore* store, uint32_t root, int64_t* count) {
+  return store->ClearTree(root, count);
+}
+int sibyl_store_compact(SibylStore* store) { return store->Compact(); }
+int64_t sibyl_store_size_bytes(SibylStore* store) { return store->SizeBytes(); }
+
+int sibyl_store_verify(SibylStore* store, char** report, int* problems) {
+  std::vector<std::string> found;
+  const int rc = store->Verify(&found);
+  *problems = static_cast<int>(found.size());
+  *report = nullptr;
+  if (found.empty()) return rc;
+  std::string text;
+  for (const std::string& problem : found) text += (text.empty() ? "" : "\n") + problem;
+  *report = sqlite3_mprintf("%s", text.c_str());
+  return rc;
+}
+
+int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, int rowid_tree,
+                      unsigned char* state, SibylCursor** cursor) {
+  *cursor = new SibylCursor(store, Tree{root}, writable != 0, rowid_tree != 0, state);
+  return SQLITE_OK;
+}
+void sibyl_cursor_close(SibylCursor* cursor) { delete cursor; }
+void sibyl_cursor_clear(SibylCursor* cursor) { cursor->Clear(); }
+void sibyl_cursor_watch_row(SibylCursor* cursor) { cursor->WatchRow(); }
+
+int sibyl_cursor_first(SibylCursor* cursor, int* empty) {
+  bool is_empty = false;
+  const int rc = cursor->First(&is_empty);
+  *empty = is_empty;
+  return rc;
+}
+int sibyl_cursor_last(SibylCursor* cursor, int* empty) {
+  bool is_empty = false;
+  const int rc = cursor->Last(&is_empty);
+  *empty = is_empty;
+  return rc;
+}
+int sibyl_cursor_next(SibylCursor* cursor) { return cursor->Next(); }
+int sibyl_cursor_previous(SibylCursor* cursor) { return cursor->Previous(); }
+int sibyl_cursor_at_end(SibylCursor* cursor) { return cursor->AtEnd(); }
+
+int sibyl_cursor_seek_rowid(SibylCursor* cursor, int64_t rowid, int* found) {
+  bool is_found = false;
+  const int rc = cursor->SeekKey(RowidKey(rowid).view(), &is_found);
+  *found = is_found;
+  return rc;
+}
+int sibyl_cursor_seek_key(SibylCursor* cursor, const void* key, size_t size, int* found) {
+  bool is_found = false;
+  const int rc = cursor->SeekKey(ViewOf(key, size), &is_found);
+  *found = is_found;
+  return rc;
+}
+int sibyl_cursor_seek_from(SibylCursor* cursor, const void* key, size_t size, int* found) {
+  bool is_found = false;
+  const int rc = cursor->SeekFrom(ViewOf(key, size), &is_found);
+  *found = is_found;
+  return rc;
+}
+int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, int* found) {
+  bool is_found = false;
+  const int rc = cursor->SeekBefore(ViewOf(key, size), &is_found);
+  *found = is_found;
+  return rc;
+}
+int sibyl_cursor_key_begins_with(const SibylCursor* cursor, const void* prefix, size_t size) {
+  return cursor->CurrentKey().starts_with(ViewOf(prefix, size));
+}
+int sibyl_cursor_restore(SibylCursor* cursor, int* same) {
+  bool is_same = false;
+  const int rc = cursor->Restore(&is_same);
+  *same = is_same;
+  return rc;
+}
+
+int64_t sibyl_cursor_rowid(const SibylCursor* cursor) {
+  const std::string_view key = cursor->CurrentKey();
+  assert(key.size() == 8);
+  return sibyl_rowid_decode(reinterpret_cast<const unsigned char*>(key.data()));
+}
+
+int sibyl_cursor_value(SibylCursor* cursor, const void** value, uint32_t* size) {
+  std::string_view view;
+  const int rc = cursor->CurrentValue(&view);
+  *value = view.data();
+  *size = static_cast<uint32_t>(view.size());
+  return rc;
+}
+
+int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, size_t size,
+                         size_t zeros) {
+  const RowidKey key(rowid);
+  if (zeros == 0) return cursor->Put(key.view(), ViewOf(value, size));
+  std::string padded(ViewOf(value, size));
+  padded.append(zeros, '\0');
+  return cursor->Put(key.view(), padded);
+}
+int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, const void* value,
+                         size_t size) {
+  return cursor->Put(ViewOf(key, key_size), ViewOf(value, size));
+}
+int sibyl_cursor_delete(SibylCursor* cursor) { return cursor->Delete(); }
+int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size,
+                           const void* bytes) {
+  return cursor->Overwrite(offset, ViewOf(bytes, size));
+}
+int sibyl_cursor_count(SibylCursor* cursor, int64_t* count) { return cursor->Count(count); }
+int64_t sibyl_cursor_estimate(SibylCursor* cursor) { return cursor->EstimateRecords(); }
+
+}  // extern "C"

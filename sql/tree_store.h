@@ -1,0 +1,187 @@
+// What SQLite's virtual machine asks of a B-tree, answered with trees of the engine.
+//
+// A Store is one connection's use of a database file: its transaction, savepoints, header words and
+// cursors. A Cursor is a place in one tree. Both speak SQLite's result codes and leave the sentence
+// that explains an error in Store::error(). One thread at a time.
+//
+// Readers see a snapshot, a writer a transaction on top of one; there is never a conflict at
+// commit, because the writer lock of the StoreFile is taken before the transaction begins.
+//
+// Cursors keep their places whatever happens around them. A place is a key: when the tree under a
+// cursor is written by somebody else in the same connection, or when the state it reads from is
+// exchanged (reading becomes writing, a commit, a rollback), the cursor copies its key, gives up
+// what it had in hand, and looks the key up again when it is next used. A cursor whose record is
+// gone stands in the gap between its neighbours, so that Next and Previous go on from there.
+
+#ifndef SIBYL_SQL_TREE_STORE_H_
+#define SIBYL_SQL_TREE_STORE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sibyl/database.h"
+#include "sql/store_file.h"
+#include "sql/tree_store_c.h"
+
+// The C names for the two classes: tree_store_c.h declares them, SQLite's side only has pointers.
+struct SibylCursor;
+
+struct SibylStore {
+ public:
+  SibylStore(std::shared_ptr<sibyl::sql::StoreFile> file, bool read_only)
+      : file_(std::move(file)), read_only_(read_only) {}
+  ~SibylStore();
+  SibylStore(const SibylStore&) = delete;
+  SibylStore& operator=(const SibylStore&) = delete;
+
+  const std::string& error() const { return error_; }
+  void ClearError() { error_.clear(); }
+
+  // Opens the engine if it is not open yet. Every transaction does.
+  int OpenFile();
+
+  // Precondition: OpenFile has succeeded. What reads or writes below needs a transaction.
+  sibyl::Database* database() const { return database_; }
+
+  int Begin(bool write);
+  int Commit(bool sync, bool keep_reading);
+  int Rollback(bool keep_reading);
+
+  void OpenSavepoints(int count);
+  int RollbackTo(int index);
+  void Release(int index);
+  void TripCursors(int rc, bool writers_only);
+
+  uint32_t GetMeta(int index) const;
+  int SetMeta(int index, uint32_t value);
+
+  int CreateTree(uint32_t* root);
+  int DropTree(uint32_t root);
+  int ClearTree(uint32_t root, int64_t* count);
+  int Compact();
+  int Verify(std::vector<std::string>* problems);
+  int64_t SizeBytes();
+  int64_t EstimateRecords(sibyl::Tree tree);
+
+  // What cursors read through, and write through.
+  int Get(sibyl::Tree tree, std::string_view key, sibyl::Value* value, bool* found);
+  int NewIterator(sibyl::Tree tree, std::unique_ptr<sibyl::Iterator>* iterator);
+  int Put(sibyl::Tree tree, std::string_view key, std::string_view value);
+  int Delete(sibyl::Tree tree, std::string_view key);
+
+  // Before a cursor changes `tree`: the other cursors there save their places; and blob handles on
+  // the record with this key (on all, if it is null) are closed.
+  void SavePlacesIn(sibyl::Tree tree, const SibylCursor* writer);
+  void CloseBlobHandles(sibyl::Tree tree, const std::string_view* key);
+
+  void AddCursor(SibylCursor* cursor);
+  void RemoveCursor(SibylCursor* cursor);
+
+  // Keeps the error's sentence and translates its code.
+  int Fail(const sibyl::Error& error);
+  int Fail(int rc, std::string message);
+
+ private:
+  int BeginReading();
+  int BeginWriting();
+  int LoadHeader();
+  void DetachCursors();
+  void EndWriting(bool keep_reading);
+  int SyncNow();
+
+  const std::shared_ptr<sibyl::sql::StoreFile> file_;
+  const bool read_only_;
+  sibyl::Database* database_ = nullptr;  // kept open by file_
+  std::unique_ptr<sibyl::Snapshot> snapshot_;        // while reading
+  std::unique_ptr<sibyl::Transaction> transaction_;  // while writing
+  uint64_t beginning_ = 0;                           // the transaction's first savepoint
+  std::vector<uint64_t> savepoints_;
+  std::array<uint32_t, SIBYL_META_COUNT> header_{};
+  uint64_t header_sequence_ = 0;  // the state that header_ was read from; 0: none
+  uint64_t seen_sequence_ = 0;    // the last state this connection read or wrote
+  uint32_t data_version_ = 1;     // counts changes of that state by others
+  SibylCursor* cursors_ = nullptr;
+  std::string error_;
+};
+
+struct SibylCursor {
+ public:
+  SibylCursor(SibylStore* store, sibyl::Tree tree, bool writable, bool rowid_tree,
+              unsigned char* state);
+  ~SibylCursor();
+  SibylCursor(const SibylCursor&) = delete;
+  SibylCursor& operator=(const SibylCursor&) = delete;
+
+  int First(bool* empty);
+  int Last(bool* empty);
+  int Next();
+  int Previous();
+  bool AtEnd();
+  void Clear();  // nowhere
+  void WatchRow() { watches_row_ = true; }
+
+  int SeekKey(std::string_view key, bool* found);
+  int SeekFrom(std::string_view key, bool* found);
+  int SeekBefore(std::string_view key, bool* found);
+  int Restore(bool* same);
+
+  // Precondition of these: the cursor stands at a record.
+  std::string_view CurrentKey() const;
+  int CurrentValue(std::string_view* value);
+
+  int Put(std::string_view key, std::string_view value);
+  int Delete();
+  int Overwrite(uint32_t offset, std::string_view bytes);
+  int Count(int64_t* count);
+  int64_t EstimateRecords() { return store_->EstimateRecords(tree_); }
+
+  // For the store.
+  sibyl::Tree tree() const { return tree_; }
+  bool writable() const { return writable_; }
+  bool rowid_tree() const { return rowid_tree_; }
+  void SavePlace();
+  void Detach();          // SavePlace, and no iterator any more
+  void Trip(int rc);      // every use fails with rc from now on
+  void CloseIfWatching(const std::string_view* key);
+  void ForgetLast() { last_known_ = false; }
+
+  SibylCursor* next = nullptr;  // in the store's list
+  SibylCursor* previous = nullptr;
+
+ private:
+  enum class Source : uint8_t {
+    kNone,      // the record has not been read
+    kIterator,  // key and value are the iterator's
+    kPoint,     // the key is key_, the value is value_
+  };
+  // The gap at key_: whether a record with exactly that key lies ahead of it (after a seek), or is
+  // the one that was deleted and does not count.
+  enum class Gap : uint8_t { kBeforeKey, kInsteadOfKey };
+
+  int NeedIterator();
+  int Land();  // takes over where the iterator is
+  void StandInGap(std::string_view key, Gap gap);
+  void StandAtPoint();
+
+  SibylStore* const store_;
+  const sibyl::Tree tree_;
+  const bool writable_;
+  const bool rowid_tree_;
+  bool watches_row_ = false;
+  Source source_ = Source::kNone;
+  Gap gap_ = Gap::kInsteadOfKey;
+  bool iterator_here_ = false;  // the iterator's next movement leaves from this cursor's place
+  bool last_known_ = false;     // last_key_ is the greatest key of the tree
+  unsigned char* const state_;  // CURSOR_VALID and so on, shared with SQLite
+  int fault_rc_ = 0;
+  std::string key_;       // the place, unless source_ is kIterator
+  std::string last_key_;
+  sibyl::Value value_;
+  std::unique_ptr<sibyl::Iterator> iterator_;
+};
+
+#endif  // SIBYL_SQL_TREE_STORE_H_

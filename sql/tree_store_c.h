@@ -1,0 +1,138 @@
+// The narrow door between SQLite's C and the engine's C++: what btree_dispatch.c needs to answer
+// btree.h for one database of ours. tree_store.h has the meaning of each object.
+//
+// Every function that returns int returns an SQLite result code; after any but SQLITE_OK,
+// SQLITE_DONE and SQLITE_BUSY, sibyl_store_error has the sentence for the user. A store and its
+// cursors are used by one thread at a time, as SQLite does under the connection's mutex.
+
+#ifndef SIBYL_SQL_TREE_STORE_C_H_
+#define SIBYL_SQL_TREE_STORE_C_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct SibylStore SibylStore;    // one connection's use of one database file
+typedef struct SibylCursor SibylCursor;  // a place in one of its trees
+
+enum { SIBYL_META_COUNT = 16 };  // SQLite's header words; word 15, the data version, is computed
+
+// ---- Files ----
+
+// True if these first bytes of a file are those of a marker of ours, of whatever version.
+int sibyl_is_marker(const void* bytes, size_t size);
+
+// Attaches to the database whose marker file is `path` (absolute). The file must exist; an empty
+// one is a new database. Nothing is read before the first transaction.
+int sibyl_store_open(const char* path, int read_only, SibylStore** store);
+
+// Rolls back and releases. Closes all cursors' iterators, but the cursors must already be closed.
+void sibyl_store_close(SibylStore* store);
+
+// The sentence for the last error; empty if there was none. Valid until the next call.
+const char* sibyl_store_error(const SibylStore* store);
+void sibyl_store_clear_error(SibylStore* store);
+
+// Refuses an index on text in a collation without an order of bytes: keeps the sentence for it and
+// returns SQLITE_ERROR.
+int sibyl_store_refuse_collation(SibylStore* store, const char* collation);
+
+// ---- Transactions ----
+
+// Begins reading (write == 0) or writing, or turns reading into writing.
+// SQLITE_BUSY: another connection writes, or another process has the database.
+// SQLITE_BUSY_SNAPSHOT: what this connection reads is no longer the latest state.
+int sibyl_store_begin(SibylStore* store, int write);
+
+// Ends the transaction. With keep_reading the connection stays in a read transaction, which then
+// sees the new state. Cursors keep their places.
+int sibyl_store_commit(SibylStore* store, int sync, int keep_reading);
+int sibyl_store_rollback(SibylStore* store, int keep_reading);
+
+// Savepoints are numbered from 0. Open: makes sure that `count` of them exist. Rollback: back to
+// savepoint `index`, which stays (index < 0: to the beginning). Release: forgets `index` and later.
+int sibyl_store_open_savepoints(SibylStore* store, int count);
+int sibyl_store_rollback_to(SibylStore* store, int index);
+void sibyl_store_release(SibylStore* store, int index);
+
+// Makes every cursor (or only those that write) fail with `rc` until closed; others keep their
+// places.
+int sibyl_store_trip_cursors(SibylStore* store, int rc, int writers_only);
+
+uint32_t sibyl_store_get_meta(SibylStore* store, int index);
+int sibyl_store_set_meta(SibylStore* store, int index, uint32_t value);
+
+// ---- Trees ----
+
+int sibyl_store_create_tree(SibylStore* store, uint32_t* root);
+int sibyl_store_drop_tree(SibylStore* store, uint32_t root);
+
+// Deletes every record; adds their number to *count unless it is null.
+int sibyl_store_clear_tree(SibylStore* store, uint32_t root, int64_t* count);
+
+// Checks the whole database; *report is a malloc'ed list of problems, or null if there are none.
+int sibyl_store_verify(SibylStore* store, char** report, int* problems);
+
+int sibyl_store_compact(SibylStore* store);
+
+// Bytes that the database occupies, in memory and on disk.
+int64_t sibyl_store_size_bytes(SibylStore* store);
+
+// ---- Cursors ----
+
+// `state` is the first byte of SQLite's cursor, in which this one keeps SQLite's CURSOR_ state up
+// to date. rowid_tree: keys are rowids (sibyl_rowid_encode).
+int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, int rowid_tree,
+                      unsigned char* state, SibylCursor** cursor);
+void sibyl_cursor_close(SibylCursor* cursor);
+void sibyl_cursor_clear(SibylCursor* cursor);
+void sibyl_cursor_watch_row(SibylCursor* cursor);  // it serves an incremental blob handle
+
+int sibyl_cursor_first(SibylCursor* cursor, int* empty);
+int sibyl_cursor_last(SibylCursor* cursor, int* empty);
+int sibyl_cursor_next(SibylCursor* cursor);      // SQLITE_DONE past the end
+int sibyl_cursor_previous(SibylCursor* cursor);  // SQLITE_DONE past the beginning
+int sibyl_cursor_at_end(SibylCursor* cursor);
+
+// To the record with this very key. If there is none, the cursor stands in the gap where it would
+// be: the next movement leaves in either direction.
+int sibyl_cursor_seek_rowid(SibylCursor* cursor, int64_t rowid, int* found);
+int sibyl_cursor_seek_key(SibylCursor* cursor, const void* key, size_t size, int* found);
+
+// To the first record at or after `key`, or to the last one before it; else into the gap there.
+int sibyl_cursor_seek_from(SibylCursor* cursor, const void* key, size_t size, int* found);
+int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, int* found);
+
+// Precondition: the cursor stands at a record.
+int sibyl_cursor_key_begins_with(const SibylCursor* cursor, const void* prefix, size_t size);
+
+// Puts a cursor that lost its record from sight back on it. *same: it is still there.
+int sibyl_cursor_restore(SibylCursor* cursor, int* same);
+
+int64_t sibyl_cursor_rowid(const SibylCursor* cursor);
+
+// The record's value; valid until the cursor moves or its tree is written.
+int sibyl_cursor_value(SibylCursor* cursor, const void** value, uint32_t* size);
+
+int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, size_t size,
+                         size_t zeros);
+int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, const void* value,
+                         size_t size);
+
+// Deletes the cursor's record and leaves the cursor in the gap.
+int sibyl_cursor_delete(SibylCursor* cursor);
+
+// Overwrites bytes in the middle of the value.
+int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size, const void* bytes);
+
+int sibyl_cursor_count(SibylCursor* cursor, int64_t* count);
+int64_t sibyl_cursor_estimate(SibylCursor* cursor);  // records in its tree, roughly
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // SIBYL_SQL_TREE_STORE_C_H_
