@@ -221,10 +221,15 @@ SQLITE_PRIVATE int sqlite3BtreeCheckpoint(Btree* p, int mode, int* log_pages, in
   return SQLITE_OK;
 }
 
+// The greatest root page that a schema may name.
+SQLITE_PRIVATE Pgno sqlite3BtreeLastPage(Btree* p) {
+  return sibylIsOurs(p) ? 0x7fffffff : nativeBtreeLastPage(p);
+}
+
 static u32 sibylDataVersion(Btree* p) { return sibyl_store_get_meta(storeOf(p), BTREE_DATA_VERSION); }
 
 static i64 sibylPageCount(Btree* p) {
-  if (!sibylIsOurs(p)) return sqlite3BtreeLastPage(p);
+  if (!sibylIsOurs(p)) return nativeBtreeLastPage(p);
   const i64 page_size = sqlite3BtreeGetPageSize(p);
   return (sibyl_store_size_bytes(storeOf(p)) + page_size - 1) / page_size;
 }

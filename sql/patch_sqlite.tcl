@@ -13,7 +13,7 @@ set dispatched {
   BeginStmt BeginTrans Checkpoint ClearCursor ClearTable ClearTableOfCursor Close CloseCursor
   Commit CommitPhaseOne CommitPhaseTwo Count CreateTable Cursor CursorRestore Delete DropTable Eof
   First GetFilename GetJournalname GetMeta IncrVacuum IncrblobCursor IndexMoveto Insert IntegerKey
-  IntegrityCheck IsReadonly Last MaxRecordSize NewDb Next Open Payload PayloadChecked PayloadFetch
+  IntegrityCheck IsReadonly Last LastPage MaxRecordSize NewDb Next Open Payload PayloadChecked PayloadFetch
   PayloadSize Previous PutData Rollback RowCountEst Savepoint SetAutoVacuum SetPagerFlags SetVersion
   TableMoveto TransferRow TripAllCursors TxnState UpdateMeta
 }

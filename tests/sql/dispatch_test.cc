@@ -1,0 +1,294 @@
+// Goal: the right engine for every kind of file, and a marker that never lets data go astray.
+// Method: each kind of file and name is opened and asked who it is; markers, folders and leftovers
+// are moved, damaged and swapped by hand.
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "sibyl/database.h"
+#include "sibyl/sql.h"
+#include "tests/sql/connection.h"
+#include "tests/support/temporary_directory.h"
+
+namespace sibyl::sql::testing {
+namespace {
+
+using sibyl::testing::TemporaryDirectory;
+namespace fs = std::filesystem;
+
+void MakeTable(const std::string& file) {
+  Connection db(file);
+  db.Execute("CREATE TABLE t(a); INSERT INTO t VALUES(1),(2),(3)");
+}
+
+std::string Contents(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_CASE("a file that does not exist, or is empty, becomes ours", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  const bool pre_made = GENERATE(false, true);
+  if (pre_made) std::ofstream(path).flush();
+  MakeTable(path);
+  CHECK(IsOurs(path));
+  CHECK(fs::is_directory(DataDirectoryOf(path)));
+  Connection db(path);
+  CHECK(db.Line("SELECT a FROM t") == "1 2 3");
+  CHECK(db.Line("PRAGMA journal_mode") == "wal");
+  CHECK(db.Line("PRAGMA journal_mode=DELETE") == "wal");
+  CHECK(db.Line("PRAGMA database_list") == "0|main|" + path.string());
+  CHECK(db.Line("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("an empty file keeps its permissions and identity", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  std::ofstream(path).flush();
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_hard_link(path, folder.path() / "same");
+  MakeTable(path);
+  CHECK(fs::equivalent(path, folder.path() / "same"));
+  CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+}
+
+TEST_CASE("SQLite's own databases stay SQLite's", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "n.db";
+  MakeTable("file:" + path.string() + "?engine=sqlite");
+  CHECK(Contents(path).starts_with("SQLite format 3"));
+  CHECK_FALSE(fs::exists(DataDirectoryOf(path)));
+
+  Connection db(path);  // by its contents, without the parameter
+  CHECK(db.Line("SELECT a FROM t") == "1 2 3");
+  CHECK(db.Line("PRAGMA journal_mode") == "delete");
+  CHECK(db.Line("PRAGMA integrity_check") == "ok");
+  db.Execute("VACUUM");
+  CHECK(Contents(path).starts_with("SQLite format 3"));
+
+  for (const char* name : {":memory:", "", "file::memory:?cache=shared", "file:m?mode=memory"}) {
+    INFO(name);
+    Connection memory(name);
+    memory.Execute("CREATE TABLE t(a); INSERT INTO t VALUES(7)");
+    CHECK(memory.Line("SELECT a FROM t") == "7");
+    CHECK(memory.Line("PRAGMA journal_mode") != "wal");
+  }
+}
+
+TEST_CASE("other VFSes and foreign files are none of ours", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  Connection memory("file:/x?vfs=memdb");
+  memory.Execute("CREATE TABLE t(a)");
+  CHECK_FALSE(fs::exists("/x-sibyl"));
+
+  const fs::path foreign = folder.path() / "text";
+  std::ofstream(foreign) << std::string(4000, 'x');
+  Connection db(foreign);
+  CHECK(db.Code("SELECT * FROM sqlite_schema") == SQLITE_NOTADB);
+  CHECK(Contents(foreign) == std::string(4000, 'x'));
+}
+
+TEST_CASE("reading flags are respected", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  CHECK_THROWS_AS(Connection(path, SQLITE_OPEN_READONLY), SqlError);
+  CHECK_THROWS_AS(Connection(path, SQLITE_OPEN_READWRITE), SqlError);
+  CHECK_FALSE(fs::exists(path));
+
+  std::ofstream(path).flush();
+  {
+    Connection empty(path, SQLITE_OPEN_READONLY);  // as SQLite: an empty database
+    CHECK(empty.Line("SELECT count(*) FROM sqlite_schema") == "0");
+    CHECK(Contents(path).empty());
+  }
+  MakeTable(path);
+  Connection db("file:" + path.string() + "?mode=ro");
+  CHECK(db.Line("SELECT count(*) FROM t") == "3");
+  CHECK(db.Code("INSERT INTO t VALUES(4)") == SQLITE_READONLY);
+  CHECK(sqlite3_db_readonly(db.handle(), "main") == 1);
+}
+
+TEST_CASE("temporary tables and transient indexes beside ours", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  Connection db(folder.path() / "x.db");
+  db.Execute("CREATE TABLE t(a); CREATE TEMP TABLE u(a PRIMARY KEY) WITHOUT ROWID;"
+             "INSERT INTO t VALUES(3),(1),(2); INSERT INTO u SELECT a FROM t");
+  CHECK(db.Line("SELECT a FROM u") == "1 2 3");
+  CHECK(db.Line("SELECT DISTINCT a % 2 FROM t ORDER BY 1") == "0 1");
+  CHECK(db.Line("SELECT a FROM t EXCEPT SELECT 2 ORDER BY 1 DESC") == "3 1");
+  CHECK(db.Line("SELECT x.a FROM t x JOIN t y ON x.a = y.a + 1 ORDER BY 1") == "2 3");
+}
+
+TEST_CASE("a marker without its folder says so", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  fs::rename(DataDirectoryOf(path), folder.path() / "elsewhere");
+  Connection db(path);
+  const std::string error = db.Try("SELECT * FROM t");
+  CHECK(error.starts_with(std::to_string(SQLITE_CANTOPEN)));
+  CHECK(error.find("x.db-sibyl is missing") != std::string::npos);
+}
+
+TEST_CASE("a marker that belongs to another folder says so", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path x = folder.path() / "x.db";
+  const fs::path y = folder.path() / "y.db";
+  MakeTable(x);
+  MakeTable(y);
+  fs::copy_file(y, x, fs::copy_options::overwrite_existing);
+  Connection db(x);
+  const std::string error = db.Try("SELECT * FROM t");
+  CHECK(error.starts_with(std::to_string(SQLITE_CANTOPEN)));
+  CHECK(error.find("does not belong to its data folder") != std::string::npos);
+}
+
+TEST_CASE("database and folder renamed together keep working", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path x = folder.path() / "x.db";
+  const fs::path y = folder.path() / "y.db";
+  MakeTable(x);
+  fs::rename(x, y);
+  fs::rename(DataDirectoryOf(x), DataDirectoryOf(y));
+  Connection db(y);
+  CHECK(db.Line("SELECT a FROM t") == "1 2 3");
+}
+
+TEST_CASE("a damaged marker is an error, whatever byte it is", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  const std::string marker = Contents(path);
+  REQUIRE(marker.size() > 53);
+  for (const size_t at : {15u, 16u, 17u, 40u, 52u}) {
+    std::string damaged = marker;
+    damaged[at] = '?';
+    INFO("byte " << at);
+    std::ofstream(path, std::ios::trunc) << damaged;
+    Connection db(path);
+    CHECK(db.Code("SELECT * FROM t") != SQLITE_OK);
+    CHECK(Contents(path) == damaged);
+  }
+  std::ofstream(path, std::ios::trunc) << marker;
+  Connection db(path);
+  CHECK(db.Line("SELECT a FROM t") == "1 2 3");
+}
+
+TEST_CASE("a deleted database does not come back, nor is its data lost at once",
+          "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  fs::remove(path);
+  {
+    Connection db(path);
+    CHECK(db.Line("SELECT count(*) FROM sqlite_schema") == "0");
+    db.Execute("CREATE TABLE fresh(a)");
+  }
+  CHECK(fs::is_directory(path.string() + "-sibyl-orphan"));
+  Connection db(path);
+  CHECK(db.Line("SELECT name FROM sqlite_schema") == "fresh");
+}
+
+TEST_CASE("a key-value folder is not taken for a leftover", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  {
+    auto database = Database::Open({}, DataDirectoryOf(path));
+    REQUIRE(database);
+    REQUIRE((*database)->Put("key", "value"));
+  }
+  {
+    Connection db(path);
+    CHECK(db.Try("CREATE TABLE t(a)").find("has a key-value database") != std::string::npos);
+  }
+  auto database = Database::Open({}, DataDirectoryOf(path));
+  REQUIRE(database);
+  CHECK((*database)->Get("key").value() == "value");
+}
+
+TEST_CASE("a creation that stopped before the marker is finished by the next opening",
+          "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  { Connection db(path); db.Execute("PRAGMA user_version"); }  // creates, and nothing more
+  REQUIRE(IsOurs(path));
+  fs::resize_file(path, 0);
+  MakeTable(path);
+  CHECK_FALSE(fs::exists(path.string() + "-sibyl-orphan"));
+  Connection db(path);
+  CHECK(db.Line("SELECT a FROM t") == "1 2 3");
+}
+
+TEST_CASE("the tools' path rule: the file's folder, or the folder itself", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  CHECK(DataDirectoryOf(folder.path() / "x.db") == folder.path() / "x.db-sibyl");
+  CHECK(DataDirectoryOf(folder.path()) == folder.path());
+}
+
+TEST_CASE("ATTACH joins both kinds", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const std::string native = "file:" + (folder.path() / "n.db").string() + "?engine=sqlite";
+  Connection db(folder.path() / "x.db");
+  db.Execute("ATTACH '" + native + "' AS n; ATTACH '" + (folder.path() / "y.db").string() +
+             "' AS y;"
+             "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX tb ON t(b);"
+             "CREATE TABLE n.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX n.tb ON t(b);"
+             "CREATE TABLE y.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX y.tb ON t(b);"
+             "CREATE TABLE w(k PRIMARY KEY, v) WITHOUT ROWID;"
+             "CREATE TABLE n.w(k PRIMARY KEY, v) WITHOUT ROWID;"
+             "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<300)"
+             " SELECT i, 'row ' || i, zeroblob(i * 40) FROM r;"
+             "INSERT INTO w SELECT b, a FROM t;");
+  // The whole-table copy moves rows as bytes, in every direction.
+  db.Execute("INSERT INTO n.t SELECT * FROM main.t; INSERT INTO y.t SELECT * FROM n.t;"
+             "INSERT INTO n.w SELECT * FROM main.w; DELETE FROM main.w;"
+             "INSERT INTO main.w SELECT * FROM n.w;");
+  for (const char* schema : {"main", "n", "y"}) {
+    INFO(schema);
+    const std::string table = std::string(schema) + ".t";
+    CHECK(db.Line("SELECT count(*), sum(a), sum(length(c)) FROM " + table) == "300|45150|1806000");
+    CHECK(db.Line("SELECT a FROM " + table + " WHERE b='row 77'") == "77");
+    CHECK(db.Line("PRAGMA " + std::string(schema) + ".integrity_check") == "ok");
+  }
+  CHECK(db.Line("SELECT count(*) FROM main.w JOIN n.w USING(k, v)") == "300");
+  // One transaction over all.
+  db.Execute("BEGIN; DELETE FROM main.t; DELETE FROM n.t; DELETE FROM y.t; ROLLBACK");
+  CHECK(db.Line("SELECT (SELECT count(*) FROM main.t) + (SELECT count(*) FROM n.t)"
+                " + (SELECT count(*) FROM y.t)") == "900");
+  CHECK(db.Line("PRAGMA main.journal_mode") == "wal");
+  CHECK(db.Line("PRAGMA n.journal_mode") == "delete");
+}
+
+TEST_CASE("VACUUM INTO copies between the kinds; the page copy refuses", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  Connection db(path);
+  db.Execute("CREATE TABLE t(a, b); CREATE INDEX ta ON t(a); PRAGMA user_version=7;"
+             "INSERT INTO t VALUES(1,'one'),(2,'two')");
+  const std::string native = (folder.path() / "n.db").string();
+  const std::string copy = (folder.path() / "copy.db").string();
+  db.Execute("VACUUM INTO 'file:" + native + "?engine=sqlite'; VACUUM INTO '" + copy + "'; VACUUM");
+  CHECK(Contents(native).starts_with("SQLite format 3"));
+  CHECK(IsOurs(copy));
+  for (const std::string& file : {native, copy, path.string()}) {
+    INFO(file);
+    Connection other(file);
+    CHECK(other.Line("SELECT b FROM t WHERE a=2") == "two");
+    CHECK(other.Line("PRAGMA user_version") == "7");
+    CHECK(other.Line("PRAGMA integrity_check") == "ok");
+  }
+  CHECK(db.Try("VACUUM INTO '" + copy + "'").find("already exists") != std::string::npos);
+
+  Connection memory(":memory:");
+  CHECK(sqlite3_backup_init(memory.handle(), "main", db.handle(), "main") == nullptr);
+  CHECK(std::string(sqlite3_errmsg(memory.handle())).find("VACUUM INTO") != std::string::npos);
+  CHECK(sqlite3_backup_init(db.handle(), "main", memory.handle(), "main") == nullptr);
+  sqlite3_int64 size = 0;
+  CHECK(sqlite3_serialize(db.handle(), "main", &size, 0) == nullptr);
+}
+
+}  // namespace
+}  // namespace sibyl::sql::testing
