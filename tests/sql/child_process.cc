@@ -74,14 +74,24 @@ void ChildProcess::Write(std::string_view text) {
 
 void ChildProcess::CloseInput() { CloseFd(&input_); }
 
+bool ChildProcess::ReadSome() {
+  pollfd ready = {output_, POLLIN, 0};
+  if (poll(&ready, 1, kPatienceMs) <= 0) return false;
+  char buffer[4096];
+  const ssize_t size = read(output_, buffer, sizeof buffer);
+  if (size <= 0) return false;
+  seen_.append(buffer, static_cast<size_t>(size));
+  return true;
+}
+
 const std::string& ChildProcess::ReadUntil(std::string_view text) {
-  while (text.empty() || seen_.find(text) == std::string::npos) {
-    pollfd ready = {output_, POLLIN, 0};
-    if (poll(&ready, 1, kPatienceMs) <= 0) break;
-    char buffer[4096];
-    const ssize_t size = read(output_, buffer, sizeof buffer);
-    if (size <= 0) break;
-    seen_.append(buffer, static_cast<size_t>(size));
+  while (seen_.find(text) == std::string::npos && ReadSome()) {
+  }
+  return seen_;
+}
+
+const std::string& ChildProcess::ReadAll() {
+  while (ReadSome()) {
   }
   return seen_;
 }

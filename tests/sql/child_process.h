@@ -22,11 +22,17 @@ class ChildProcess {
   void Write(std::string_view text);
   void CloseInput();
 
-  // Reads until `text` has come (or the child ends, or 60 seconds are over); returns all read so far.
+  // All that has been read so far.
+  const std::string& seen() const { return seen_; }
+
+  // Waits for more output and reads it; false if there is none any more, or none for 60 seconds.
+  bool ReadSome();
+
+  // Reads until `text` has come, or there is no more; returns all read so far.
   const std::string& ReadUntil(std::string_view text);
 
   // Reads until the child closes its output; returns all of it.
-  const std::string& ReadAll() { return ReadUntil(std::string_view()); }
+  const std::string& ReadAll();
 
   void Kill();  // SIGKILL, and waits
   int Wait();   // the exit code; -1 if a signal ended it
