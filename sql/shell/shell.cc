@@ -1,17 +1,11 @@
 // SQLite's interactive shell: its own shell.c, whose main function the build has renamed.
 
-#include "sql/shell/shell.h"
+#include "sibyl/sql.h"
 
 extern "C" int sibyl_sqlite_shell_main(int argc, char** argv);
 
 namespace sibyl::sql {
 
-Result<int> RunShell(const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = arguments;  // SQLite may write into them
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  return sibyl_sqlite_shell_main(static_cast<int>(argv.size()) - 1, argv.data());
-}
+int RunShell(int argc, char** argv) { return sibyl_sqlite_shell_main(argc, argv); }
 
 }  // namespace sibyl::sql

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "sql/shell/shell.h"
+#include "sibyl/sql.h"
 #include "tests/sql/connection.h"
 
 namespace {
@@ -46,7 +46,7 @@ void HoldOpen(const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
-  if (what == "shell") return sibyl::sql::RunShell({argv + 1, argv + argc}).value();
+  if (what == "shell") return sibyl::sql::RunShell(argc - 1, argv + 1);
   if (what == "commit" && argc == 4) CommitForever(argv[2], argv[3]);
   if (what == "hold" && argc == 3) {
     HoldOpen(argv[2]);
