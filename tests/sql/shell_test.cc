@@ -49,7 +49,7 @@ TEST_CASE("errors are told, and end the shell with 1", "[sql][shell]") {
 
 TEST_CASE("a session at a terminal", "[sql][shell]") {
   const TemporaryDirectory folder;
-  setenv("HOME", folder.path().c_str(), 1);
+  setenv("SQLITE_HISTORY", (folder.path() / "history").c_str(), 1);
   ChildProcess shell({"shell", (folder.path() / "x.db").string()}, true);
   CHECK(shell.ReadUntil("sibyl> ").find("sibyl> ") != std::string::npos);
   shell.Write("CREATE TABLE t(a);\rINSERT INTO t\rVALUES(41);\r");
@@ -59,7 +59,7 @@ TEST_CASE("a session at a terminal", "[sql][shell]") {
   shell.Write(".quit\r");
   shell.ReadAll();
   CHECK(shell.Wait() == 0);
-  std::ifstream history(folder.path() / ".sibyl_history");
+  std::ifstream history(folder.path() / "history");
   const std::string lines{std::istreambuf_iterator<char>(history), {}};
   CHECK(lines.find("SELECT a + 1 FROM t;") != std::string::npos);
 }
