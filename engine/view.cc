@@ -57,6 +57,11 @@ Status LookInLevel(const Level& level, Batch* batch) {
     if (item.segment == nullptr) continue;
     item.segment->file().PrefetchBlock(item.position.block, item.position.fraction);
   }
+  for (size_t i = 0; i < batch->count; ++i) {
+    const Batch::Item& item = batch->items[i];
+    if (item.segment == nullptr) continue;
+    item.segment->file().PrefetchValue(item.key, item.position.block, item.position.fraction);
+  }
   size_t open = 0;
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item item = batch->items[i];
