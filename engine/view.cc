@@ -1,8 +1,8 @@
 #include "engine/view.h"
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
-#include <thread>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -139,26 +139,36 @@ ViewKeeper::ViewKeeper(std::shared_ptr<const View> first)
     : current_(first.get()), current_owner_(std::move(first)) {}
 
 ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads) {
-  // Threads start at different slots and stay where they found room.
-  static thread_local size_t slot_hint =
-      std::hash<std::thread::id>()(std::this_thread::get_id()) * 0x9e3779b97f4a7c15ull >> 32;
-  const View* view = keeper.current_.load(std::memory_order_acquire);
-  for (;; ++slot_hint) {
-    Slot& slot = keeper.slots_[slot_hint % kSlotCount];
-    const View* nobody = nullptr;
-    if (!slot.view.compare_exchange_strong(nobody, view, std::memory_order_seq_cst)) continue;
-    slot_ = &slot.view;
-    slot.reads.store(slot.reads.load(std::memory_order_relaxed) + reads, std::memory_order_relaxed);
-    break;
+  const size_t thread = base::ThreadIndex();
+  if (thread == base::kMaxThreadIndexes) [[unlikely]] {
+    keeper.slotless_reads_.fetch_add(reads, std::memory_order_relaxed);
+    reference_ = keeper.Current();
+    view_ = reference_.get();
+    return;
   }
-  // The view may have been replaced, and released, between reading and announcing it.
+  Slot& slot = keeper.slots_[thread];
+  assert(slot.view.load(std::memory_order_relaxed) == nullptr);
+  slot.reads.store(slot.reads.load(std::memory_order_relaxed) + reads, std::memory_order_relaxed);
+  slot_ = &slot.view;
+  // The view may be replaced, and released, between reading and announcing it: then the second
+  // reading finds another one.
+  const View* view = keeper.current_.load(std::memory_order_acquire);
   for (;;) {
-    const View* now = keeper.current_.load(std::memory_order_seq_cst);
+    keeper.Announce(slot_, view);
+    const View* now = keeper.current_.load(std::memory_order_acquire);
     if (now == view) break;
     view = now;
-    slot_->store(view, std::memory_order_seq_cst);
   }
   view_ = view;
+}
+
+void ViewKeeper::Announce(std::atomic<const View*>* slot, const View* view) const {
+  if (heavy_fence_) [[likely]] {
+    slot->store(view, std::memory_order_release);
+    base::LightFence();
+  } else {
+    slot->exchange(view, std::memory_order_seq_cst);
+  }
 }
 
 std::shared_ptr<const View> ViewKeeper::Current() const {
@@ -189,6 +199,7 @@ void ViewKeeper::ReleaseRetired() {
 }
 
 std::vector<std::shared_ptr<const View>> ViewKeeper::TakeUnusedLocked() {
+  if (heavy_fence_ && !retired_.empty()) base::HeavyFence();
   const auto in_use = [this](const std::shared_ptr<const View>& view) {
     return std::any_of(slots_.begin(), slots_.end(), [&view](const Slot& slot) {
       return slot.view.load(std::memory_order_seq_cst) == view.get();
@@ -202,7 +213,7 @@ std::vector<std::shared_ptr<const View>> ViewKeeper::TakeUnusedLocked() {
 }
 
 uint64_t ViewKeeper::reads() const {
-  uint64_t total = 0;
+  uint64_t total = slotless_reads_.load(std::memory_order_relaxed);
   for (const Slot& slot : slots_) total += slot.reads.load(std::memory_order_relaxed);
   return total;
 }

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/asymmetric_fence.h"
+#include "base/thread_index.h"
 #include "engine/catalogue.h"
 #include "engine/cursor.h"
 #include "engine/generation.h"
@@ -56,21 +58,25 @@ class ViewKeeper {
  public:
   explicit ViewKeeper(std::shared_ptr<const View> first);
 
-  // Keeps the current view in place for a short read, at the cost of two writes to a cache line
-  // that no other running thread uses (a hazard pointer: Michael, IEEE TPDS 15(6), 2004).
+  // Keeps the current view in place for a short read: a hazard pointer (Michael, IEEE TPDS 15(6),
+  // 2004) in a slot of the calling thread's own, without a fence where the system can spare it
+  // (base/asymmetric_fence.h). One at a time per thread and keeper.
   class ShortPin {
    public:
     // `reads` is how many keys will be looked up, for the statistics.
     ShortPin(ViewKeeper& keeper, uint64_t reads);
-    ~ShortPin() { slot_->store(nullptr, std::memory_order_release); }
+    ~ShortPin() {
+      if (slot_ != nullptr) slot_->store(nullptr, std::memory_order_release);
+    }
     ShortPin(const ShortPin&) = delete;
     ShortPin& operator=(const ShortPin&) = delete;
     const View& operator*() const { return *view_; }
     const View* operator->() const { return view_; }
 
    private:
-    std::atomic<const View*>* slot_;
-    const View* view_;
+    std::atomic<const View*>* slot_ = nullptr;  // null: the reference below pins
+    const View* view_ = nullptr;
+    std::shared_ptr<const View> reference_;  // for threads without a slot
   };
 
   // A reference for long use.
@@ -91,15 +97,19 @@ class ViewKeeper {
   uint64_t reads() const;
 
  private:
-  static constexpr size_t kSlotCount = 256;  // short reads that can run at one moment
   struct alignas(64) Slot {
     std::atomic<const View*> view{nullptr};
-    std::atomic<uint64_t> reads{0};  // written by the slot's holder only
+    std::atomic<uint64_t> reads{0};  // written by the slot's thread only
   };
 
+  // Writes `view` to the slot so that whoever replaces the current view sees it there, or this
+  // thread sees the replacement.
+  void Announce(std::atomic<const View*>* slot, const View* view) const;
   std::vector<std::shared_ptr<const View>> TakeUnusedLocked();
 
-  std::array<Slot, kSlotCount> slots_;
+  const bool heavy_fence_ = base::CanUseHeavyFence();
+  std::array<Slot, base::kMaxThreadIndexes> slots_;
+  std::atomic<uint64_t> slotless_reads_{0};
   std::atomic<const View*> current_;
   mutable std::mutex mutex_;
   std::shared_ptr<const View> current_owner_;          // guarded by mutex_
