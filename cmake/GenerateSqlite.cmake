@@ -3,7 +3,8 @@
 #   cmake -DSOURCE=tarball-or-tree -DOUTPUT=folder -DFLAGS="-D..." -DPATCH=patch_sqlite.tcl
 #         -P GenerateSqlite.cmake
 #
-# Leaves OUTPUT/original/{sqlite3.c,shell.c}, and in OUTPUT the patched ones and sqlite3.h. FLAGS are
+# A tarball gets the patches of the folder "patches" beside it, if there is one; a tree is taken as it
+# is. Leaves OUTPUT/original/{sqlite3.c,shell.c}, and in OUTPUT the patched ones and sqlite3.h. FLAGS are
 # the feature flags that SQLite's parser generator must know of.
 
 function(run what)
@@ -29,6 +30,16 @@ if(EXISTS ${tree}/VERSION)
 endif()
 if(NOT version STREQUAL "3.40.1")
   message(FATAL_ERROR "${SOURCE} has SQLite ${version}; SibylDB is written for 3.40.1")
+endif()
+
+# Debian's corrections lie beside the archive that scripts/fetch_sqlite.sh fetched.
+get_filename_component(patches ${SOURCE} DIRECTORY)
+set(patches ${patches}/patches)
+if(NOT IS_DIRECTORY ${SOURCE} AND EXISTS ${patches}/series)
+  file(STRINGS ${patches}/series names)
+  foreach(name ${names})
+    run("Applying ${name}" patch -p1 --forward --directory=${tree} --input=${patches}/${name})
+  endforeach()
 endif()
 
 run("Configuring SQLite" ${CMAKE_COMMAND} -E env "CFLAGS=${FLAGS}" ${tree}/configure

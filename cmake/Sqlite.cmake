@@ -17,6 +17,7 @@ if(NOT EXISTS ${sqlite_source})
 endif()
 find_program(SIBYL_TCLSH tclsh REQUIRED)
 find_program(SIBYL_MAKE make REQUIRED)
+find_program(SIBYL_PATCH patch REQUIRED)
 
 # Debian's own options (debian/rules of 3.40.1-2), so that what works with its SQLite works here.
 set(sqlite_options

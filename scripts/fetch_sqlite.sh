@@ -3,9 +3,10 @@
 #
 #   scripts/fetch_sqlite.sh [DEST]     DEST: default ${XDG_CACHE_HOME:-$HOME/.cache}/sibyl/sqlite
 #
-# Leaves DEST/sqlite3_3.40.1.orig.tar.xz, checked against the SHA-256 below. Leaves the machine's
-# apt configuration untouched: source entries are derived from it into a temporary folder. Does
-# nothing when the file is already there and right.
+# Leaves DEST/sqlite3_3.40.1.orig.tar.xz, checked against the SHA-256 below, and DEST/patches/ with
+# Debian's corrections to SQLite's code (security fixes among them; apt has checked their origin).
+# Leaves the machine's apt configuration untouched: source entries are derived from it into a
+# temporary folder. Does nothing when all is already there and right.
 set -euo pipefail
 
 version=3.40.1
@@ -41,8 +42,25 @@ write_source_entries() {
   [ -n "$(ls "$parts")" ] || fail "no Debian archive in /etc/apt/sources.list or sources.list.d/"
 }
 
+# Unpacks to $2/ those patches of the Debian archive $1 that touch SQLite's code only (not how Debian
+# builds it), and a file "series" with their names in order.
+keep_patches() {
+  local unpacked=$work/debian name touched
+  mkdir -p "$unpacked" "$2"
+  tar -xf "$1" -C "$unpacked" debian/patches
+  : >"$2/series.part"
+  while read -r name _; do
+    touched=$(sed -nE 's|^\+\+\+ [^/]+/([^/]+)/.*|\1|p' "$unpacked/debian/patches/$name" | sort -u)
+    grep -qE '^\+\+\+ [^/]+/[^/]+([[:space:]]|$)' "$unpacked/debian/patches/$name" && continue
+    grep -qvE '^(src|ext|test)$' <<<"$touched" && continue
+    cp "$unpacked/debian/patches/$name" "$2/"
+    echo "$name" >>"$2/series.part"
+  done < <(grep -v '^#' "$unpacked/debian/patches/series")
+  mv "$2/series.part" "$2/series"
+}
+
 mkdir -p "$dest" || fail "cannot create $dest"
-if is_right "$dest/$archive"; then
+if is_right "$dest/$archive" && [ -f "$dest/patches/series" ]; then
   echo "SQLite $version source: $dest/$archive"
   exit 0
 fi
@@ -60,6 +78,8 @@ apt-get "${apt_options[@]}" update || fail "cannot read the package lists (is th
 [ -f "$work/download/$archive" ] ||
   fail "this system offers $(cd "$work/download" && ls sqlite3_*.orig.tar.* | head -1), but SibylDB needs $archive (Debian 12)"
 is_right "$work/download/$archive" || fail "$archive has the wrong SHA-256: not used"
+keep_patches "$work"/download/sqlite3_*.debian.tar.* "$dest/patches" ||
+  fail "cannot unpack Debian's patches into $dest/patches"
 cp "$work/download/$archive" "$dest/$archive.part" && mv "$dest/$archive.part" "$dest/$archive" ||
   fail "cannot write $dest/$archive"
 echo "SQLite $version source: $dest/$archive"

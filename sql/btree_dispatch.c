@@ -154,7 +154,10 @@ SQLITE_PRIVATE int sqlite3BtreeOpen(sqlite3_vfs* vfs, const char* file_name, sql
   int rc = sqlite3OsFullPathname(vfs, file_name, vfs->mxPathname + 1, path);
   int read_only = 0;
   const char* name = 0;
-  if (rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK) name = fileNameLike(path, file_name);
+  const int refused_link = rc == SQLITE_OK_SYMLINK && (vfs_flags & SQLITE_OPEN_NOFOLLOW) != 0;
+  if ((rc == SQLITE_OK || rc == SQLITE_OK_SYMLINK) && !refused_link) {
+    name = fileNameLike(path, file_name);
+  }
   if (name != 0 && kindOfFile(vfs, name, vfs_flags, &read_only) == kOurFile) {
     rc = openOurs(path, file_name, read_only, vfs, db, out);
   } else {
