@@ -83,22 +83,20 @@ ask() {
   local question=$1 sql=$2
   printf '\n  %s\n' "$question"
   printf '%s\n' "$sql" | sed 's/^ */    sql> /'
-  "$BIN/sibyl" shell -column "$DB" ".timer on" "$sql" |
-    sed -E 's/^Run Time: real ([0-9.]+).*/(\1 s)/; s/^/    /'
+  printf '.timer on\n%s;\n' "$sql" | "$BIN/sibyl" shell -column -header "$DB" |
+    sed -E 's/ +$//; s/^Run Time: real ([0-9.]+).*/(\1 s)/; s/^/    /'
 }
 
 ask_questions() {
-  ask "Which packages own the largest files?" \
+  ask "Which packages own the largest files? (a join of two trees of paths)" \
     "SELECT package, printf('%,d', size) AS bytes, path
      FROM files JOIN owners USING (path) ORDER BY size DESC LIMIT 3"
-  ask "Which files changed last outside /tmp, /var and /root? (an index, read backwards)" \
-    "SELECT datetime(mtime_ns / 1000000000, 'unixepoch') AS changed, path FROM files
-     WHERE path NOT LIKE '/tmp/%' AND path NOT LIKE '/var/%' AND path NOT LIKE '/root/%'
-     ORDER BY mtime_ns DESC LIMIT 3"
-  ask "What do the installed header packages say they are? (ranges and lookups in three tables)" \
-    "SELECT DISTINCT name, description FROM packages
-     JOIN owners ON package = name JOIN files USING (path)
-     WHERE path >= '/usr/include/r' AND path < '/usr/include/s' LIMIT 3"
+  ask "Which days brought most files below /usr? (a range of paths)" \
+    "SELECT date(mtime_ns / 1000000000, 'unixepoch') AS day, count(*) AS files, sum(size) >> 20 AS mib
+     FROM files WHERE path >= '/usr/' AND path < '/usr0' GROUP BY day ORDER BY files DESC LIMIT 3"
+  ask "What are these programs? (point lookups in two trees)" \
+    "SELECT path, package, description FROM owners JOIN packages ON name = package
+     WHERE path IN ('/bin/bash', '/usr/bin/dpkg', '/usr/bin/perl') GROUP BY path"
 }
 
 # Column $1 of the files as SOSD: a count, then the sorted numbers, as little-endian u64s.
@@ -107,54 +105,111 @@ make_sosd() {
     perl -ne 'push @k, $_; END { print pack("Q<*", scalar @k, @k) }' >"$2"
 }
 
-# The table that sibyl_index_bench prints for one dataset.
-compare_indexes() {
-  local keys=$1 log=$LOGS/quickstart-index-${1##*/}.log
-  "$BIN/sibyl_index_bench" --sosd "$keys" --benchmark_repetitions=3 --benchmark_min_time=0.03 \
-    >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "failed: sibyl_index_bench (log: $log)"; }
-  sed -n '/ns per LowerBound/,/^fastest/p' "$log" | sed 's/^/  /'
+# Runs a benchmark with its output in a log; $1: the log.
+run_benchmark() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1 && return
+  tail -n 20 "$log" >&2
+  fail "failed: ${1##*/} (everything it said: $log)"
 }
 
-# The summary that sibyl_engine_bench prints for one set of keys.
+# The table of sibyl_index_bench for SOSD file $1, fastest first.
+compare_indexes() {
+  local log=$LOGS/quickstart-index-${1##*/}.log
+  run_benchmark "$log" "$BIN/sibyl_index_bench" --sosd "$1" --benchmark_repetitions=3 \
+    --benchmark_min_time=0.03
+  printf '\n  %-17s %8s %8s %8s %12s\n' "${1##*/}" single batched serial "bytes/key"
+  awk -v OFS='\t' '/^structure/ { on = 1; next } /^fastest/ { on = 0 }
+       on { print $1, $2, $3, $4, $5 }' "$log" | sort -t$'\t' -k2n |
+    awk -F'\t' '{ printf "  %-17s %8.1f %8.1f %8.1f %12.3f\n", $1, $2, $3, $4, $5 }'
+}
+
+# The summary of sibyl_engine_bench for the keys in file $1.
 compare_engines() {
-  local keys=$1 log=$LOGS/quickstart-engines-${1##*/}.log
-  "$BIN/sibyl_engine_bench" --quick --keys "$keys" --workloads load,uniform,absent,multiget32 \
-    --dir "$DATA" >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "failed: sibyl_engine_bench (log: $log)"; }
-  sed -n '/^ns per operation, CPU of the calling thread, compacted/,/^$/p; /^Verdict/,/^$/p' "$log" |
-    sed 's/^/  /'
+  local log=$LOGS/quickstart-engines-${1##*/}.log
+  run_benchmark "$log" "$BIN/sibyl_engine_bench" --quick --keys "$1" \
+    --workloads load,uniform,absent,multiget32 --dir "$DATA"
+  printf '\n  %s, ns per operation (x: times that of sibyl)\n' "$2"
+  awk '/^ns per operation, CPU of the calling thread, compacted/ { on = 1; next } /^$/ { on = 0 }
+       on { print "  " $0 }' "$log"
+}
+
+# "sibyl 359, lmdb 760 (2.12x), ...": row $2 of the engines' table in log $1, as a sentence.
+row_of_engines() {
+  awk -v row="$2" '
+    /^ns per operation, CPU of the calling thread, compacted/ { on = 1; next } /^$/ { on = 0 }
+    on && $1 == "workload" { for (i = 2; i <= NF; ++i) name[i - 1] = $i }
+    on && $1 == row {
+      printf "sibyl %s ns", $2
+      for (i = 2; name[i]; ++i) if (name[i] !~ /-long/) printf ", %s %s (%s)", name[i], $(2 * i - 1), $(2 * i)
+    }' "$1"
+}
+
+# The same for the indexes' table.
+row_of_indexes() {
+  awk '/^structure/ { on = 1; next } /^fastest/ { on = 0 }
+    on { ns[$1] = $2; bytes[$1] = $5 }
+    END {
+      printf "sibyl %s ns at %s bytes per key, static B-tree %s at %s, absl::btree %s at %s, binary search %s",
+        ns["auto"], bytes["auto"], ns["splus"], bytes["splus"], ns["absl_btree"], bytes["absl_btree"],
+        ns["std_lower_bound"]
+    }' "$1"
+}
+
+# Every row of the comparison in which a rival was faster.
+losses() {
+  local log
+  for log in "$LOGS"/quickstart-engines-*.log; do
+    sed -n "s/^  slower: */${log##*-engines-}: /p" "$log" | sed 's/\.log//; s/_uint64//' |
+      grep -v ': *nowhere' || true
+  done
+}
+
+summarize() {
+  local lost
+  lost=$(losses)
+  title "In short"
+  echo "  read by inode   $(row_of_engines "$LOGS/quickstart-engines-inodes_uint64.log" uniform)"
+  echo "  read by path    $(row_of_engines "$LOGS/quickstart-engines-paths.txt.log" uniform)"
+  echo "  array of inodes $(row_of_indexes "$LOGS/quickstart-index-inodes_uint64.log")"
+  echo "  lost            ${lost:-nothing here}"
 }
 
 compare() {
   make_sosd 3 "$DATA/mtimes_uint64"
   make_sosd 4 "$DATA/inodes_uint64"
   cut -f1 "$DATA/files.tsv" >"$DATA/paths.txt"
-  title "5. Sorted arrays in memory: learned indexes, a static B-tree (splus), absl::btree, binary search"
-  compare_indexes "$DATA/mtimes_uint64"
+  title "5. Sorted arrays in memory, ns per lookup: learned (recursive, pieces; auto picks the best),
+   static B-tree (splus), absl::btree, std::lower_bound"
   compare_indexes "$DATA/inodes_uint64"
-  title "6. Whole engines on the same records: SibylDB, RocksDB, LMDB, SQLite (100-byte values)"
-  printf '\n  keys: inode numbers\n'
-  compare_engines "$DATA/inodes_uint64"
-  printf '  keys: paths\n'
-  compare_engines "$DATA/paths.txt"
+  compare_indexes "$DATA/mtimes_uint64"
+  title "6. Whole engines on these keys with 100-byte values: SibylDB, RocksDB, LMDB, SQLite
+   (lmdb-long, sqlite-long: all reads in one transaction)"
+  compare_engines "$DATA/inodes_uint64" "inode numbers"
+  compare_engines "$DATA/paths.txt" "paths"
 }
 
 main() {
+  echo "SibylDB: a key-value and SQL database whose B-trees are replaced by learned models, which"
+  echo "predict the one block that can hold a key. Shown on the files and packages of this machine."
   title "1. Build"
   "$ROOT/scripts/setup.sh"
   step "release: configure and build" build-release \
     build_preset release sibyl sibyl_index_bench sibyl_engine_bench
-  title "2. This machine's files and package index become a SQL database on learned indexes"
+  title "2. The data, loaded through SQL"
   step "walked the file system, read the package lists" quickstart-collect collect
   load_database
-  title "3. SQL: SQLite's parser and planner, our storage"
+  title "3. SQL: SQLite's parser and planner over our storage"
   ask_questions
-  title "4. The models that replaced the B-trees (sibyl inspect)"
+  title "4. The models: lines (pieces) in stages (depth); index B/key is all that is not data"
   "$BIN/sibyl" inspect "$DB" | sed 's/^/  /'
   "$BIN/sibyl" verify "$DB" | sed 's/^/  verify: /'
   compare
-  title "Done in $SECONDS s. Next:"
-  echo "  $BIN/sibyl shell $DB     ask your own questions"
-  echo "  $BIN/sibyl --help        the key-value side"
+  summarize
+  title "Done in $SECONDS s. Go on with"
+  echo "  $BIN/sibyl shell $DB"
+  echo "  $BIN/sibyl --help"
 }
 
 main "$@"

@@ -87,7 +87,7 @@ using TreeNames = std::map<Tree, std::string>;
 
 // Names for the trees of a database: its own, or in a SQL database those of tables and indexes.
 Result<TreeNames> NameTrees(const std::string& path, const Stats& stats) {
-  TreeNames names;
+  TreeNames names = {{Tree{0}, "(catalogue of trees)"}};
   for (const TreeInfo& info : stats.trees) names[info.tree] = info.name;
   SIBYL_ASSIGN_OR_RETURN(const bool is_sql, IsSqlDatabase(path));
   if (is_sql) {
