@@ -16,10 +16,10 @@
 // What a Btree of ours has beside the native fields.
 struct SibylBtree {
   SibylStore* store;
-  const char* file_name;     // in SQLite's form, with the URI parameters behind it
-  int synchronous;           // PAGER_SYNCHRONOUS_*
+  const char* file_name;  // in SQLite's form, with the URI parameters behind it
+  int synchronous;        // PAGER_SYNCHRONOUS_*
   int read_only;
-  SibylKey key, prefix;      // for building seek keys, reused
+  SibylKey key, prefix;  // for building seek keys, reused
 };
 typedef struct SibylBtree SibylBtree;
 
@@ -229,7 +229,9 @@ SQLITE_PRIVATE Pgno sqlite3BtreeLastPage(Btree* p) {
   return sibylIsOurs(p) ? 0x7fffffff : nativeBtreeLastPage(p);
 }
 
-static u32 sibylDataVersion(Btree* p) { return sibyl_store_get_meta(storeOf(p), BTREE_DATA_VERSION); }
+static u32 sibylDataVersion(Btree* p) {
+  return sibyl_store_get_meta(storeOf(p), BTREE_DATA_VERSION);
+}
 
 static i64 sibylPageCount(Btree* p) {
   if (!sibylIsOurs(p)) return nativeBtreeLastPage(p);
@@ -421,7 +423,7 @@ static int collationOf(const CollSeq* collation, SibylCollation* kind) {
 }
 
 static void appendTextField(SibylKey* key, const Mem* value, int encoding, SibylCollation collation,
-                       unsigned order) {
+                            unsigned order) {
   if (encoding == SQLITE_UTF8 || collation == SIBYL_COLLATE_BINARY) {
     sibyl_key_append_text(key, value->z, (size_t)value->n, collation, order);
     return;
@@ -562,8 +564,8 @@ SQLITE_PRIVATE int sqlite3BtreeEof(BtCursor* cursor) {
   return sibyl_cursor_at_end(cursor->pSibyl);
 }
 
-// A seek that finds nothing claims (-1) that the cursor is at the record before the gap: SQLite then
-// moves on from there, which a cursor in a gap can do without looking at that record.
+// A seek that finds nothing claims (-1) that the cursor is at the record before the gap: SQLite
+// then moves on from there, which a cursor in a gap can do without looking at that record.
 SQLITE_PRIVATE int sqlite3BtreeTableMoveto(BtCursor* cursor, i64 rowid, int bias, int* result) {
   if (cursor->pSibyl == 0) return nativeBtreeTableMoveto(cursor, rowid, bias, result);
   int found = 0;

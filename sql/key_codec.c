@@ -108,7 +108,8 @@ void sibyl_key_append_real(SibylKey* key, double value, unsigned order) {
     append_huge(key, negative, magnitude);
   } else {
     const uint64_t whole = (uint64_t)magnitude;
-    append_number(key, negative, whole, magnitude - (double)whole);  // exact: both share an exponent
+    append_number(key, negative, whole,
+                  magnitude - (double)whole);  // exact: both share an exponent
   }
   if (order & SIBYL_KEY_DESC) invert_from(key, start);
 }

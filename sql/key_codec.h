@@ -3,7 +3,8 @@
 // Indexes and WITHOUT ROWID tables become trees whose keys are made here, one field after the
 // other. For any two lists of fields, memcmp of their keys (a proper prefix is smaller) gives what
 // sqlite3VdbeRecordCompare gives: NULL < numbers < text < blobs; integers and reals compared by
-// their exact values, also beside 2^53 and 2^63; text by collation; each field turned round by DESC.
+// their exact values, also beside 2^53 and 2^63; text by collation; each field turned round by
+// DESC.
 //
 // No field's encoding is a prefix of another field's, so the key of a list of fields is a prefix of
 // exactly those keys whose first fields are equal to it. The range of such keys ends before the
@@ -15,8 +16,8 @@
 //   null     05
 //   number   tag, then for |v| < 2^63: n bytes, big-endian, of 2 * trunc(|v|) + (has a fraction),
 //            tag 19 + n for v >= 0 and 19 - n for v < 0, n the fewest bytes; then, if it has a
-//            fraction, the 8 bytes of the fraction as an IEEE double. For |v| >= 2^63: tag 22 or 10,
-//            and the 8 bytes of |v| as a double. Bytes after the tag are inverted for v < 0
+//            fraction, the 8 bytes of the fraction as an IEEE double. For |v| >= 2^63: tag 22 or
+//            10, and the 8 bytes of |v| as a double. Bytes after the tag are inverted for v < 0
 //   text     30, the bytes with 00 written as 00 ff, then 00 00
 //   blob     31, as text
 // (all hexadecimal). Descending fields have every byte inverted.

@@ -26,8 +26,8 @@ using Row = std::vector<Cell>;
 
 Cell Number(uint64_t value) { return static_cast<int64_t>(value); }
 
-// One table: its columns, and how its rows come from the statistics. The last column, hidden, is the
-// name of the database.
+// One table: its columns, and how its rows come from the statistics. The last column, hidden, is
+// the name of the database.
 struct TableKind {
   const char* declaration;
   int hidden_column;
@@ -42,13 +42,12 @@ std::vector<Row> SegmentRows(const Stats& stats) {
           segment.records == 0
               ? 0
               : static_cast<double>(segment.index_bytes) / static_cast<double>(segment.records);
-      rows.push_back({Number(level.level), Number(segment.id), segment.path,
-                      Number(segment.file_bytes), Number(segment.records),
-                      Number(segment.tombstones), Number(segment.blocks),
-                      Number(segment.largest_block_records), Number(segment.largest_block_bytes),
-                      Number(segment.data_bytes), Number(segment.index_bytes),
-                      index_bytes_per_record, Number(segment.training_ns),
-                      Number(segment.build_ns)});
+      rows.push_back(
+          {Number(level.level), Number(segment.id), segment.path, Number(segment.file_bytes),
+           Number(segment.records), Number(segment.tombstones), Number(segment.blocks),
+           Number(segment.largest_block_records), Number(segment.largest_block_bytes),
+           Number(segment.data_bytes), Number(segment.index_bytes), index_bytes_per_record,
+           Number(segment.training_ns), Number(segment.build_ns)});
     }
   }
   return rows;
@@ -283,9 +282,9 @@ int sibyl_register_statistics(sqlite3* db) {
     if (rc != SQLITE_OK) return rc;
   }
   for (const int arguments : {0, 1}) {
-    const int rc = sqlite3_create_function(db, "sibyl_compact", arguments,
-                                           SQLITE_UTF8 | SQLITE_DIRECTONLY, nullptr,
-                                           CompactFunction, nullptr, nullptr);
+    const int rc =
+        sqlite3_create_function(db, "sibyl_compact", arguments, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                nullptr, CompactFunction, nullptr, nullptr);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

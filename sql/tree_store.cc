@@ -22,9 +22,9 @@ using sibyl::Tree;
 // SQLite's CURSOR_ states (btreeInt.h), of which it looks at CURSOR_VALID from outside.
 constexpr unsigned char kValid = 0;
 constexpr unsigned char kInvalid = 1;
-constexpr unsigned char kInGap = 2;        // CURSOR_SKIPNEXT
-constexpr unsigned char kPlaceSaved = 3;   // CURSOR_REQUIRESEEK
-constexpr unsigned char kFaulty = 4;       // CURSOR_FAULT
+constexpr unsigned char kInGap = 2;       // CURSOR_SKIPNEXT
+constexpr unsigned char kPlaceSaved = 3;  // CURSOR_REQUIRESEEK
+constexpr unsigned char kFaulty = 4;      // CURSOR_FAULT
 
 // The engine has no code of its own for a full disk; the operating system's words are in the text.
 bool SaysDiskFull(const std::string& message) {
@@ -800,8 +800,7 @@ int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, 
   return cursor->Put(ViewOf(key, key_size), ViewOf(value, size));
 }
 int sibyl_cursor_delete(SibylCursor* cursor) { return cursor->Delete(); }
-int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size,
-                           const void* bytes) {
+int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size, const void* bytes) {
   return cursor->Overwrite(offset, ViewOf(bytes, size));
 }
 int sibyl_cursor_count(SibylCursor* cursor, int64_t* count) { return cursor->Count(count); }

@@ -95,7 +95,7 @@ struct SibylStore {
 
   const std::shared_ptr<sibyl::sql::StoreFile> file_;
   const bool read_only_;
-  sibyl::Database* database_ = nullptr;  // kept open by file_
+  sibyl::Database* database_ = nullptr;              // kept open by file_
   std::unique_ptr<sibyl::Snapshot> snapshot_;        // while reading
   std::unique_ptr<sibyl::Transaction> transaction_;  // while writing
   uint64_t beginning_ = 0;                           // the transaction's first savepoint
@@ -144,8 +144,8 @@ struct SibylCursor {
   bool writable() const { return writable_; }
   bool rowid_tree() const { return rowid_tree_; }
   void SavePlace();
-  void Detach();          // SavePlace, and no iterator any more
-  void Trip(int rc);      // every use fails with rc from now on
+  void Detach();      // SavePlace, and no iterator any more
+  void Trip(int rc);  // every use fails with rc from now on
   void CloseIfWatching(const std::string_view* key);
   void ForgetLast() { last_known_ = false; }
 
@@ -178,7 +178,7 @@ struct SibylCursor {
   bool last_known_ = false;     // last_key_ is the greatest key of the tree
   unsigned char* const state_;  // CURSOR_VALID and so on, shared with SQLite
   int fault_rc_ = 0;
-  std::string key_;       // the place, unless source_ is kIterator
+  std::string key_;  // the place, unless source_ is kIterator
   std::string last_key_;
   sibyl::Value value_;
   std::unique_ptr<sibyl::Iterator> iterator_;

@@ -14,10 +14,10 @@ namespace sibyl::sql {
 // is itself a folder is its own answer, so that tools accept either.
 std::filesystem::path DataDirectoryOf(const std::filesystem::path& path);
 
-// Runs SQLite's interactive shell with its command line: argv[0] is its name, then options, the file
-// and SQL, as sqlite3 -help describes. Returns the exit code. It owns standard input and output
-// while it runs and may end the process, as the command .exit with a code does. In the library
-// sibyl_shell, which needs readline.
+// Runs SQLite's interactive shell with its command line: argv[0] is its name, then options, the
+// file and SQL, as sqlite3 -help describes. Returns the exit code. It owns standard input and
+// output while it runs and may end the process, as the command .exit with a code does. In the
+// library sibyl_shell, which needs readline.
 int RunShell(int argc, char** argv);
 
 }  // namespace sibyl::sql

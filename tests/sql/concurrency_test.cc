@@ -60,7 +60,8 @@ TEST_CASE("the busy handler is asked, unless waiting could not help", "[sql][con
   first.Execute("CREATE TABLE t(a); BEGIN IMMEDIATE");
   int calls = 0;
   sqlite3_busy_handler(
-      second.handle(), [](void* count, int n) { return ++*static_cast<int*>(count), n < 3 ? 1 : 0; }, &calls);
+      second.handle(),
+      [](void* count, int n) { return ++*static_cast<int*>(count), n < 3 ? 1 : 0; }, &calls);
   CHECK(second.Code("INSERT INTO t VALUES(1)") == SQLITE_BUSY);
   CHECK(calls == 4);
   second.Execute("BEGIN; SELECT * FROM t");
@@ -108,8 +109,9 @@ TEST_CASE("threads increment together and lose nothing", "[sql][concurrency]") {
   const TemporaryDirectory folder;
   const std::string path = folder.path() / "x.db";
   Connection db(path);
-  db.Execute("PRAGMA synchronous = NORMAL; CREATE TABLE c(n); INSERT INTO c VALUES(0);"
-             "CREATE TABLE l(who, n)");
+  db.Execute(
+      "PRAGMA synchronous = NORMAL; CREATE TABLE c(n); INSERT INTO c VALUES(0);"
+      "CREATE TABLE l(who, n)");
   constexpr int kThreads = 4;
   constexpr int kTurns = 40;
   std::atomic<int> failures = 0;

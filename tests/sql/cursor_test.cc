@@ -15,7 +15,8 @@ namespace {
 using sibyl::testing::TemporaryDirectory;
 
 constexpr const char* kRows =
-    "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); CREATE INDEX tb ON t(b); CREATE UNIQUE INDEX tc ON"
+    "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); CREATE INDEX tb ON t(b); CREATE UNIQUE INDEX tc "
+    "ON"
     " t(c); INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<60)"
     " SELECT i, i % 5, 'c' || i FROM r;"
     "CREATE TABLE w(k TEXT PRIMARY KEY, v INT) WITHOUT ROWID; INSERT INTO w SELECT c, a FROM t;";
@@ -24,11 +25,12 @@ TEST_CASE("statements that write what they scan", "[sql][cursor]") {
   const TemporaryDirectory folder;
   Connection ours(folder.path() / "x.db");
   Connection native(":memory:");
-  const std::string sql = GENERATE(as<std::string>{},
-      "UPDATE t SET a = a + 100", "UPDATE t SET a = -a", "UPDATE t SET b = b + 1 WHERE b >= 2",
-      "UPDATE t SET b = b + 1 WHERE b IN (1, 2, 3)", "UPDATE t INDEXED BY tb SET b = 9 WHERE b > 1",
-      "UPDATE t SET c = 'x' || c WHERE c > 'c3'", "DELETE FROM t WHERE b = 3",
-      "DELETE FROM t INDEXED BY tb WHERE b > 1", "DELETE FROM t WHERE a IN (SELECT a + 1 FROM t)",
+  const std::string sql = GENERATE(
+      as<std::string>{}, "UPDATE t SET a = a + 100", "UPDATE t SET a = -a",
+      "UPDATE t SET b = b + 1 WHERE b >= 2", "UPDATE t SET b = b + 1 WHERE b IN (1, 2, 3)",
+      "UPDATE t INDEXED BY tb SET b = 9 WHERE b > 1", "UPDATE t SET c = 'x' || c WHERE c > 'c3'",
+      "DELETE FROM t WHERE b = 3", "DELETE FROM t INDEXED BY tb WHERE b > 1",
+      "DELETE FROM t WHERE a IN (SELECT a + 1 FROM t)",
       "DELETE FROM t WHERE c > (SELECT min(c) FROM t)", "UPDATE w SET k = k || 'z'",
       "UPDATE w SET k = 'c' || (v + 1000) WHERE v > 10", "DELETE FROM w WHERE v % 2",
       "INSERT INTO t SELECT a + 60, b, c || 'n' FROM t", "INSERT INTO w SELECT k || 'q', v FROM w",
@@ -44,7 +46,8 @@ TEST_CASE("statements that write what they scan", "[sql][cursor]") {
       " UPDATE t SET b = b + 10",
       "CREATE TRIGGER r AFTER INSERT ON w WHEN new.v < 5 BEGIN INSERT OR IGNORE INTO w"
       " VALUES(new.k || '+', new.v + 1); END; INSERT INTO w VALUES('deep', 0)",
-      "CREATE TRIGGER r BEFORE UPDATE ON t BEGIN UPDATE t SET c = c || '!' WHERE a = old.a + 1; END;"
+      "CREATE TRIGGER r BEFORE UPDATE ON t BEGIN UPDATE t SET c = c || '!' WHERE a = old.a + 1; "
+      "END;"
       " UPDATE t SET b = 0 WHERE a < 20",
       "INSERT INTO t VALUES(5, 5, 'c6') ON CONFLICT DO UPDATE SET b = 77, c = 'up'");
   INFO(sql);
@@ -53,8 +56,9 @@ TEST_CASE("statements that write what they scan", "[sql][cursor]") {
     db->Execute(kRows);
   }
   CHECK(ours.Try(sql) == native.Try(sql));
-  for (const char* query : {"SELECT * FROM t", "SELECT c FROM t ORDER BY c", "SELECT a FROM t ORDER BY b, a",
-                            "SELECT * FROM w", "PRAGMA integrity_check"}) {
+  for (const char* query :
+       {"SELECT * FROM t", "SELECT c FROM t ORDER BY c", "SELECT a FROM t ORDER BY b, a",
+        "SELECT * FROM w", "PRAGMA integrity_check"}) {
     CHECK(ours.Execute(query) == native.Execute(query));
   }
 }
@@ -83,13 +87,14 @@ TEST_CASE("a scan goes on while its connection deletes around it", "[sql][cursor
   const TemporaryDirectory folder;
   Connection ours(folder.path() / "x.db");
   Connection native(":memory:");
-  const std::string select = GENERATE(as<std::string>{}, "SELECT a FROM t", "SELECT a FROM t ORDER BY a DESC",
-                                      "SELECT a FROM t WHERE a BETWEEN 10 AND 50");
-  const std::string write =
-      GENERATE(as<std::string>{}, "DELETE FROM t WHERE a = ?", "DELETE FROM t WHERE a IN (? - 1, ?, ? + 1)",
-               "DELETE FROM t WHERE a > ? + 2 AND a < ? + 5", "DELETE FROM t WHERE a < ?",
-               "UPDATE t SET b = b + 100 WHERE a = ?", "DELETE FROM t",
-               "BEGIN; DELETE FROM t WHERE a = ? + 1; COMMIT");
+  const std::string select =
+      GENERATE(as<std::string>{}, "SELECT a FROM t", "SELECT a FROM t ORDER BY a DESC",
+               "SELECT a FROM t WHERE a BETWEEN 10 AND 50");
+  const std::string write = GENERATE(
+      as<std::string>{}, "DELETE FROM t WHERE a = ?", "DELETE FROM t WHERE a IN (? - 1, ?, ? + 1)",
+      "DELETE FROM t WHERE a > ? + 2 AND a < ? + 5", "DELETE FROM t WHERE a < ?",
+      "UPDATE t SET b = b + 100 WHERE a = ?", "DELETE FROM t",
+      "BEGIN; DELETE FROM t WHERE a = ? + 1; COMMIT");
   const int every = GENERATE(1, 3);
   INFO(select << " / " << write << " / " << every);
   for (Connection* db : {&ours, &native}) db->Execute(kRows);
@@ -102,9 +107,10 @@ TEST_CASE("a rollback under a scan", "[sql][cursor]") {
   const TemporaryDirectory folder;
   Connection ours(folder.path() / "x.db");
   Connection native(":memory:");
-  const std::string write = GENERATE(as<std::string>{}, "SAVEPOINT s; DELETE FROM t WHERE a > ?; ROLLBACK TO s; RELEASE s",
-                                     "BEGIN; DELETE FROM t WHERE a >= ?; ROLLBACK",
-                                     "BEGIN; CREATE TABLE z(x); DELETE FROM t WHERE a >= ?; ROLLBACK");
+  const std::string write = GENERATE(
+      as<std::string>{}, "SAVEPOINT s; DELETE FROM t WHERE a > ?; ROLLBACK TO s; RELEASE s",
+      "BEGIN; DELETE FROM t WHERE a >= ?; ROLLBACK",
+      "BEGIN; CREATE TABLE z(x); DELETE FROM t WHERE a >= ?; ROLLBACK");
   INFO(write);
   for (Connection* db : {&ours, &native}) db->Execute(kRows);
   CHECK(Interleave(&ours, "SELECT a FROM t", write, 7) ==

@@ -35,7 +35,8 @@ class StatementMaker {
         sql += ", ";
       }
       sql += Chance(3) ? "UNIQUE(b, c), " : "";
-      sql += without_rowid_[table] ? "PRIMARY KEY(" + KeyColumns() + ")) WITHOUT ROWID" : "CHECK(1))";
+      sql +=
+          without_rowid_[table] ? "PRIMARY KEY(" + KeyColumns() + ")) WITHOUT ROWID" : "CHECK(1))";
       statements.push_back(sql);
       for (int i = 0; i < 3; i++) {
         statements.push_back("CREATE" + std::string(Chance(4) ? " UNIQUE" : "") + " INDEX " + name +
@@ -98,23 +99,45 @@ class StatementMaker {
     std::string sql;
     for (uint64_t n = 1 + Below(3); n > 0; n--) {
       const size_t at = Below(columns.size());
-      sql += (sql.empty() ? "" : ", ") + columns[at] + Pick({"", "", " COLLATE NOCASE", " COLLATE RTRIM"}) +
-             Pick({"", " DESC"});
+      sql += (sql.empty() ? "" : ", ") + columns[at] +
+             Pick({"", "", " COLLATE NOCASE", " COLLATE RTRIM"}) + Pick({"", " DESC"});
       columns.erase(columns.begin() + static_cast<long>(at));
     }
     return sql;
   }
 
   std::string Literal() {
-    return Pick({"NULL", "0", "1", "2", "3", "-1", "1.5", "-0.5", "2.0", "9007199254740993",
-                 "9007199254740992.0", "9223372036854775000", "-9223372036854775808",
-                 "9223372036854775808.0", "'a'", "'A'", "'a '", "'b'", "'ab'", "''", "'3'", "x''",
-                 "x'61'", "x'00ff'", "'a' || char(0)", "1e300"});
+    return Pick({"NULL",
+                 "0",
+                 "1",
+                 "2",
+                 "3",
+                 "-1",
+                 "1.5",
+                 "-0.5",
+                 "2.0",
+                 "9007199254740993",
+                 "9007199254740992.0",
+                 "9223372036854775000",
+                 "-9223372036854775808",
+                 "9223372036854775808.0",
+                 "'a'",
+                 "'A'",
+                 "'a '",
+                 "'b'",
+                 "'ab'",
+                 "''",
+                 "'3'",
+                 "x''",
+                 "x'61'",
+                 "x'00ff'",
+                 "'a' || char(0)",
+                 "1e300"});
   }
 
   std::string Expression() {
-    return Pick({Literal(), Literal(), Column() + " + 1", "-" + Column(), Column() + " || 'a'", Column(),
-                 "abs(a % 7)"});
+    return Pick({Literal(), Literal(), Column() + " + 1", "-" + Column(), Column() + " || 'a'",
+                 Column(), "abs(a % 7)"});
   }
 
   std::string Condition() {
@@ -146,25 +169,25 @@ class StatementMaker {
   // Every query orders its rows completely, up to rows that are equal in all columns' bytes.
   std::string Query() {
     const std::string all = ", quote(a), quote(b), quote(c), quote(d)";
-    const std::string order = " ORDER BY " + Column() + Pick({"", " DESC"}) + ", " + Column() +
-                              Pick({"", " DESC"}) + all;
+    const std::string order =
+        " ORDER BY " + Column() + Pick({"", " DESC"}) + ", " + Column() + Pick({"", " DESC"}) + all;
     switch (Below(8)) {
       case 0:
-        return "SELECT count(*), count(a), total(typeof(b) = 'text') FROM " + AnyTable() + " WHERE " +
-               Condition();
+        return "SELECT count(*), count(a), total(typeof(b) = 'text') FROM " + AnyTable() +
+               " WHERE " + Condition();
       case 1:
         return "SELECT quote(min(" + Column() + ")) FROM " + AnyTable();
       case 2:
         return "SELECT quote(max(" + Column() + ")) FROM " + AnyTable() + " WHERE " + Condition();
       case 3:
-        return "SELECT count(*) FROM " + AnyTable() + " x JOIN " + AnyTable() + " y ON x." + Column() +
-               " = y." + Column();
+        return "SELECT count(*) FROM " + AnyTable() + " x JOIN " + AnyTable() + " y ON x." +
+               Column() + " = y." + Column();
       case 4:
-        return "SELECT count(*) FROM " + AnyTable() + " x WHERE EXISTS (SELECT 1 FROM " + AnyTable() +
-               " y WHERE y." + Column() + Comparison() + "x." + Column() + ")";
+        return "SELECT count(*) FROM " + AnyTable() + " x WHERE EXISTS (SELECT 1 FROM " +
+               AnyTable() + " y WHERE y." + Column() + Comparison() + "x." + Column() + ")";
       case 5:
-        return "SELECT a, b, c, d FROM " + AnyTable() + " WHERE " + Condition() + order + " LIMIT " +
-               std::to_string(1 + Below(9));
+        return "SELECT a, b, c, d FROM " + AnyTable() + " WHERE " + Condition() + order +
+               " LIMIT " + std::to_string(1 + Below(9));
       default:
         return "SELECT a, b, c, d FROM " + AnyTable() + " WHERE " + Condition() + order;
     }
@@ -214,8 +237,8 @@ void RunRound(unsigned seed, int statements, bool compact) {
   const int changes_so_far = sqlite3_total_changes(native.handle());
   ours = std::make_unique<Connection>(path);
   for (const char* table : {"t0", "t1", "t2"}) {
-    const std::string sql = std::string("SELECT quote(a), quote(b), quote(c), quote(d) FROM ") + table +
-                            " ORDER BY 1, 2, 3, 4";
+    const std::string sql = std::string("SELECT quote(a), quote(b), quote(c), quote(d) FROM ") +
+                            table + " ORDER BY 1, 2, 3, 4";
     INFO(history);
     CHECK(ours->Execute(sql) == native.Execute(sql));
   }

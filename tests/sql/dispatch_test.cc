@@ -113,8 +113,9 @@ TEST_CASE("reading flags are respected", "[sql][dispatch]") {
 TEST_CASE("temporary tables and transient indexes beside ours", "[sql][dispatch]") {
   const TemporaryDirectory folder;
   Connection db(folder.path() / "x.db");
-  db.Execute("CREATE TABLE t(a); CREATE TEMP TABLE u(a PRIMARY KEY) WITHOUT ROWID;"
-             "INSERT INTO t VALUES(3),(1),(2); INSERT INTO u SELECT a FROM t");
+  db.Execute(
+      "CREATE TABLE t(a); CREATE TEMP TABLE u(a PRIMARY KEY) WITHOUT ROWID;"
+      "INSERT INTO t VALUES(3),(1),(2); INSERT INTO u SELECT a FROM t");
   CHECK(db.Line("SELECT a FROM u") == "1 2 3");
   CHECK(db.Line("SELECT DISTINCT a % 2 FROM t ORDER BY 1") == "0 1");
   CHECK(db.Line("SELECT a FROM t EXCEPT SELECT 2 ORDER BY 1 DESC") == "3 1");
@@ -176,8 +177,7 @@ TEST_CASE("a damaged marker is an error, whatever byte it is", "[sql][marker]") 
   CHECK(db.Line("SELECT a FROM t") == "1 2 3");
 }
 
-TEST_CASE("a deleted database does not come back, nor is its data lost at once",
-          "[sql][marker]") {
+TEST_CASE("a deleted database does not come back, nor is its data lost at once", "[sql][marker]") {
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "x.db";
   MakeTable(path);
@@ -213,7 +213,10 @@ TEST_CASE("a creation that stopped before the marker is finished by the next ope
           "[sql][marker]") {
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "x.db";
-  { Connection db(path); db.Execute("PRAGMA user_version"); }  // creates, and nothing more
+  {
+    Connection db(path);
+    db.Execute("PRAGMA user_version");
+  }  // creates, and nothing more
   REQUIRE(IsOurs(path));
   fs::resize_file(path, 0);
   MakeTable(path);
@@ -232,20 +235,22 @@ TEST_CASE("ATTACH joins both kinds", "[sql][dispatch]") {
   const TemporaryDirectory folder;
   const std::string native = "file:" + (folder.path() / "n.db").string() + "?engine=sqlite";
   Connection db(folder.path() / "x.db");
-  db.Execute("ATTACH '" + native + "' AS n; ATTACH '" + (folder.path() / "y.db").string() +
-             "' AS y;"
-             "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX tb ON t(b);"
-             "CREATE TABLE n.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX n.tb ON t(b);"
-             "CREATE TABLE y.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX y.tb ON t(b);"
-             "CREATE TABLE w(k PRIMARY KEY, v) WITHOUT ROWID;"
-             "CREATE TABLE n.w(k PRIMARY KEY, v) WITHOUT ROWID;"
-             "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<300)"
-             " SELECT i, 'row ' || i, zeroblob(i * 40) FROM r;"
-             "INSERT INTO w SELECT b, a FROM t;");
+  db.Execute(
+      "ATTACH '" + native + "' AS n; ATTACH '" + (folder.path() / "y.db").string() +
+      "' AS y;"
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX tb ON t(b);"
+      "CREATE TABLE n.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX n.tb ON t(b);"
+      "CREATE TABLE y.t(a INTEGER PRIMARY KEY, b TEXT, c BLOB); CREATE INDEX y.tb ON t(b);"
+      "CREATE TABLE w(k PRIMARY KEY, v) WITHOUT ROWID;"
+      "CREATE TABLE n.w(k PRIMARY KEY, v) WITHOUT ROWID;"
+      "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<300)"
+      " SELECT i, 'row ' || i, zeroblob(i * 40) FROM r;"
+      "INSERT INTO w SELECT b, a FROM t;");
   // The whole-table copy moves rows as bytes, in every direction.
-  db.Execute("INSERT INTO n.t SELECT * FROM main.t; INSERT INTO y.t SELECT * FROM n.t;"
-             "INSERT INTO n.w SELECT * FROM main.w; DELETE FROM main.w;"
-             "INSERT INTO main.w SELECT * FROM n.w;");
+  db.Execute(
+      "INSERT INTO n.t SELECT * FROM main.t; INSERT INTO y.t SELECT * FROM n.t;"
+      "INSERT INTO n.w SELECT * FROM main.w; DELETE FROM main.w;"
+      "INSERT INTO main.w SELECT * FROM n.w;");
   for (const char* schema : {"main", "n", "y"}) {
     INFO(schema);
     const std::string table = std::string(schema) + ".t";
@@ -266,8 +271,9 @@ TEST_CASE("VACUUM INTO copies between the kinds; the page copy refuses", "[sql][
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "x.db";
   Connection db(path);
-  db.Execute("CREATE TABLE t(a, b); CREATE INDEX ta ON t(a); PRAGMA user_version=7;"
-             "INSERT INTO t VALUES(1,'one'),(2,'two')");
+  db.Execute(
+      "CREATE TABLE t(a, b); CREATE INDEX ta ON t(a); PRAGMA user_version=7;"
+      "INSERT INTO t VALUES(1,'one'),(2,'two')");
   const std::string native = (folder.path() / "n.db").string();
   const std::string copy = (folder.path() / "copy.db").string();
   db.Execute("VACUUM INTO 'file:" + native + "?engine=sqlite'; VACUUM INTO '" + copy + "'; VACUUM");

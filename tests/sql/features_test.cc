@@ -43,9 +43,10 @@ TEST_CASE("rows come, change and go", "[sql]") {
 
 TEST_CASE("rowids reach from one end of int64 to the other", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b);"
-              "INSERT INTO t VALUES(9223372036854775807,'max'),(-9223372036854775808,'min'),(0,'0'),"
-              "(-1,'-1'),(1,'1')");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b);"
+      "INSERT INTO t VALUES(9223372036854775807,'max'),(-9223372036854775808,'min'),(0,'0'),"
+      "(-1,'-1'),(1,'1')");
   CHECK(db->Line("SELECT b FROM t ORDER BY a") == "min -1 0 1 max");
   CHECK(db->Line("SELECT b FROM t ORDER BY a DESC") == "max 1 0 -1 min");
   CHECK(db->Line("SELECT b FROM t WHERE a > -1 AND a < 9223372036854775807") == "0 1");
@@ -60,11 +61,12 @@ TEST_CASE("rowids reach from one end of int64 to the other", "[sql]") {
 
 TEST_CASE("numbers keep their order where int and real meet", "[sql][index]") {
   Database db;
-  db->Execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE INDEX tv ON t(v);"
-              "INSERT INTO t(v) VALUES(9007199254740993),(9007199254740992.0),(9007199254740992),"
-              "(9223372036854775807),(9223372036854775808.0),(-9223372036854775808),"
-              "(-9223372036854775808.0),(1e308),(-1e308),(0.0),(-0.0),(5e-324),(-5e-324),(0.5),(1),"
-              "(9e999),(-9e999),(NULL)");
+  db->Execute(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE INDEX tv ON t(v);"
+      "INSERT INTO t(v) VALUES(9007199254740993),(9007199254740992.0),(9007199254740992),"
+      "(9223372036854775807),(9223372036854775808.0),(-9223372036854775808),"
+      "(-9223372036854775808.0),(1e308),(-1e308),(0.0),(-0.0),(5e-324),(-5e-324),(0.5),(1),"
+      "(9e999),(-9e999),(NULL)");
   const std::string by_index = db->Line("SELECT v FROM t INDEXED BY tv ORDER BY v, id");
   CHECK(by_index == db->Line("SELECT v FROM t NOT INDEXED ORDER BY +v, id"));
   CHECK(db->Line("SELECT count(*) FROM t WHERE v = 9007199254740992") == "2");
@@ -76,8 +78,9 @@ TEST_CASE("numbers keep their order where int and real meet", "[sql][index]") {
 
 TEST_CASE("descending NULLs do not hide behind the bound of a prefix", "[sql][index]") {
   Database db;
-  db->Execute("CREATE TABLE t(a, b); CREATE INDEX ta ON t(a DESC, b DESC);"
-              "INSERT INTO t VALUES(1,NULL),(1,1),(NULL,NULL),(NULL,1),(2,NULL),(2,5),(0,NULL)");
+  db->Execute(
+      "CREATE TABLE t(a, b); CREATE INDEX ta ON t(a DESC, b DESC);"
+      "INSERT INTO t VALUES(1,NULL),(1,1),(NULL,NULL),(NULL,1),(2,NULL),(2,5),(0,NULL)");
   CHECK(db->Line("SELECT a, b FROM t WHERE a <= 1 ORDER BY a DESC, b DESC") == "1|1 1|NULL 0|NULL");
   CHECK(db->Line("SELECT a, b FROM t WHERE a > 1 ORDER BY a, b") == "2|NULL 2|5");
   CHECK(db->Line("SELECT a, b FROM t WHERE a = 1 AND b IS NULL") == "1|NULL");
@@ -88,19 +91,20 @@ TEST_CASE("descending NULLs do not hide behind the bound of a prefix", "[sql][in
 
 TEST_CASE("text by collation, with NULs, prefixes and long values", "[sql][index]") {
   Database db;
-  db->Execute("CREATE TABLE t(b TEXT, n TEXT COLLATE NOCASE, r TEXT COLLATE RTRIM);"
-              "CREATE INDEX tb ON t(b); CREATE INDEX tn ON t(n); CREATE INDEX tr ON t(r DESC);");
+  db->Execute(
+      "CREATE TABLE t(b TEXT, n TEXT COLLATE NOCASE, r TEXT COLLATE RTRIM);"
+      "CREATE INDEX tb ON t(b); CREATE INDEX tn ON t(n); CREATE INDEX tr ON t(r DESC);");
   for (const char* value :
-       {"'a'", "'A'", "'a '", "'ab'", "''", "'a' || char(0)", "'a' || char(0) || 'b'", "'Z'", "'z  '",
-        "replace(hex(zeroblob(10000)), '00', 'long')", "char(0)", "'\xc3\xa4'"}) {
+       {"'a'", "'A'", "'a '", "'ab'", "''", "'a' || char(0)", "'a' || char(0) || 'b'", "'Z'",
+        "'z  '", "replace(hex(zeroblob(10000)), '00', 'long')", "char(0)", "'\xc3\xa4'"}) {
     db->Execute(std::string("INSERT INTO t SELECT v, v, v FROM (SELECT ") + value + " AS v)");
   }
   for (const char* column : {"b", "n", "r"}) {
     INFO(column);
     const std::string c = column;
     CHECK(db->Line("SELECT hex(substr(" + c + ",1,9)) FROM t INDEXED BY t" + c + " ORDER BY " + c +
-                   ", rowid") ==
-          db->Line("SELECT hex(substr(" + c + ",1,9)) FROM t NOT INDEXED ORDER BY " + c + ", rowid"));
+                   ", rowid") == db->Line("SELECT hex(substr(" + c +
+                                          ",1,9)) FROM t NOT INDEXED ORDER BY " + c + ", rowid"));
     for (const char* value : {"'a'", "'A'", "'z'", "'a' || char(0) || 'c'", "''"}) {
       for (const char* op : {"=", "<", "<=", ">", ">="}) {
         INFO(op << " " << value);
@@ -114,11 +118,12 @@ TEST_CASE("text by collation, with NULs, prefixes and long values", "[sql][index
 
 TEST_CASE("UPSERT, REPLACE and conflict clauses", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE, c UNIQUE);"
-              "INSERT INTO t VALUES(1,'x','p'),(2,'y','q'),(3,'z','r');"
-              "INSERT INTO t VALUES(9,'x','new') ON CONFLICT(b) DO UPDATE SET c = excluded.c;"
-              "INSERT INTO t VALUES(2,'k','k') ON CONFLICT DO NOTHING;"
-              "INSERT OR IGNORE INTO t VALUES(7,'y','unused')");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE, c UNIQUE);"
+      "INSERT INTO t VALUES(1,'x','p'),(2,'y','q'),(3,'z','r');"
+      "INSERT INTO t VALUES(9,'x','new') ON CONFLICT(b) DO UPDATE SET c = excluded.c;"
+      "INSERT INTO t VALUES(2,'k','k') ON CONFLICT DO NOTHING;"
+      "INSERT OR IGNORE INTO t VALUES(7,'y','unused')");
   CHECK(db->Line("SELECT * FROM t") == "1|x|new 2|y|q 3|z|r");
   db->Execute("REPLACE INTO t VALUES(5,'y','r')");  // removes two rows at once
   CHECK(db->Line("SELECT * FROM t") == "1|x|new 5|y|r");
@@ -132,10 +137,11 @@ TEST_CASE("UPSERT, REPLACE and conflict clauses", "[sql]") {
 
 TEST_CASE("WITHOUT ROWID, STRICT and generated columns", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE w(a TEXT, b INT, c, PRIMARY KEY(b DESC, a)) WITHOUT ROWID;"
-              "CREATE INDEX wc ON w(c);"
-              "INSERT INTO w VALUES('x',1,'one'),('y',2,'two'),('x',2,'three');"
-              "REPLACE INTO w VALUES('x',2,'again')");
+  db->Execute(
+      "CREATE TABLE w(a TEXT, b INT, c, PRIMARY KEY(b DESC, a)) WITHOUT ROWID;"
+      "CREATE INDEX wc ON w(c);"
+      "INSERT INTO w VALUES('x',1,'one'),('y',2,'two'),('x',2,'three');"
+      "REPLACE INTO w VALUES('x',2,'again')");
   CHECK(db->Line("SELECT * FROM w ORDER BY b DESC, a") == "x|2|again y|2|two x|1|one");
   CHECK(db->Line("SELECT a, b FROM w WHERE c='again'") == "x|2");
   db->Execute("UPDATE w SET b = b + 1");
@@ -147,17 +153,19 @@ TEST_CASE("WITHOUT ROWID, STRICT and generated columns", "[sql]") {
   db->Execute("INSERT INTO s VALUES(1, 2, 3)");
   CHECK(db->Line("SELECT typeof(i), typeof(r), typeof(t) FROM s") == "integer|real|text");
 
-  db->Execute("CREATE TABLE g(a, b AS (a*2) STORED, c AS (a||'!') VIRTUAL); CREATE INDEX gc ON g(c);"
-              "INSERT INTO g(a) VALUES(1),(2)");
+  db->Execute(
+      "CREATE TABLE g(a, b AS (a*2) STORED, c AS (a||'!') VIRTUAL); CREATE INDEX gc ON g(c);"
+      "INSERT INTO g(a) VALUES(1),(2)");
   CHECK(db->Line("SELECT * FROM g WHERE c = '2!'") == "2|4|2!");
 }
 
 TEST_CASE("partial and expression indexes", "[sql][index]") {
   Database db;
-  db->Execute("CREATE TABLE t(a, b); CREATE INDEX p ON t(a) WHERE b > 10; "
-              "CREATE INDEX e ON t(lower(a), b % 3);"
-              "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<40)"
-              " SELECT char(64 + i % 26), i FROM r");
+  db->Execute(
+      "CREATE TABLE t(a, b); CREATE INDEX p ON t(a) WHERE b > 10; "
+      "CREATE INDEX e ON t(lower(a), b % 3);"
+      "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<40)"
+      " SELECT char(64 + i % 26), i FROM r");
   CHECK(db->Line("SELECT b FROM t INDEXED BY p WHERE a = 'A' AND b > 10") == "27");
   CHECK(db->Line("SELECT b FROM t INDEXED BY e WHERE lower(a) = 'b' AND b % 3 = 1") == "28");
   db->Execute("UPDATE t SET b = b + 10; DELETE FROM t WHERE b % 2");
@@ -167,30 +175,33 @@ TEST_CASE("partial and expression indexes", "[sql][index]") {
 
 TEST_CASE("triggers, also recursive, and foreign keys", "[sql]") {
   Database db;
-  db->Execute("PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
-              "CREATE TABLE p(id INTEGER PRIMARY KEY);"
-              "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p ON DELETE CASCADE"
-              " ON UPDATE CASCADE);"
-              "CREATE INDEX cp ON c(p); CREATE TABLE log(what);"
-              "CREATE TRIGGER deleted AFTER DELETE ON c BEGIN INSERT INTO log VALUES(old.id); END;"
-              "INSERT INTO p VALUES(1),(2); INSERT INTO c VALUES(10,1),(11,1),(12,2);"
-              "UPDATE p SET id = 5 WHERE id = 1; DELETE FROM p WHERE id = 5");
+  db->Execute(
+      "PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
+      "CREATE TABLE p(id INTEGER PRIMARY KEY);"
+      "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES p ON DELETE CASCADE"
+      " ON UPDATE CASCADE);"
+      "CREATE INDEX cp ON c(p); CREATE TABLE log(what);"
+      "CREATE TRIGGER deleted AFTER DELETE ON c BEGIN INSERT INTO log VALUES(old.id); END;"
+      "INSERT INTO p VALUES(1),(2); INSERT INTO c VALUES(10,1),(11,1),(12,2);"
+      "UPDATE p SET id = 5 WHERE id = 1; DELETE FROM p WHERE id = 5");
   CHECK(db->Line("SELECT what FROM log ORDER BY 1") == "10 11");
   CHECK(db->Line("SELECT * FROM c") == "12|2");
   CHECK(db->Code("INSERT INTO c VALUES(13, 99)") == SQLITE_CONSTRAINT_FOREIGNKEY);
   CHECK(db->Line("PRAGMA foreign_key_check").empty());
 
-  db->Execute("CREATE TABLE down(n INTEGER PRIMARY KEY);"
-              "CREATE TRIGGER further AFTER INSERT ON down WHEN new.n > 0"
-              " BEGIN INSERT INTO down VALUES(new.n - 1); END; INSERT INTO down VALUES(50)");
+  db->Execute(
+      "CREATE TABLE down(n INTEGER PRIMARY KEY);"
+      "CREATE TRIGGER further AFTER INSERT ON down WHEN new.n > 0"
+      " BEGIN INSERT INTO down VALUES(new.n - 1); END; INSERT INTO down VALUES(50)");
   CHECK(db->Line("SELECT count(*), min(n), max(n) FROM down") == "51|0|50");
 }
 
 TEST_CASE("the schema changes", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a, b, c); INSERT INTO t VALUES(1,2,3); CREATE INDEX tb ON t(b);"
-              "ALTER TABLE t ADD COLUMN d DEFAULT 'd'; ALTER TABLE t RENAME COLUMN b TO bb;"
-              "ALTER TABLE t DROP COLUMN c; ALTER TABLE t RENAME TO u; CREATE VIEW v AS SELECT * FROM u");
+  db->Execute(
+      "CREATE TABLE t(a, b, c); INSERT INTO t VALUES(1,2,3); CREATE INDEX tb ON t(b);"
+      "ALTER TABLE t ADD COLUMN d DEFAULT 'd'; ALTER TABLE t RENAME COLUMN b TO bb;"
+      "ALTER TABLE t DROP COLUMN c; ALTER TABLE t RENAME TO u; CREATE VIEW v AS SELECT * FROM u");
   CHECK(db->Line("SELECT a, bb, d FROM v") == "1|2|d");
   CHECK(db->Line("SELECT a FROM u INDEXED BY tb WHERE bb = 2") == "1");
   db->Execute("DROP INDEX tb; DROP VIEW v; CREATE TABLE x AS SELECT a, d FROM u; DROP TABLE u");
@@ -199,17 +210,19 @@ TEST_CASE("the schema changes", "[sql]") {
   db->Execute("BEGIN; CREATE TABLE gone(a); INSERT INTO gone VALUES(1); DROP TABLE x; ROLLBACK");
   CHECK(db->Line("SELECT name FROM sqlite_schema") == "x");
   CHECK(db->Line("SELECT * FROM x") == "1|d");
-  db->Execute("CREATE TABLE k(a INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO k DEFAULT VALUES;"
-              "INSERT INTO k DEFAULT VALUES; DELETE FROM k WHERE a = 2; INSERT INTO k DEFAULT VALUES");
+  db->Execute(
+      "CREATE TABLE k(a INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO k DEFAULT VALUES;"
+      "INSERT INTO k DEFAULT VALUES; DELETE FROM k WHERE a = 2; INSERT INTO k DEFAULT VALUES");
   CHECK(db->Line("SELECT a FROM k") == "1 3");
 }
 
 TEST_CASE("savepoints nest and roll back, rows, trees and header alike", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX tb ON t(b);"
-              "INSERT INTO t VALUES(1,'a'); BEGIN; INSERT INTO t VALUES(2,'b'); SAVEPOINT one;"
-              "UPDATE t SET b = 'changed'; PRAGMA user_version = 3; SAVEPOINT two; DELETE FROM t;"
-              "CREATE TABLE u(x); INSERT INTO u VALUES(1)");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX tb ON t(b);"
+      "INSERT INTO t VALUES(1,'a'); BEGIN; INSERT INTO t VALUES(2,'b'); SAVEPOINT one;"
+      "UPDATE t SET b = 'changed'; PRAGMA user_version = 3; SAVEPOINT two; DELETE FROM t;"
+      "CREATE TABLE u(x); INSERT INTO u VALUES(1)");
   CHECK(db->Line("SELECT count(*) FROM t") == "0");
   db->Execute("ROLLBACK TO two");
   CHECK(db->Line("SELECT * FROM t") == "1|changed 2|changed");
@@ -245,10 +258,11 @@ TEST_CASE("a UTF-16 database sorts as SQLite's", "[sql][index]") {
   Database db;
   Connection native(":memory:");
   for (Connection* each : {&*db.operator->(), &native}) {
-    each->Execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE t(a, b COLLATE NOCASE, c COLLATE RTRIM);"
-                  "CREATE INDEX ta ON t(a); CREATE INDEX tb ON t(b); CREATE INDEX tc ON t(c);"
-                  "INSERT INTO t SELECT value, value, value FROM"
-                  " json_each('[\"a\",\"B\",\"b\",\"\xc3\xa9t\xc3\xa9\",\"\xe2\x82\xac\",\"A  \",\"\"]')");
+    each->Execute(
+        "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t(a, b COLLATE NOCASE, c COLLATE RTRIM);"
+        "CREATE INDEX ta ON t(a); CREATE INDEX tb ON t(b); CREATE INDEX tc ON t(c);"
+        "INSERT INTO t SELECT value, value, value FROM"
+        " json_each('[\"a\",\"B\",\"b\",\"\xc3\xa9t\xc3\xa9\",\"\xe2\x82\xac\",\"A  \",\"\"]')");
   }
   for (const char* column : {"a", "b", "c"}) {
     const std::string sql = std::string("SELECT a FROM t ORDER BY ") + column + ", rowid";
@@ -258,14 +272,16 @@ TEST_CASE("a UTF-16 database sorts as SQLite's", "[sql][index]") {
 
 TEST_CASE("large values and wide rows", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB);"
-              "INSERT INTO t VALUES(1, zeroblob(1)),(2, randomblob(70000)),(3, zeroblob(5000000))");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB);"
+      "INSERT INTO t VALUES(1, zeroblob(1)),(2, randomblob(70000)),(3, zeroblob(5000000))");
   CHECK(db->Line("SELECT length(b) FROM t") == "1 70000 5000000");
   db->Execute("CREATE TABLE h(a, b); INSERT INTO h SELECT b, hex(b) FROM t WHERE a = 2");
   CHECK(db->Line("SELECT count(*) FROM h JOIN t ON h.a = t.b AND h.b = hex(t.b)") == "1");
   // A key has 64 KiB; beyond, the statement says so and changes nothing.
-  db->Execute("CREATE TABLE k(x); CREATE INDEX kx ON k(x);"
-              "INSERT INTO k SELECT substr(b, 1, 30000) FROM h");
+  db->Execute(
+      "CREATE TABLE k(x); CREATE INDEX kx ON k(x);"
+      "INSERT INTO k SELECT substr(b, 1, 30000) FROM h");
   const std::string error = db->Try("INSERT INTO k VALUES(1),(randomblob(70000))");
   CHECK(error.find("the limit is 65536") != std::string::npos);
   CHECK(error.starts_with(std::to_string(SQLITE_TOOBIG)));
@@ -274,8 +290,9 @@ TEST_CASE("large values and wide rows", "[sql]") {
 
 TEST_CASE("blob handles read, write and notice changes", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB); INSERT INTO t VALUES"
-              "(1, x'0011223344'),(2, x'aabbcc')");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB); INSERT INTO t VALUES"
+      "(1, x'0011223344'),(2, x'aabbcc')");
   sqlite3_blob* blob = nullptr;
   REQUIRE(sqlite3_blob_open(db.handle(), "main", "t", "b", 1, 1, &blob) == SQLITE_OK);
   CHECK(sqlite3_blob_bytes(blob) == 5);
@@ -309,13 +326,15 @@ TEST_CASE("custom collations cannot be indexed, and say so", "[sql][index]") {
 
 TEST_CASE("ANALYZE, full-text search and R-trees live on our trees", "[sql]") {
   Database db;
-  db->Execute("CREATE TABLE t(a, b); CREATE INDEX ta ON t(a);"
-              "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<100)"
-              " SELECT i % 10, i FROM r; ANALYZE");
+  db->Execute(
+      "CREATE TABLE t(a, b); CREATE INDEX ta ON t(a);"
+      "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<100)"
+      " SELECT i % 10, i FROM r; ANALYZE");
   CHECK(db->Line("SELECT stat FROM sqlite_stat1") == "100 10");
-  db->Execute("CREATE VIRTUAL TABLE f USING fts5(body); INSERT INTO f VALUES('the quick brown fox'),"
-              "('the lazy dog'); CREATE VIRTUAL TABLE r USING rtree(id, x0, x1);"
-              "INSERT INTO r VALUES(1, 0, 1),(2, 5, 9)");
+  db->Execute(
+      "CREATE VIRTUAL TABLE f USING fts5(body); INSERT INTO f VALUES('the quick brown fox'),"
+      "('the lazy dog'); CREATE VIRTUAL TABLE r USING rtree(id, x0, x1);"
+      "INSERT INTO r VALUES(1, 0, 1),(2, 5, 9)");
   CHECK(db->Line("SELECT body FROM f WHERE f MATCH 'lazy'") == "the lazy dog");
   CHECK(db->Line("SELECT id FROM r WHERE x0 > 2") == "2");
   db->Execute("DELETE FROM f WHERE rowid = 1; INSERT INTO f(f) VALUES('integrity-check')");
@@ -323,9 +342,10 @@ TEST_CASE("ANALYZE, full-text search and R-trees live on our trees", "[sql]") {
 
 TEST_CASE("statistics as tables", "[sql][statistics]") {
   Database db;
-  db->Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b);"
-              "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<5000)"
-              " SELECT i * 7, 'value ' || i FROM r; VACUUM");
+  db->Execute(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b);"
+      "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<5000)"
+      " SELECT i * 7, 'value ' || i FROM r; VACUUM");
   CHECK(db->Line("SELECT sum(records) >= 5000 FROM sibyl_segments") == "1");
   CHECK(db->Line("SELECT records, pieces > 0, blocks > 0 FROM sibyl_models JOIN sqlite_schema"
                  " USING(rootpage) WHERE name = 't'") == "5000|1|1");

@@ -52,9 +52,9 @@ std::vector<Value> NumberPool() {
     }
   }
   pool.push_back(Integer(std::numeric_limits<int64_t>::min()));
-  for (const double v : {0.5, -0.5, 1e-300, 5e-324, 1e300, 9.2233720368547758e18, 1.8446744073709552e19,
-                         std::nextafter(9.2233720368547758e18, 0.0), 4503599627370495.5,
-                         std::numeric_limits<double>::infinity()}) {
+  for (const double v : {0.5, -0.5, 1e-300, 5e-324, 1e300, 9.2233720368547758e18,
+                         1.8446744073709552e19, std::nextafter(9.2233720368547758e18, 0.0),
+                         4503599627370495.5, std::numeric_limits<double>::infinity()}) {
     pool.push_back(Real(v));
     pool.push_back(Real(-v));
   }
@@ -136,8 +136,8 @@ void CheckPairs(const std::vector<std::pair<Value, Value>>& rows, const Field& f
   Connection db(":memory:");
   db.Execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)");
   sqlite3_stmt* insert = nullptr;
-  REQUIRE(sqlite3_prepare_v2(db.handle(), "INSERT INTO t(a, b) VALUES(?, ?)", -1, &insert, nullptr) ==
-          SQLITE_OK);
+  REQUIRE(sqlite3_prepare_v2(db.handle(), "INSERT INTO t(a, b) VALUES(?, ?)", -1, &insert,
+                             nullptr) == SQLITE_OK);
   std::vector<std::string> keys;
   for (const auto& [a, b] : rows) {
     Bind(insert, 1, a);
@@ -171,8 +171,7 @@ TEST_CASE("two-field keys sort as SQLite's records", "[sql][key_codec]") {
   const auto seed = GENERATE(1u, 2u, 3u);
   const auto first_order = GENERATE(0u, 1u, 2u, 3u);
   const auto second_order = GENERATE(0u, 1u);
-  const auto collation =
-      GENERATE(SIBYL_COLLATE_BINARY, SIBYL_COLLATE_NOCASE, SIBYL_COLLATE_RTRIM);
+  const auto collation = GENERATE(SIBYL_COLLATE_BINARY, SIBYL_COLLATE_NOCASE, SIBYL_COLLATE_RTRIM);
   INFO("seed=" << seed << " orders=" << first_order << ',' << second_order
                << " collation=" << collation);
   std::mt19937_64 random(seed);
@@ -225,8 +224,8 @@ TEST_CASE("zero-filled blobs and rowids", "[sql][key_codec]") {
   CHECK(written.bytes_string() == filled.bytes_string());
 
   unsigned char last[8] = {};
-  for (const int64_t rowid : {std::numeric_limits<int64_t>::min(), int64_t{-1}, int64_t{0}, int64_t{1},
-                              std::numeric_limits<int64_t>::max()}) {
+  for (const int64_t rowid : {std::numeric_limits<int64_t>::min(), int64_t{-1}, int64_t{0},
+                              int64_t{1}, std::numeric_limits<int64_t>::max()}) {
     unsigned char key[8];
     sibyl_rowid_encode(rowid, key);
     CHECK(sibyl_rowid_decode(key) == rowid);

@@ -6,8 +6,8 @@
 //   skipif NAME, onlyif NAME    before a record: for which engine it is
 //   hash-threshold N, halt      as there; # begins a comment
 //
-// TYPES has one letter per column: I (integer), R (three decimals), T (text). SORT is nosort, rowsort
-// or valuesort. Results given as a hash are refused: our own files spell them out.
+// TYPES has one letter per column: I (integer), R (three decimals), T (text). SORT is nosort,
+// rowsort or valuesort. Results given as a hash are refused: our own files spell them out.
 
 #ifndef SIBYL_TESTS_SQL_LOGIC_RUNNER_H_
 #define SIBYL_TESTS_SQL_LOGIC_RUNNER_H_

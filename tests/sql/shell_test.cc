@@ -19,9 +19,12 @@ TEST_CASE("a script through a pipe", "[sql][shell]") {
   const std::string path = folder.path() / "x.db";
   std::ofstream(folder.path() / "in.csv") << "3,three\n4,\"four, too\"\n";
   ChildProcess shell({"shell", path});
-  shell.Write("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);\nINSERT INTO t VALUES(1,'one'),(2,NULL);\n"
-              ".mode csv\n.import " + (folder.path() / "in.csv").string() + " t\n.mode list\n"
-              "SELECT * FROM t;\n.tables\n.schema\n.dump t\nSELECT kind FROM sibyl_models LIMIT 0;\n");
+  shell.Write(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);\nINSERT INTO t VALUES(1,'one'),(2,NULL);\n"
+      ".mode csv\n.import " +
+      (folder.path() / "in.csv").string() +
+      " t\n.mode list\n"
+      "SELECT * FROM t;\n.tables\n.schema\n.dump t\nSELECT kind FROM sibyl_models LIMIT 0;\n");
   shell.CloseInput();
   const std::string output = shell.ReadAll();
   CHECK(shell.Wait() == 0);
@@ -30,7 +33,8 @@ TEST_CASE("a script through a pipe", "[sql][shell]") {
   CHECK(output.find("INSERT INTO t VALUES(4,'four, too');") != std::string::npos);
   CHECK(IsOurs(path));
 
-  ChildProcess again({"shell", path, "SELECT count(*) FROM t; VACUUM; SELECT b FROM t WHERE a = 3"});
+  ChildProcess again(
+      {"shell", path, "SELECT count(*) FROM t; VACUUM; SELECT b FROM t WHERE a = 3"});
   CHECK(again.ReadAll() == "4\nthree\n");
   CHECK(again.Wait() == 0);
 }

@@ -1,7 +1,8 @@
 // The process that the crash and shell tests start, kill and talk to.
 //
 //   sql_test_child shell ARGUMENTS...   the shell, as the sibyl binary runs it
-//   sql_test_child commit PATH SYNC     commits transaction after transaction, printing the number of
+//   sql_test_child commit PATH SYNC     commits transaction after transaction, printing the number
+//   of
 //                                       each on a line of its own once COMMIT has returned
 //   sql_test_child hold PATH            opens the database, prints a line, waits for standard input
 
@@ -19,15 +20,18 @@ using sibyl::sql::testing::Connection;
 // Transaction n writes three rows, removes one of transaction n - 1, and keeps a sum beside them.
 void CommitForever(const std::string& path, const std::string& synchronous) {
   Connection db(path);
-  db.Execute("PRAGMA synchronous = " + synchronous +
-             "; CREATE TABLE IF NOT EXISTS t(n INT, part INT, text, PRIMARY KEY(n, part)) WITHOUT ROWID;"
-             "CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY, live INT);"
-             "CREATE INDEX IF NOT EXISTS ttext ON t(text)");
+  db.Execute(
+      "PRAGMA synchronous = " + synchronous +
+      "; CREATE TABLE IF NOT EXISTS t(n INT, part INT, text, PRIMARY KEY(n, part)) WITHOUT ROWID;"
+      "CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY, live INT);"
+      "CREATE INDEX IF NOT EXISTS ttext ON t(text)");
   for (long n = std::stol(db.Line("SELECT ifnull(max(n), 0) + 1 FROM log"));; n++) {
     const std::string number = std::to_string(n);
     db.Execute("BEGIN; INSERT INTO t VALUES(" + number + ",1,'a' || " + number + "),(" + number +
-               ",2,'b'),(" + number + ",3,'c'); DELETE FROM t WHERE n = " + number + " - 1 AND part = 2;"
-               "INSERT INTO log SELECT " + number + ", count(*) FROM t; COMMIT");
+               ",2,'b'),(" + number + ",3,'c'); DELETE FROM t WHERE n = " + number +
+               " - 1 AND part = 2;"
+               "INSERT INTO log SELECT " +
+               number + ", count(*) FROM t; COMMIT");
     std::printf("%ld\n", n);
     std::fflush(stdout);
   }
