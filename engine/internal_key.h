@@ -40,7 +40,11 @@ class InternalKeyBuffer {
       : size_bytes_(kTreePrefixBytes + user_key.size()) {
     const uint32_t prefix = __builtin_bswap32(tree.id);
     std::memcpy(bytes_, &prefix, kTreePrefixBytes);
-    if (!user_key.empty()) std::memcpy(bytes_ + kTreePrefixBytes, user_key.data(), user_key.size());
+    if (user_key.size() == sizeof(uint64_t)) {  // the commonest size: no call
+      std::memcpy(bytes_ + kTreePrefixBytes, user_key.data(), sizeof(uint64_t));
+    } else if (!user_key.empty()) {
+      std::memcpy(bytes_ + kTreePrefixBytes, user_key.data(), user_key.size());
+    }
   }
   InternalKeyBuffer(const InternalKeyBuffer&) = delete;
   InternalKeyBuffer& operator=(const InternalKeyBuffer&) = delete;

@@ -42,12 +42,11 @@ class Level {
   std::unique_ptr<Cursor> NewCursor() const;
 
  private:
-  // The start of a segment's smallest key as two integers, so that finding a segment touches no
-  // key bytes unless two segments begin alike.
+  // The start of a key as one number for each of tree and window, so that finding a segment touches
+  // no key bytes unless two segments begin alike.
   struct Fence {
-    uint32_t tree;
+    uint64_t tree;
     uint64_t window;
-    friend auto operator<=>(const Fence&, const Fence&) = default;
   };
   static Fence FenceOf(std::string_view internal_key);
 

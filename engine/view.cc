@@ -22,7 +22,7 @@ enum class Answer : uint8_t { kOpen, kDecided };
 Answer LookInGenerations(const View& view, std::string_view internal_key, uint64_t sequence,
                          Value* value) {
   for (const auto& generation : view.generations) {
-    if (generation->empty()) continue;
+    if (generation->empty()) continue;  // the active one of a database that is only read
     if (const auto record = generation->Find(internal_key, sequence)) {
       if (record->type == RecordType::kValue) value->Assign(record->value);
       return Answer::kDecided;

@@ -3,8 +3,10 @@
 #ifndef SIBYL_VALUE_H_
 #define SIBYL_VALUE_H_
 
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sibyl {
 
@@ -17,10 +19,11 @@ class Value {
   bool found() const { return found_; }
 
   // The bytes found; empty if found() is false. Valid until the next change of this object.
-  std::string_view view() const { return bytes_; }
+  std::string_view view() const { return found_ ? std::string_view(bytes_) : std::string_view(); }
 
   // Moves the bytes out and leaves the object empty.
   std::string Take() {
+    if (!found_) bytes_.clear();
     found_ = false;
     std::string bytes = std::move(bytes_);
     bytes_.clear();
@@ -28,16 +31,18 @@ class Value {
   }
 
   void Assign(std::string_view bytes) {
-    bytes_.assign(bytes.data(), bytes.size());
+    if (bytes.size() == bytes_.size() && !bytes.empty()) {  // the commonest case, and the cheapest
+      std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+    } else {
+      bytes_.assign(bytes.data(), bytes.size());
+    }
     found_ = true;
   }
-  void Clear() {
-    bytes_.clear();
-    found_ = false;
-  }
+  // Keeps the buffer as it is, for the next Assign.
+  void Clear() { found_ = false; }
 
  private:
-  std::string bytes_;
+  std::string bytes_;  // of the last value found, this time or earlier
   bool found_ = false;
 };
 
