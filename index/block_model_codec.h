@@ -1,4 +1,4 @@
-// The portable form of a block model: docs/file-format-block-model.md.
+// The portable form of a block model: docs/file-format.md.
 
 #ifndef SIBYL_INDEX_BLOCK_MODEL_CODEC_H_
 #define SIBYL_INDEX_BLOCK_MODEL_CODEC_H_

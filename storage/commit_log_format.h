@@ -1,4 +1,4 @@
-// How the RocksDB commit log names and frames what it stores: docs/file-format-log.md.
+// How the RocksDB commit log names and frames what it stores: docs/file-format.md.
 
 #ifndef SIBYL_STORAGE_COMMIT_LOG_FORMAT_H_
 #define SIBYL_STORAGE_COMMIT_LOG_FORMAT_H_

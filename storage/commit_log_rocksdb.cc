@@ -2,7 +2,7 @@
 //
 // Each entry is one Put into the column family of the active generation, each generation starts in
 // a log file of its own, and nothing is read but at recovery. Why, what else was tried, and the
-// traps: docs/decisions/0003-rocksdb-as-commit-log.md. Layout: docs/file-format-log.md.
+// traps: docs/decisions/0003-rocksdb-as-commit-log.md. Layout: docs/file-format.md.
 //
 // Invariants:
 // 1. A log file is synced whole before the next one takes its first record, so that a power cut can

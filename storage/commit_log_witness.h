@@ -7,7 +7,7 @@
 // synced, it is exact after a crash of the process and at worst a little old after a power cut.
 //
 // Two slots, written alternately, each with a checksum: a torn write leaves the other one.
-// Byte by byte in docs/file-format-log.md, "Witness".
+// Byte by byte in docs/file-format.md, "WITNESS".
 
 #ifndef SIBYL_STORAGE_COMMIT_LOG_WITNESS_H_
 #define SIBYL_STORAGE_COMMIT_LOG_WITNESS_H_

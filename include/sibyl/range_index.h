@@ -2,7 +2,7 @@
 //
 // For programs that hold sorted 64-bit keys in memory and ask "how many are smaller than x?" often.
 // The array stays where it is and as it is; the index beside it takes a fraction of a byte per key.
-// How each kind works, what it costs and which papers it comes from: docs/architecture.md.
+// How each kind works, what it costs and which papers it comes from: docs/range-index.md.
 //
 //   std::vector<uint64_t> keys = ...;               // sorted; duplicates are fine
 //   auto index = sibyl::index::RangeIndex::Build(keys);

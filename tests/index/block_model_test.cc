@@ -423,7 +423,7 @@ TEST_CASE("every rule of the form is checked", "[index][block_model]") {
     const char* broken_rule;
     std::vector<int> body;
   };
-  // Version 1, two blocks, then a root: see docs/file-format-block-model.md.
+  // Version 1, two blocks, then a root: see docs/file-format.md.
   REQUIRE(BlockModel::Deserialize(Forge({1, 2, 0, 0, 1, 100, 0, 0, 0, 5})).has_value());
   REQUIRE(BlockModel::Deserialize(Forge({1, 2, 1, 0, 0, 0, 1, 1, 'x'})).has_value());
   for (const Case& bad : std::vector<Case>{

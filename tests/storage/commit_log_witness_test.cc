@@ -92,7 +92,7 @@ TEST_CASE("names and keys of the log are read back, and nothing else is", "[stor
   CHECK_FALSE(ParseManifestRecord("").has_value());
 }
 
-TEST_CASE("the example of docs/file-format-log.md", "[storage][commit_log]") {
+TEST_CASE("the example of docs/file-format.md", "[storage][commit_log]") {
   std::string value;
   AppendEntryHeader(&value, {1, 2});
   CHECK(EntryKey(1) == std::string("\0\0\0\0\0\0\0\1", 8));
