@@ -110,28 +110,25 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
 
 Level::Fence Level::FenceOf(std::string_view internal_key) {
   const std::string_view user_key = UserKeyOf(internal_key);
-  const uint64_t tree = TreeOf(internal_key).id;
-  if (user_key.size() >= sizeof(uint64_t)) return {tree, base::LoadBig64(user_key.data())};
+  const Fence tree = Fence{TreeOf(internal_key).id} << 64;
+  if (user_key.size() >= sizeof(uint64_t)) return tree | base::LoadBig64(user_key.data());
   char window[sizeof(uint64_t)] = {};
   if (!user_key.empty()) std::memcpy(window, user_key.data(), user_key.size());
-  return {tree, base::LoadBig64(window)};
+  return tree | base::LoadBig64(window);
 }
 
 size_t Level::UpperBound(std::string_view internal_key) const {
   const Fence fence = FenceOf(internal_key);
   // Binary search without branches, which would be mispredicted: keys come in any order.
+  const Fence* fences = fences_.data();
   size_t at = 0;  // segments that begin at or before the key's fence
   for (size_t left = fences_.size(); left > 0;) {
     const size_t half = (left + 1) / 2;
-    const Fence& middle = fences_[at + half - 1];
-    const bool not_after = (middle.tree < fence.tree) |
-                           ((middle.tree == fence.tree) & (middle.window <= fence.window));
-    at += half & -size_t{not_after};
+    at += half & -size_t{fences[at + half - 1] <= fence};
     left -= half;
   }
   // Segments that begin with the same window: their whole keys decide.
-  while (at > 0 && fences_[at - 1].window == fence.window && fences_[at - 1].tree == fence.tree &&
-         segments_[at - 1]->smallest_key() > internal_key) {
+  while (at > 0 && fences[at - 1] == fence && segments_[at - 1]->smallest_key() > internal_key) {
     --at;
   }
   return at;

@@ -42,12 +42,9 @@ class Level {
   std::unique_ptr<Cursor> NewCursor() const;
 
  private:
-  // The start of a key as one number for each of tree and window, so that finding a segment touches
-  // no key bytes unless two segments begin alike.
-  struct Fence {
-    uint64_t tree;
-    uint64_t window;
-  };
+  // The start of a key, its tree and the first 8 bytes after it, as one number, so that finding a
+  // segment touches no key bytes unless two segments begin alike.
+  using Fence = unsigned __int128;
   static Fence FenceOf(std::string_view internal_key);
 
   size_t UpperBound(std::string_view internal_key) const;  // first segment that begins after it

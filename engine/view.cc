@@ -84,6 +84,7 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
     return value->found();
   }
   for (const auto& level : levels) {
+    if (level->empty()) continue;
     const LearnedSegment* segment = level->FindSegment(internal_key);
     if (segment == nullptr) continue;
     SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
