@@ -37,7 +37,8 @@ class Cursor {
   // invalid, sets status() and yields an empty value.
   virtual std::string_view value() = 0;
 
-  // Errors: kIo, kCorruption met while moving; the cursor is then invalid.
+  // Errors: kIo, kCorruption met since the last positioning call (SeekToFirst and the three after
+  // it); the cursor is then invalid.
   virtual Status status() const = 0;
 };
 

@@ -63,10 +63,9 @@ Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
   return std::move(opened).error();
 }
 
-std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id,
-                                                std::unique_ptr<DatabaseImpl> database) {
-  std::shared_ptr<DatabaseImpl> handle(
-      database.release(), [this, id](DatabaseImpl* last) { Close(id, last); });
+std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id, std::unique_ptr<DatabaseImpl> database) {
+  std::shared_ptr<DatabaseImpl> handle(database.release(),
+                                       [this, id](DatabaseImpl* last) { Close(id, last); });
   const std::lock_guard lock(mutex_);
   entries_[id] = {handle.get(), handle};
   changed_.notify_all();
@@ -74,14 +73,20 @@ std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id,
 }
 
 void Registry::Close(FileId id, DatabaseImpl* database) {
-  delete database;
-  const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(id);
-  // In a child process the entry is gone, or belongs to the child's own database.
-  if (found != entries_.end() && found->second.database == database) {
-    entries_.erase(found);
-    changed_.notify_all();
+  bool registered = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    // In a child process the entry is gone, or belongs to the child's own database.
+    registered = found != entries_.end() && found->second.database == database;
+    // A child that is forked from here on must not touch what is being destroyed.
+    if (registered) found->second.database = nullptr;
   }
+  delete database;
+  if (!registered) return;
+  const std::lock_guard lock(mutex_);
+  entries_.erase(id);
+  changed_.notify_all();
 }
 
 }  // namespace sibyl::engine

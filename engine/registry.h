@@ -35,7 +35,7 @@ class Registry {
  private:
   using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
   struct Entry {
-    DatabaseImpl* database = nullptr;  // null while it opens
+    DatabaseImpl* database = nullptr;  // null while it opens or closes
     std::weak_ptr<DatabaseImpl> handle;
   };
 
