@@ -76,9 +76,8 @@ size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
 
 Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
   bool empty = true;
-  state_.views.Read([&](const std::shared_ptr<const View>& view) {
-    empty = view->generations.front()->empty();
-  });
+  state_.views.Read(
+      [&](const std::shared_ptr<const View>& view) { empty = view->generations.front()->empty(); });
   if (!empty) SIBYL_RETURN_IF_ERROR(StartGeneration());
   return work();
 }
@@ -88,8 +87,7 @@ Status CommitQueue::LeadGroup(const std::deque<Writer*>& group) {
   if (const Validator* validator = group.front()->validator) {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
-  const uint64_t first_sequence =
-      state_.published_sequence.load(std::memory_order_relaxed) + 1;
+  const uint64_t first_sequence = state_.published_sequence.load(std::memory_order_relaxed) + 1;
   std::string_view records = group.front()->records;
   if (group.size() > 1) {
     group_records_.clear();
@@ -121,7 +119,8 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
       internal_key.append(record.key);
       active->Add(internal_key, sequence, record.type, record.value);
       if (record.tree == kCatalogueTree) {
-        if (changed_catalogue == nullptr) changed_catalogue = std::make_shared<Catalogue>(*catalogue);
+        if (changed_catalogue == nullptr)
+          changed_catalogue = std::make_shared<Catalogue>(*catalogue);
         SIBYL_CHECK(changed_catalogue->Apply(record));
       }
     }
@@ -131,10 +130,19 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
   }
   Count(state_.counters.writes_batches, group.size());
 
-  if (changed_catalogue != nullptr) {
-    state_.views.Update([&](View& view) { view.catalogue = changed_catalogue; });
+  const auto publish = [&] {
+    state_.published_sequence.store(sequence - 1, std::memory_order_release);
+  };
+  if (changed_catalogue == nullptr) {
+    publish();
+  } else {
+    // Both at once for CurrentReadPoint: nobody sees a tree gone, but not the writes beside its
+    // drop.
+    state_.views.Update([&](View& view) {
+      view.catalogue = changed_catalogue;
+      publish();
+    });
   }
-  state_.published_sequence.store(sequence - 1, std::memory_order_release);
   if (active->memory_bytes() >= state_.options.generation_bytes) {
     // The group is committed whatever happens here: after a failure the generation goes on, and
     // the log refuses the next group if it is broken.

@@ -139,7 +139,7 @@ std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence, const Overlay& overla
 ViewKeeper::ViewKeeper(std::shared_ptr<const View> first)
     : current_(first.get()), current_owner_(std::move(first)) {}
 
-ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads) {
+ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads) : current_(keeper.current_) {
   const size_t thread = base::ThreadIndex();
   if (thread == base::kMaxThreadIndexes) [[unlikely]] {
     keeper.slotless_reads_.fetch_add(reads, std::memory_order_relaxed);

@@ -73,7 +73,12 @@ class ViewKeeper {
     const View& operator*() const { return *view_; }
     const View* operator->() const { return view_; }
 
+    // Whether the view has not been replaced since. If so after a published sequence was read, then
+    // everything up to that sequence, what was ingested included, is in the view.
+    bool IsCurrent() const { return current_.load(std::memory_order_acquire) == view_; }
+
    private:
+    const std::atomic<const View*>& current_;
     std::atomic<const View*>* slot_ = nullptr;  // null: the reference below pins
     const View* view_ = nullptr;
     std::shared_ptr<const View> reference_;  // for threads without a slot
