@@ -22,12 +22,6 @@ constexpr auto kHousekeepingInterval = std::chrono::milliseconds(100);
 
 size_t FrozenCount(const View& view) { return view.generations.size() - 1; }
 
-storage::ManifestSegment Describe(const LearnedSegment& segment) {
-  const storage::SegmentProperties& properties = segment.file().properties();
-  return {segment.id(),           segment.file().file_bytes(), properties.records,
-          properties.tombstones,  properties.smallest_key,     properties.largest_key};
-}
-
 // Whether a level below the output may hold an older version of `key`.
 bool MayExistBelow(const View& view, size_t output_level, std::string_view key) {
   for (size_t i = output_level + 1; i < view.levels.size(); ++i) {
@@ -73,7 +67,8 @@ Status Compactor::WaitForRoom() {
     const ViewKeeper::ShortPin view(state_.views, 0);
     return FrozenCount(*view);
   };
-  if (frozen() == 0) [[likely]] return Ok();
+  if (frozen() == 0) [[likely]]
+    return Ok();
   if (state_.options.background_threads == 0) {
     SIBYL_RETURN_IF_ERROR(DrainFrozen());
     const std::lock_guard work(work_mutex_);
@@ -101,7 +96,10 @@ void Compactor::RunInBackground() {
       std::unique_lock lock(signal_mutex_);
       while (!stop_ && !work_pending_) {
         signal_.wait_for(lock, kHousekeepingInterval);
-        if (!work_pending_ && state_.views.has_retired()) state_.views.ReleaseRetired();
+        if (work_pending_ || !state_.views.has_retired()) continue;
+        lock.unlock();  // unmapping and removing large files takes its time
+        state_.views.ReleaseRetired();
+        lock.lock();
       }
       if (stop_) return;
       work_pending_ = false;
@@ -127,7 +125,8 @@ bool Compactor::RunOnePendingTask() {
   signal_.notify_all();
   if (!status) {
     signal_.wait_for(lock, kRetryDelay, [this] { return stop_; });
-    work_pending_ = true;
+    // A log that is dead stays so until the database is opened again.
+    if (status.error().code != ErrorCode::kReadOnly) work_pending_ = true;
     return false;
   }
   return done && !stop_;
@@ -151,12 +150,12 @@ Status Compactor::DrainOldest(bool* drained) {
   if (FrozenCount(*view) == 0) return Ok();
   Task task;
   task.generations = {view->generations.back()};
-  auto cursor = task.generations[0]->NewCursor(UINT64_MAX);
-  if (!view->levels.empty()) {
-    cursor->SeekToFirst();
-    const std::string smallest(cursor->Valid() ? cursor->key() : std::string_view());
+  const auto cursor = task.generations[0]->NewCursor(UINT64_MAX);
+  cursor->SeekToFirst();
+  if (!view->levels.empty() && cursor->Valid()) {
+    const std::string smallest(cursor->key());
     cursor->SeekToLast();
-    const std::string largest(cursor->Valid() ? cursor->key() : std::string_view());
+    const std::string largest(cursor->key());
     task.level_inputs.emplace_back(0, view->levels[0]->Overlapping(smallest, largest));
   }
   SIBYL_RETURN_IF_ERROR(Run(task));
@@ -206,14 +205,17 @@ Status Compactor::AddIngested(const Segments& segments) {
   return Install(task, *view, segments);
 }
 
-storage::Manifest Compactor::manifest() const {
+std::pair<storage::Manifest, std::shared_ptr<const View>> Compactor::ManifestAndView() const {
   const std::lock_guard work(work_mutex_);
-  return manifest_;
+  return {manifest_, state_.views.Current()};
 }
 
 uint64_t Compactor::LevelCapacityBytes(size_t level) const {
   uint64_t capacity = state_.options.first_level_bytes;
-  for (size_t i = 0; i < level; ++i) capacity *= state_.options.level_ratio;
+  for (size_t i = 0; i < level; ++i) {
+    if (capacity > UINT64_MAX / state_.options.level_ratio) return UINT64_MAX;
+    capacity *= state_.options.level_ratio;
+  }
   return capacity;
 }
 
@@ -272,7 +274,7 @@ Status Compactor::MoveDown(size_t level, size_t segment) {
                moved);
   levels[level] = std::make_shared<Level>(std::move(upper));
   levels[level + 1] = std::make_shared<Level>(std::move(lower));
-  return CommitLevels(std::move(levels), manifest_.generation_floor, 0, false);
+  return CommitLevels(std::move(levels), {}, manifest_.generation_floor, 0, false);
 }
 
 Status Compactor::Run(const Task& task) {
@@ -347,19 +349,20 @@ Status Compactor::Install(const Task& task, const View& view, const Segments& ou
 
   uint64_t floor = manifest_.generation_floor;
   if (!task.generations.empty()) floor = task.generations.front()->id() + 1;
-  SIBYL_RETURN_IF_ERROR(CommitLevels(std::move(levels), floor, task.generations.size(),
+  SIBYL_RETURN_IF_ERROR(CommitLevels(std::move(levels), output, floor, task.generations.size(),
                                      !task.ingested.empty()));
   for (const SegmentPtr& segment : replaced) {
     if (std::find(output.begin(), output.end(), segment) != output.end()) continue;
     Count(state_.counters.retired_bound_violations, segment->bound_violations());
     segment->MakeObsolete();
   }
-  return Ok();
+  return task.generations.empty() ? Ok() : state_.log->DropGenerations(floor);
 }
 
+// `added` are the segments among `levels` that no manifest names yet.
 Status Compactor::CommitLevels(std::vector<std::shared_ptr<const Level>> levels,
-                               uint64_t generation_floor, size_t drained_generations,
-                               bool ingested) {
+                               const Segments& added, uint64_t generation_floor,
+                               size_t drained_generations, bool ingested) {
   while (!levels.empty() && levels.back()->empty()) levels.pop_back();
   storage::Manifest next = manifest_;
   next.next_segment_id = state_.segments.next_id();
@@ -373,15 +376,21 @@ Status Compactor::CommitLevels(std::vector<std::shared_ptr<const Level>> levels,
       next.levels.back().push_back(Describe(*segment));
     }
   }
-  SIBYL_RETURN_IF_ERROR(state_.log->CommitManifest(storage::EncodeManifest(next)));
+  for (const auto& segment : added) segment->Keep();
+  if (auto committed = state_.log->CommitManifest(storage::EncodeManifest(next)); !committed) {
+    // After kIo the next opening may find the new manifest or the old one: the files of both stay.
+    if (committed.error().code != ErrorCode::kIo) {
+      for (const auto& segment : added) segment->MakeObsolete();
+    }
+    return committed;
+  }
   manifest_ = std::move(next);
   state_.views.Update([&](View& view) {
     view.levels = std::move(levels);
     view.generations.resize(view.generations.size() - drained_generations);
     if (ingested) ++view.ingestions;
   });
-  if (drained_generations == 0) return Ok();
-  return state_.log->DropGenerations(generation_floor);
+  return Ok();
 }
 
 }  // namespace sibyl::engine

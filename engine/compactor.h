@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/commit_queue.h"
@@ -49,12 +50,13 @@ class Compactor final : public DrainHandler {
   Status CompactAll();
 
   // Puts new, sorted segments above everything that is in segments: deep down where nothing
-  // overlaps, merged into the first level otherwise. Drains what is frozen first; the caller sees to
-  // it that nobody writes meanwhile. Errors leave the database without them.
+  // overlaps, merged into the first level otherwise. Drains what is frozen first; the caller sees
+  // to it that nobody writes meanwhile. Errors leave the database without them, but after kIo they
+  // may be there when it is opened again.
   Status AddIngested(const std::vector<std::shared_ptr<LearnedSegment>>& segments);
 
-  // The manifest in force.
-  storage::Manifest manifest() const;
+  // The manifest in force, and a view with the levels that it names. Waits for the running task.
+  std::pair<storage::Manifest, std::shared_ptr<const View>> ManifestAndView() const;
 
  private:
   using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
@@ -62,7 +64,7 @@ class Compactor final : public DrainHandler {
   // One merge: what is read, where the result goes.
   struct Task {
     std::vector<std::shared_ptr<Generation>> generations;  // newest first, all frozen
-    Segments ingested;                                      // newer than every input level
+    Segments ingested;                                     // newer than every input level
     // Input segments per level, as index ranges; levels not named are not read.
     std::vector<std::pair<size_t, Level::Range>> level_inputs;  // newest first
     size_t output_level = 0;
@@ -78,8 +80,8 @@ class Compactor final : public DrainHandler {
   Status Run(const Task& task);
   Status Merge(const Task& task, const View& view, Segments* output);
   Status Install(const Task& task, const View& view, const Segments& output);
-  Status CommitLevels(std::vector<std::shared_ptr<const Level>> levels, uint64_t generation_floor,
-                      size_t drained_generations, bool ingested);
+  Status CommitLevels(std::vector<std::shared_ptr<const Level>> levels, const Segments& added,
+                      uint64_t generation_floor, size_t drained_generations, bool ingested);
   uint64_t LevelCapacityBytes(size_t level) const;
   size_t LevelFor(uint64_t bytes) const;
 
@@ -90,9 +92,9 @@ class Compactor final : public DrainHandler {
   std::vector<std::string> compact_pointers_;  // per level, where the last compaction ended
 
   std::mutex signal_mutex_;
-  std::condition_variable signal_;  // work arrived, room appeared, or stop
-  bool stop_ = false;               // guarded by signal_mutex_
-  bool work_pending_ = false;       // guarded by signal_mutex_
+  std::condition_variable signal_;   // work arrived, room appeared, or stop
+  bool stop_ = false;                // guarded by signal_mutex_
+  bool work_pending_ = false;        // guarded by signal_mutex_
   Status background_status_ = Ok();  // of the last task; guarded by signal_mutex_
   std::thread thread_;
 };

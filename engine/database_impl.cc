@@ -90,6 +90,24 @@ class InternalKeyBatch {
   std::string long_;
 };
 
+// Do the levels have the segments that the manifest names, and does the manifest know of all trees?
+void CheckLevels(const storage::Manifest& manifest, const View& view, VerifyReport* report) {
+  std::vector<std::vector<storage::ManifestSegment>> levels;
+  for (const auto& level : view.levels) {
+    levels.emplace_back();
+    for (const SegmentPtr& segment : level->segments()) {
+      levels.back().push_back(Describe(*segment));
+      const Tree last_tree = TreeOf(segment->largest_key());
+      if (last_tree.id < manifest.next_tree_id) continue;
+      report->problems.push_back(segment->file().path().string() + ": has records of tree " +
+                                 std::to_string(last_tree.id) + ", which never existed");
+    }
+  }
+  if (levels != manifest.levels) {
+    report->problems.push_back("the levels are not those that the manifest names");
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
@@ -132,7 +150,8 @@ ReadPoint DatabaseImpl::ReadPointOf(const Snapshot* snapshot) const {
 Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::string_view key,
                                Value* value) {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
-  if (key.size() > kMaxKeyBytes) [[unlikely]] return CheckRecordLimits(key, {}).error();
+  if (key.size() > kMaxKeyBytes) [[unlikely]]
+    return CheckRecordLimits(key, {}).error();
   const InternalKeyBuffer internal_key(tree, key);
   if (options.snapshot != nullptr) {
     const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
@@ -172,8 +191,12 @@ Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
     const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
     return read(*point.view, point.sequence);
   }
-  const ViewKeeper::ShortPin view(state_->views, keys.size());
-  return read(*view, state_->published_sequence.load(std::memory_order_acquire));
+  for (;;) {
+    const ViewKeeper::ShortPin view(state_->views, keys.size());
+    const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
+    // One state for all keys: not writes of this moment beside segments of an earlier one.
+    if (view.IsCurrent()) return read(*view, sequence);
+  }
 }
 
 Result<std::unique_ptr<Iterator>> DatabaseImpl::NewIterator(Tree tree,
@@ -224,12 +247,11 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   SIBYL_ASSIGN_OR_RETURN(
       const auto segments,
       BuildIngestedSegments(state_->segments, state_->options, tree, source, options));
-  const Status added =
-      commits_->FreezeAndRun([&] { return compactor_->AddIngested(segments); });
-  if (!added) {
-    for (const auto& segment : segments) segment->MakeObsolete();
-    return added.error();
-  }
+  SIBYL_RETURN_IF_ERROR(commits_->FreezeAndRun([&]() -> Status {
+    // It may have been dropped while the records were read.
+    if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
+    return compactor_->AddIngested(segments);
+  }));
   IngestResult result;
   result.segments = segments.size();
   for (const auto& segment : segments) result.records += segment->file().properties().records;
@@ -238,13 +260,14 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
 }
 
 Result<Tree> DatabaseImpl::CreateTree(std::string_view name) {
-  SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
-  SIBYL_ASSIGN_OR_RETURN(const Tree tree, transaction->CreateTree(name));
-  if (auto committed = transaction->Commit(); !committed) {
-    if (committed.error().code == ErrorCode::kConflict) return TreeNameTaken(name);
-    return std::move(committed).error();
+  for (;;) {
+    SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
+    SIBYL_ASSIGN_OR_RETURN(const Tree tree, transaction->CreateTree(name));
+    auto committed = transaction->Commit();
+    if (committed) return tree;
+    // After a conflict the next attempt sees what came first: perhaps a tree of this name.
+    if (committed.error().code != ErrorCode::kConflict) return std::move(committed).error();
   }
-  return tree;
 }
 
 Result<std::optional<Tree>> DatabaseImpl::FindTree(std::string_view name) {
@@ -253,11 +276,12 @@ Result<std::optional<Tree>> DatabaseImpl::FindTree(std::string_view name) {
 }
 
 Status DatabaseImpl::DropTree(Tree tree) {
-  SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
-  SIBYL_RETURN_IF_ERROR(transaction->DropTree(tree));
-  auto committed = transaction->Commit();
-  if (!committed && committed.error().code == ErrorCode::kConflict) return NoSuchTree(tree);
-  return committed;
+  for (;;) {
+    SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
+    SIBYL_RETURN_IF_ERROR(transaction->DropTree(tree));
+    auto committed = transaction->Commit();
+    if (committed || committed.error().code != ErrorCode::kConflict) return committed;
+  }
 }
 
 Result<std::vector<TreeInfo>> DatabaseImpl::ListTrees() {
@@ -281,8 +305,9 @@ Status DatabaseImpl::Compact() {
 
 Result<VerifyReport> DatabaseImpl::Verify() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
-  const std::shared_ptr<const View> view = state_->views.Current();
+  const auto [manifest, view] = compactor_->ManifestAndView();
   VerifyReport report;
+  CheckLevels(manifest, *view, &report);
   for (size_t i = 0; i < view->levels.size(); ++i) {
     const LearnedSegment* previous = nullptr;
     for (const SegmentPtr& segment : view->levels[i]->segments()) {

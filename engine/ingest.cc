@@ -18,18 +18,9 @@ namespace {
 
 using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
 
-// Segments that exist only until they are merged: their files go with the last reference.
+// Segments that exist only until they are merged: nobody keeps them, so their files go with them.
 class TemporaryRuns {
  public:
-  TemporaryRuns() = default;
-  ~TemporaryRuns() {
-    for (const auto& run : runs_) {
-      for (const SegmentPtr& segment : run.segments()) segment->MakeObsolete();
-    }
-  }
-  TemporaryRuns(const TemporaryRuns&) = delete;
-  TemporaryRuns& operator=(const TemporaryRuns&) = delete;
-
   void Add(const Segments& run) {
     runs_.emplace_back(std::vector<SegmentPtr>(run.begin(), run.end()));
   }
@@ -114,8 +105,7 @@ Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options, Tr
   }
 }
 
-Result<Segments> MergeRuns(SegmentStore& store, const Options& options,
-                           const TemporaryRuns& runs) {
+Result<Segments> MergeRuns(SegmentStore& store, const Options& options, const TemporaryRuns& runs) {
   SegmentBuilder builder(store, options);
   const auto cursor = runs.NewCursor();
   for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {

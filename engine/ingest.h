@@ -15,7 +15,7 @@
 namespace sibyl::engine {
 
 // Reads `source` to its end and returns its records as segments in key order, one record per key,
-// the last one given. Not yet part of any manifest. Input in any order is sorted in runs of
+// the last one given. Not yet part of any manifest: their files go with them unless they are kept. Input in any order is sorted in runs of
 // options.segment_bytes, which are merged from disk: memory stays bounded.
 // Errors: those of `source`; kInvalidArgument past the limits of write_batch.h, or naming the key
 // that breaks a promised order; kIo. No file is left behind.

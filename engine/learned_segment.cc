@@ -28,11 +28,18 @@ class SegmentCursor final : public Cursor {
 
   bool Valid() const override { return valid_; }
 
-  void SeekToFirst() override { EnterForward(0); }
+  void SeekToFirst() override {
+    status_ = Ok();
+    EnterForward(0);
+  }
 
-  void SeekToLast() override { EnterBackward(segment_.file().block_count()); }
+  void SeekToLast() override {
+    status_ = Ok();
+    EnterBackward(segment_.file().block_count());
+  }
 
   void Seek(std::string_view target) override {
+    status_ = Ok();
     const index::BlockPosition position = segment_.Predict(target);
     if (!Load(position.block)) return;
     slot_ = block_.view().LowerBound(target, position.fraction);
@@ -279,20 +286,38 @@ std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
 
 Status LearnedSegment::Verify() const {
   SIBYL_RETURN_IF_ERROR(file_->Verify());
+  const TreeModel* const first_model = models_.data();
+  const TreeModel* const models_end = first_model + models_.size();
+  std::vector<uint64_t> records(models_.size());  // found, per model
   std::string key;
   for (uint32_t number = 0; number < file_->block_count(); ++number) {
     SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file_->ReadBlock(number));
     for (uint32_t slot = 0; slot < block.view().record_count(); ++slot) {
       block.view().KeyAt(slot, &key);
-      if (key.size() < kTreePrefixBytes || Predict(key).block != number) {
-        return Error{ErrorCode::kCorruption, file_->path().string() + ": key " +
-                                                 base::Quoted(key) + " lies in block " +
-                                                 std::to_string(number) +
+      const TreeModel* model = key.size() < kTreePrefixBytes ? models_end : FindModel(TreeOf(key));
+      if (model == models_end || Predict(key).block != number) {
+        return Error{ErrorCode::kCorruption, file_->path().string() + ": key " + base::Quoted(key) +
+                                                 " lies in block " + std::to_string(number) +
                                                  ", not where the model predicts it"};
       }
+      // A tree without a model falls to the next tree's, whose count is then wrong.
+      ++records[static_cast<size_t>(model - first_model)];
     }
   }
+  for (size_t i = 0; i < models_.size(); ++i) {
+    if (records[i] == models_[i].records) continue;
+    return Error{ErrorCode::kCorruption, file_->path().string() + ": the model of tree " +
+                                             std::to_string(models_[i].tree.id) + " counts " +
+                                             std::to_string(models_[i].records) + " records, but " +
+                                             std::to_string(records[i]) + " are there"};
+  }
   return Ok();
+}
+
+storage::ManifestSegment Describe(const LearnedSegment& segment) {
+  const storage::SegmentProperties& properties = segment.file().properties();
+  return {segment.id(),          segment.file().file_bytes(), properties.records,
+          properties.tombstones, properties.smallest_key,     properties.largest_key};
 }
 
 SegmentStats LearnedSegment::Stats(uint32_t level) const {

@@ -20,6 +20,7 @@
 #include "sibyl/stats.h"
 #include "sibyl/tree.h"
 #include "sibyl/value.h"
+#include "storage/manifest.h"
 #include "storage/segment.h"
 
 namespace sibyl::engine {
@@ -67,8 +68,8 @@ class LearnedSegment {
 
   std::unique_ptr<Cursor> NewCursor() const;
 
-  // Checks the whole file, and that every record lies in the block its model predicts.
-  // Errors: the first damage found.
+  // Checks the whole file, that every record lies in the block its model predicts, and that each
+  // tree's model counts that tree's records. Errors: the first damage found.
   Status Verify() const;
 
   SegmentStats Stats(uint32_t level) const;
@@ -76,8 +77,11 @@ class LearnedSegment {
   // Misses that the sampling search refuted. Stays 0 unless the library or the memory is broken.
   uint64_t bound_violations() const { return bound_violations_.load(std::memory_order_relaxed); }
 
-  // The file is no longer named by the manifest: remove it when nobody reads it any more.
+  // No manifest names the file, not yet or no longer: remove it when nobody reads it any more.
   void MakeObsolete() const { obsolete_.store(true, std::memory_order_relaxed); }
+
+  // A manifest that names the file is on its way to the disk: leave the file where it is.
+  void Keep() const { obsolete_.store(false, std::memory_order_relaxed); }
 
  private:
   LearnedSegment(storage::FileSystem& files, uint64_t id) : files_(files), id_(id) {}
@@ -93,6 +97,9 @@ class LearnedSegment {
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};
 };
+
+// What the manifest says of `segment`.
+storage::ManifestSegment Describe(const LearnedSegment& segment);
 
 }  // namespace sibyl::engine
 

@@ -42,12 +42,7 @@ void SegmentBuilder::Arena::Clear() {
 SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options)
     : store_(store), options_(options) {}
 
-SegmentBuilder::~SegmentBuilder() {
-  for (const auto& segment : finished_) segment->MakeObsolete();
-}
-
-Status SegmentBuilder::Add(std::string_view internal_key, RecordType type,
-                           std::string_view value) {
+Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
   if (records_.empty()) buffering_since_ns_ = base::NowNs();
   records_.push_back({arena_.Copy(internal_key), arena_.Copy(value), type});
   buffered_bytes_ += internal_key.size() + value.size();
@@ -76,8 +71,13 @@ Status SegmentBuilder::WriteSegment() {
   properties.build_ns = base::NowNs() - buffering_since_ns_;
   SIBYL_ASSIGN_OR_RETURN(const storage::SegmentFileInfo info,
                          writer->Finish(block_count, EncodeTreeModels(models), properties));
-  SIBYL_ASSIGN_OR_RETURN(auto segment, store_.Open(id));
-  finished_.push_back(std::move(segment));
+  auto segment = store_.Open(id);
+  if (!segment) {
+    (void)store_.files().Remove(store_.PathOf(id));  // the first error is the one to report
+    return std::move(segment).error();
+  }
+  (*segment)->MakeObsolete();
+  finished_.push_back(std::move(*segment));
   training_ns_ += properties.training_ns;
   written_bytes_ += info.file_bytes;
   records_.clear();

@@ -16,13 +16,12 @@
 
 namespace sibyl::engine {
 
-// One thread at a time. Files of segments that were finished but not taken with Finish are removed
-// when the builder is destroyed.
+// One thread at a time. No manifest names its segments yet, so they are obsolete (see
+// LearnedSegment::MakeObsolete) until somebody keeps them: after an error no file is left behind.
 class SegmentBuilder {
  public:
   // `store` must outlive the builder.
   SegmentBuilder(SegmentStore& store, const Options& options);
-  ~SegmentBuilder();
 
   // Adds the next record; internal keys strictly increase. Copies the bytes.
   // Errors: kIo (disk full included) from writing a segment that became full.

@@ -63,7 +63,8 @@ class Database {
   // The database closes when the last pointer to it goes: what the delta holds is drained to
   // segments, so that the next opening replays nothing.
   //
-  // Errors: kBusy; kIo; kCorruption naming the damaged file; kNotSupported for a newer format.
+  // Errors: kInvalidArgument (see Options); kBusy; kIo; kCorruption naming the damaged file;
+  // kNotSupported for a newer format.
   static Result<std::shared_ptr<Database>> Open(const Options& options,
                                                 const std::filesystem::path& directory);
   virtual ~Database() = default;
@@ -92,8 +93,8 @@ class Database {
   // Applies the batch atomically, in order. When it returns, the batch is visible and, as
   // `options` asks, durable.
   // Errors: kInvalidArgument for an unknown tree; kIo, after which the database is read-only
-  // (kReadOnly) until reopened, and the batch may or may not be there then; nothing of it is
-  // visible before.
+  // (kReadOnly) until reopened, and the batch may or may not be there then. Nothing of it is
+  // visible before, unless it was only the sync that failed.
   virtual Status Write(const WriteOptions& options, const WriteBatch& batch) = 0;
 
   // Makes every write that has returned durable, as WriteOptions::sync does. Errors: kIo.
@@ -103,7 +104,8 @@ class Database {
 
   // Loads records straight to segments, faster than Write and without the log. All become visible
   // at once at the end, durable, and shadow earlier values of the same keys.
-  // Errors: those of `source`; kInvalidArgument naming the key where sorted input was promised.
+  // Errors: those of `source`; kInvalidArgument for an unknown tree, or naming the key where sorted
+  // input was promised; kCorruption; kIo as for Write. Nothing is visible then.
   virtual Result<IngestResult> Ingest(Tree tree, const RecordSource& source,
                                       const IngestOptions& options = {}) = 0;
 
