@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "engine/batch_codec.h"
 #include "engine/internal_key.h"
+#include "engine/option_limits.h"
 
 namespace sibyl::engine {
 
@@ -32,9 +33,9 @@ Status CheckFormat(storage::FileSystem& files, const storage::Path& path) {
   SIBYL_ASSIGN_OR_RETURN(const std::string content, files.ReadAll(path));
   if (content == kFormatContent) return Ok();
   if (content.starts_with(kFormatPrefix)) {
-    return Error{ErrorCode::kNotSupported,
-                 path.string() + ": written by a newer version (" +
-                     base::Quoted(content.substr(kFormatPrefix.size())) + ")"};
+    return Error{ErrorCode::kNotSupported, path.string() + ": written by a newer version (" +
+                                               base::Quoted(content.substr(kFormatPrefix.size())) +
+                                               ")"};
   }
   return Error{ErrorCode::kCorruption, path.string() + ": not a SibylDB format file"};
 }
@@ -42,12 +43,7 @@ Status CheckFormat(storage::FileSystem& files, const storage::Path& path) {
 // Every key range and count that the manifest claims, against what the segment says of itself.
 Status CheckAgainstManifest(const storage::ManifestSegment& claimed,
                             const LearnedSegment& segment) {
-  const storage::SegmentProperties& actual = segment.file().properties();
-  if (claimed.file_bytes == segment.file().file_bytes() && claimed.records == actual.records &&
-      claimed.tombstones == actual.tombstones && claimed.smallest_key == actual.smallest_key &&
-      claimed.largest_key == actual.largest_key) {
-    return Ok();
-  }
+  if (claimed == Describe(segment)) return Ok();
   return Error{ErrorCode::kCorruption,
                segment.file().path().string() + ": is not the segment that the manifest names"};
 }
@@ -58,6 +54,12 @@ Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore&
   for (const auto& named : manifest.levels) {
     std::vector<SegmentPtr> segments;
     for (const storage::ManifestSegment& claimed : named) {
+      const storage::Path path = store.PathOf(claimed.id);
+      SIBYL_ASSIGN_OR_RETURN(const bool present, store.files().Exists(path));
+      if (!present) {
+        return Error{ErrorCode::kCorruption,
+                     path.string() + ": missing, but the manifest names it"};
+      }
       SIBYL_ASSIGN_OR_RETURN(auto segment, store.Open(claimed.id));
       SIBYL_RETURN_IF_ERROR(CheckAgainstManifest(claimed, *segment));
       segments.push_back(std::move(segment));
@@ -67,47 +69,60 @@ Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore&
   return levels;
 }
 
-// Inserts every entry of one generation of the log into a generation of the delta.
-Status ReplayGeneration(DatabaseState& state, Generation* generation, uint64_t* last_sequence) {
-  std::string internal_key;
-  return state.log->Replay(
-      generation->id(), [&](const storage::LogEntry& entry) {
-        const uint64_t sequence = entry.first_sequence + entry.record_count - 1;
-        BatchReader reader(entry.bytes);
-        BatchRecord record;
-        while (reader.Next(&record)) {
-          internal_key.clear();
-          base::PutBig32(&internal_key, record.tree.id);
-          internal_key.append(record.key);
-          generation->Add(internal_key, sequence, record.type, record.value);
-        }
-        if (!reader.ok()) {
-          return Status(Error{ErrorCode::kCorruption, state.directory.string() +
-                                                          ": the log entry of sequence " +
-                                                          std::to_string(entry.first_sequence) +
-                                                          " is malformed"});
-        }
-        *last_sequence = std::max(*last_sequence, sequence);
-        return Ok();
-      });
+// What replaying the log found.
+struct Replayed {
+  std::vector<std::shared_ptr<Generation>> newest_first;
+  uint64_t last_sequence = 0;
+
+  // Of all trees that are written to, created or dropped, the dropped ones included: their ids must
+  // not be given out again while old records of theirs are about.
+  uint32_t largest_tree_id = 0;
+};
+
+uint32_t LargestTreeIdOf(const BatchRecord& record) {
+  const bool names_tree = record.tree == kCatalogueTree && record.key.size() == sizeof(uint32_t);
+  return names_tree ? base::LoadBig32(record.key.data()) : record.tree.id;
 }
 
-Result<std::vector<std::shared_ptr<Generation>>> ReplayGenerations(DatabaseState& state,
-                                                                   const storage::Manifest& manifest,
-                                                                   uint64_t* last_sequence) {
-  std::vector<std::shared_ptr<Generation>> newest_first;
+// Inserts every entry of one generation of the log into a generation of the delta.
+Status ReplayGeneration(DatabaseState& state, Generation* generation, Replayed* replayed) {
+  std::string internal_key;
+  return state.log->Replay(generation->id(), [&](const storage::LogEntry& entry) {
+    const uint64_t sequence = entry.first_sequence + entry.record_count - 1;
+    BatchReader reader(entry.bytes);
+    BatchRecord record;
+    while (reader.Next(&record)) {
+      internal_key.clear();
+      base::PutBig32(&internal_key, record.tree.id);
+      internal_key.append(record.key);
+      generation->Add(internal_key, sequence, record.type, record.value);
+      replayed->largest_tree_id = std::max(replayed->largest_tree_id, LargestTreeIdOf(record));
+    }
+    if (!reader.ok()) {
+      return Status(Error{ErrorCode::kCorruption,
+                          state.directory.string() + ": the log entry of sequence " +
+                              std::to_string(entry.first_sequence) + " is malformed"});
+    }
+    replayed->last_sequence = std::max(replayed->last_sequence, sequence);
+    return Ok();
+  });
+}
+
+Result<Replayed> ReplayGenerations(DatabaseState& state, const storage::Manifest& manifest) {
+  Replayed replayed;
+  replayed.last_sequence = manifest.last_sequence;
   for (const uint64_t id : state.log->Generations()) {
     if (id < manifest.generation_floor) continue;
     auto generation = std::make_shared<Generation>(id);
-    SIBYL_RETURN_IF_ERROR(ReplayGeneration(state, generation.get(), last_sequence));
-    newest_first.insert(newest_first.begin(), std::move(generation));
+    SIBYL_RETURN_IF_ERROR(ReplayGeneration(state, generation.get(), &replayed));
+    replayed.newest_first.insert(replayed.newest_first.begin(), std::move(generation));
   }
-  if (newest_first.empty()) {
-    return Error{ErrorCode::kCorruption,
-                 state.directory.string() + ": the log lacks generation " +
-                     std::to_string(manifest.generation_floor) + ", which the manifest needs"};
+  if (replayed.newest_first.empty()) {
+    return Error{ErrorCode::kCorruption, state.directory.string() + ": the log lacks generation " +
+                                             std::to_string(manifest.generation_floor) +
+                                             ", which the manifest needs"};
   }
-  return newest_first;
+  return replayed;
 }
 
 uint64_t RandomId() {
@@ -148,6 +163,7 @@ Result<storage::Manifest> ReadOrCreateManifest(DatabaseState& state) {
 
 Status PrepareDirectory(storage::FileSystem& files, const Options& options,
                         const storage::Path& directory) {
+  SIBYL_RETURN_IF_ERROR(CheckOptions(options));
   SIBYL_ASSIGN_OR_RETURN(const bool present, files.Exists(directory));
   std::vector<std::string> names;
   if (present) {
@@ -183,15 +199,16 @@ Result<storage::Manifest> Recover(const Environment& environment, DatabaseState*
 
   View view;
   SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state->segments, manifest));
-  uint64_t last_sequence = manifest.last_sequence;
-  SIBYL_ASSIGN_OR_RETURN(view.generations, ReplayGenerations(*state, manifest, &last_sequence));
+  SIBYL_ASSIGN_OR_RETURN(Replayed replayed, ReplayGenerations(*state, manifest));
+  view.generations = std::move(replayed.newest_first);
   SIBYL_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
   view.catalogue = std::make_shared<Catalogue>(std::move(catalogue));
 
   state->segments.SetNextId(manifest.next_segment_id);
   SIBYL_RETURN_IF_ERROR(state->segments.SetAsideUnnamed(manifest));
-  state->next_tree_id.store(std::max(manifest.next_tree_id, view.catalogue->largest_id() + 1));
-  state->published_sequence.store(last_sequence);
+  const uint32_t largest_tree_id = std::max(replayed.largest_tree_id, view.catalogue->largest_id());
+  state->next_tree_id.store(std::max(manifest.next_tree_id, largest_tree_id + 1));
+  state->published_sequence.store(replayed.last_sequence);
   state->views.Update([&view](View& current) { current = std::move(view); });
   SIBYL_RETURN_IF_ERROR(state->log->DropGenerations(manifest.generation_floor));
   return manifest;

@@ -10,9 +10,10 @@
 
 namespace sibyl::engine {
 
-// Checks `directory`, creating an empty one if the options allow. Errors: kInvalidArgument if there
-// is no database and none may be created, if there is one and there must not be, or if the
-// directory holds something else; kNotSupported for a newer layout; kIo.
+// Checks `options` and `directory`, creating an empty one if the options allow. Errors:
+// kInvalidArgument for an option out of its range, if there is no database and none may be created,
+// if there is one and there must not be, or if the directory holds something else; kNotSupported
+// for a newer layout; kIo.
 Status PrepareDirectory(storage::FileSystem& files, const Options& options,
                         const storage::Path& directory);
 

@@ -22,6 +22,7 @@ enum class ReadMode : uint8_t {
   kPread,
 };
 
+// A value out of its range makes Open fail with kInvalidArgument.
 struct Options {
   // ---- Behaviour ----
 
@@ -39,15 +40,15 @@ struct Options {
 
   // Size at which the active generation of the delta is frozen and drained to segments.
   // Larger: fewer, larger compactions. Smaller: less memory, and a faster reopening, since an
-  // undrained delta is replayed from the log.
+  // undrained delta is replayed from the log. At least 4 KiB.
   uint64_t generation_bytes = 64ull << 20;
 
   // Writers wait once this many frozen generations queue up for the drain: with generation_bytes
-  // it bounds the memory of the delta.
+  // it bounds the memory of the delta. At least 1.
   uint32_t max_frozen_generations = 3;
 
   // Size at which a compaction closes one segment and begins the next. Also bounds the memory
-  // that training buffers. Range: 1 MiB to 256 MiB.
+  // that training buffers. Range: 64 KiB to 256 MiB.
   uint64_t segment_bytes = 64ull << 20;
 
   // Bytes of records that the model aims to put into one block. Smaller: less to search and read
@@ -56,10 +57,11 @@ struct Options {
 
   // Largest distance, in blocks, between where the model draws a block's border and where an even
   // division of the bytes would: a block holds at most (1 + 2 epsilon) x block_bytes and one
-  // record. Smaller: evener blocks. Larger: fewer pieces in the model.
+  // record. Smaller: evener blocks. Larger: fewer pieces in the model. Range: 1/64 to 64.
   double epsilon_blocks = 0.5;
 
-  // Capacity of the first level; each next level holds level_ratio times as much.
+  // Capacity of the first level, at least 4 KiB; each next level holds level_ratio times as much.
+  // Range of level_ratio: 2 to 1000.
   uint64_t first_level_bytes = 256ull << 20;
   uint32_t level_ratio = 10;
 
@@ -68,7 +70,7 @@ struct Options {
   // Memory for cached blocks when read_mode is kPread; unused otherwise.
   uint64_t cache_bytes = 64ull << 20;
 
-  // Threads that drain and compact in the background. 0: nothing happens in the background and
+  // Threads that drain and compact in the background; at present there is never more than one. 0: nothing happens in the background and
   // the writer that fills a generation drains it itself (for tests and for single-threaded hosts).
   uint32_t background_threads = 1;
 };

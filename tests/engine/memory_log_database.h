@@ -11,6 +11,7 @@
 #include "engine/recovery.h"
 #include "storage/commit_log.h"
 #include "tests/engine/database_fixture.h"
+#include "tests/engine/faulty_log.h"
 #include "tests/support/fault_file_system.h"
 
 namespace sibyl::testing {
@@ -22,7 +23,8 @@ class MemoryLogDatabase {
 
   Status Open() {
     const auto open_log = [this](const Path&) -> Result<std::unique_ptr<storage::CommitLog>> {
-      return storage::OpenMemoryLog(log_);
+      return std::unique_ptr<storage::CommitLog>(
+          std::make_unique<FaultyLog>(storage::OpenMemoryLog(log_), log_faults_));
     };
     if (auto prepared = engine::PrepareDirectory(files_, options_, path()); !prepared) {
       return prepared;
@@ -34,9 +36,17 @@ class MemoryLogDatabase {
   }
   void Close() { database_.reset(); }
 
+  // Closes without draining the delta, as the death of the process would.
+  void Crash() {
+    log_faults_->all_dead = true;
+    Close();
+    log_faults_->all_dead = false;
+  }
+
   bool is_open() const { return database_ != nullptr; }
   std::filesystem::path path() const { return directory_.path() / "db"; }
   FaultFileSystem& files() { return files_; }
+  LogFaults& log_faults() { return *log_faults_; }
   Database& operator*() { return *database_; }
   Database* operator->() { return database_.get(); }
 
@@ -45,6 +55,7 @@ class MemoryLogDatabase {
   Options options_;
   FaultFileSystem files_;
   std::shared_ptr<storage::MemoryLogState> log_ = storage::NewMemoryLogState();
+  std::shared_ptr<LogFaults> log_faults_ = std::make_shared<LogFaults>();
   std::unique_ptr<engine::DatabaseImpl> database_;
 };
 
