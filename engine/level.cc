@@ -127,11 +127,17 @@ size_t Level::UpperBound(std::string_view internal_key) const {
     at += half & -size_t{fences[at + half - 1] <= fence};
     left -= half;
   }
+  if (at == 0 || fences[at - 1] != fence) [[likely]]
+    return at;
   // Segments that begin with the same window: their whole keys decide.
-  while (at > 0 && fences[at - 1] == fence && segments_[at - 1]->smallest_key() > internal_key) {
-    --at;
-  }
-  return at;
+  const auto begin = static_cast<size_t>(std::lower_bound(fences, fences + at, fence) - fences);
+  const auto first = segments_.begin() + static_cast<ptrdiff_t>(begin);
+  const auto last = segments_.begin() + static_cast<ptrdiff_t>(at);
+  return static_cast<size_t>(std::partition_point(first, last,
+                                                  [&](const SegmentPtr& segment) {
+                                                    return segment->smallest_key() <= internal_key;
+                                                  }) -
+                             segments_.begin());
 }
 
 const LearnedSegment* Level::FindSegment(std::string_view internal_key) const {
