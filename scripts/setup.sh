@@ -83,9 +83,7 @@ main() {
     install_missing || explain_apt_failure "$LOGS/apt.log"
     printf '  %-52s %4d s\n' "packages installed" $(( SECONDS - start ))
   fi
-  if [[ -x $ROOT/scripts/fetch_sqlite.sh ]]; then
-    step "SQLite's source" sqlite-source "$ROOT/scripts/fetch_sqlite.sh"
-  fi
+  step "SQLite's source" sqlite-source "$ROOT/scripts/fetch_sqlite.sh"
 }
 
 main "$@"
