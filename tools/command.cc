@@ -1,33 +1,26 @@
 #include "tools/command.h"
 
-#include <map>
 #include <optional>
 
 #include "tools/database_access.h"
 
 namespace sibyl::tools {
 
-void AddPathArgument(CLI::App& command, DatabaseArguments* arguments) {
-  command
-      .add_option("PATH", arguments->path,
-                  "The database: its folder, or the marker file of a SQL database")
-      ->required();
+void AddPathArgument(Command& command, DatabaseArguments* arguments) {
+  command.Positional("PATH", &arguments->path,
+                     "The database: its folder, or the marker file of a SQL database");
 }
 
-void AddTreeOption(CLI::App& command, DatabaseArguments* arguments) {
-  command.add_option("--tree", arguments->tree, "The tree, by name or as #ID")
-      ->option_text("NAME [default]");
+void AddTreeOption(Command& command, DatabaseArguments* arguments) {
+  command.Option("--tree", &arguments->tree, "NAME [default]", "The tree, by name or as #ID");
 }
 
-void AddKeysOption(CLI::App& command, DatabaseArguments* arguments) {
-  static const std::map<std::string, KeyFormat> formats = {
-      {"text", KeyFormat::kText}, {"hex", KeyFormat::kHex}, {"u64", KeyFormat::kU64}};
-  command
-      .add_option("--keys", arguments->keys,
-                  "How keys are written. text: escapes \\\\ \\t \\n \\r \\0 \\xNN for unprintable "
-                  "bytes; hex: two digits a byte; u64: numbers, stored as 8 bytes big-endian")
-      ->transform(CLI::CheckedTransformer(formats))
-      ->option_text("text|hex|u64 [text]");
+void AddKeysOption(Command& command, DatabaseArguments* arguments) {
+  command.Choice("--keys",
+                 {{"text", KeyFormat::kText}, {"hex", KeyFormat::kHex}, {"u64", KeyFormat::kU64}},
+                 &arguments->keys, "text|hex|u64 [text]",
+                 "How keys are written. text: escapes \\\\ \\t \\n \\r \\0 \\xNN for unprintable "
+                 "bytes; hex: two digits a byte; u64: numbers, stored as 8 bytes big-endian");
 }
 
 ExitCode WithTree(const DatabaseArguments& arguments,

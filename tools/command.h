@@ -3,29 +3,26 @@
 #ifndef SIBYL_TOOLS_COMMAND_H_
 #define SIBYL_TOOLS_COMMAND_H_
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "sibyl/database.h"
+#include "tools/command_line.h"
 #include "tools/key_text.h"
 #include "tools/output.h"
 
 namespace sibyl::tools {
 
-// Set by the subcommand that was chosen; run once the whole command line is understood.
-using Action = std::function<ExitCode()>;
-
-// Each adds its subcommands to `app`.
-void AddShellCommand(CLI::App& app, Action* action);
-void AddLoadCommand(CLI::App& app, Action* action);
-void AddRecordCommands(CLI::App& app, Action* action);  // get, put, delete
-void AddScanCommand(CLI::App& app, Action* action);
-void AddCompactCommand(CLI::App& app, Action* action);
-void AddStatsCommand(CLI::App& app, Action* action);
-void AddVerifyCommand(CLI::App& app, Action* action);
-void AddInspectCommand(CLI::App& app, Action* action);
+// Each adds its subcommands.
+void AddShellCommand(CommandLine& commands);
+void AddLoadCommand(CommandLine& commands);
+void AddRecordCommands(CommandLine& commands);  // get, put, delete
+void AddScanCommand(CommandLine& commands);
+void AddCompactCommand(CommandLine& commands);
+void AddStatsCommand(CommandLine& commands);
+void AddVerifyCommand(CommandLine& commands);
+void AddInspectCommand(CommandLine& commands);
 
 // PATH, --tree and --keys, as far as a command has them.
 struct DatabaseArguments {
@@ -34,9 +31,9 @@ struct DatabaseArguments {
   KeyFormat keys = KeyFormat::kText;
 };
 
-void AddPathArgument(CLI::App& command, DatabaseArguments* arguments);
-void AddTreeOption(CLI::App& command, DatabaseArguments* arguments);
-void AddKeysOption(CLI::App& command, DatabaseArguments* arguments);
+void AddPathArgument(Command& command, DatabaseArguments* arguments);
+void AddTreeOption(Command& command, DatabaseArguments* arguments);
+void AddKeysOption(Command& command, DatabaseArguments* arguments);
 
 // Opens an existing database for one command, finds its tree and hands both to `work`.
 // Complains, and returns the exit code, where that is not possible.

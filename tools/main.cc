@@ -1,6 +1,5 @@
 // The one binary: `sibyl COMMAND ...`.
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
 #include <string>
@@ -34,36 +33,17 @@ Exit codes, for scripts:
   2  the command line cannot be understood
   3  the database, a file or the machine refused; standard error says why in a line "sibyl: ...")";
 
-void DescribeApp(CLI::App* app, Action* action) {
-  app->footer(kTeaching);
-  app->set_version_flag("--version", std::string("sibyl ") + kVersion);
-  app->require_subcommand(1);
-  app->get_formatter()->column_width(26);
-  app->get_formatter()->label("TEXT", "");
-  app->get_formatter()->label("REQUIRED", "");
-  AddShellCommand(*app, action);
-  AddLoadCommand(*app, action);
-  AddRecordCommands(*app, action);
-  AddScanCommand(*app, action);
-  AddCompactCommand(*app, action);
-  AddStatsCommand(*app, action);
-  AddVerifyCommand(*app, action);
-  AddInspectCommand(*app, action);
-}
-
 ExitCode Run(int argc, char** argv) {
-  CLI::App app(kDescription, "sibyl");
-  Action action;
-  DescribeApp(&app, &action);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& request) {  // --help, --version
-    app.exit(request);
-    return FinishOutput(ExitCode::kOk);
-  } catch (const CLI::ParseError& error) {
-    return Complain(ExitCode::kUsage, std::string(error.what()) + " (see sibyl --help)");
-  }
-  return FinishOutput(action());
+  CommandLine commands("sibyl", kDescription, kTeaching, std::string("sibyl ") + kVersion);
+  AddShellCommand(commands);
+  AddLoadCommand(commands);
+  AddRecordCommands(commands);
+  AddScanCommand(commands);
+  AddCompactCommand(commands);
+  AddStatsCommand(commands);
+  AddVerifyCommand(commands);
+  AddInspectCommand(commands);
+  return FinishOutput(commands.Run(argc, argv));
 }
 
 }  // namespace

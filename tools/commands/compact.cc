@@ -37,16 +37,14 @@ Result<std::string> CompactDatabase(const std::string& path) {
 
 }  // namespace
 
-void AddCompactCommand(CLI::App& app, Action* action) {
+void AddCompactCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<DatabaseArguments>();
-  CLI::App* compact = app.add_subcommand("compact", "Merge everything and train the models");
-  AddPathArgument(*compact, arguments.get());
-  compact->footer("Afterwards a lookup is one model evaluation and one block.");
-  compact->callback([=] {
-    *action = [=] {
-      const auto text = CompactDatabase(arguments->path);
-      return text ? Answer(*text) : Complain(text.error());
-    };
+  Command& compact = commands.Add("compact", "Merge everything and train the models");
+  AddPathArgument(compact, arguments.get());
+  compact.Teach("Afterwards a lookup is one model evaluation and one block.");
+  compact.Does([=] {
+    const auto text = CompactDatabase(arguments->path);
+    return text ? Answer(*text) : Complain(text.error());
   });
 }
 

@@ -141,22 +141,20 @@ Result<std::string> DescribeModels(const Arguments& arguments) {
 
 }  // namespace
 
-void AddInspectCommand(CLI::App& app, Action* action) {
+void AddInspectCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* inspect = app.add_subcommand("inspect", "Show the learned models");
-  AddPathArgument(*inspect, arguments.get());
-  inspect->add_flag("--json", arguments->json, "As one JSON object, models one by one");
-  inspect->footer(
+  Command& inspect = commands.Add("inspect", "Show the learned models");
+  AddPathArgument(inspect, arguments.get());
+  inspect.Flag("--json", &arguments->json, "As one JSON object, models one by one");
+  inspect.Teach(
       "pieces          straight lines, each predicting blocks for a range of keys\n"
       "depth           stages on the longest path from the root to a piece\n"
       "index B/key     model, block offsets and ranks: all that is not data\n"
       "largest block   records in it\n"
       "learned models  the others are B-trees, where learning did not pay");
-  inspect->callback([=] {
-    *action = [=] {
-      const auto text = DescribeModels(*arguments);
-      return text ? Answer(*text) : Complain(text.error());
-    };
+  inspect.Does([=] {
+    const auto text = DescribeModels(*arguments);
+    return text ? Answer(*text) : Complain(text.error());
   });
 }
 

@@ -1,7 +1,5 @@
 #include "tools/commands/load.h"
 
-#include <map>
-
 #include "base/clock.h"
 #include "tools/sql_support.h"
 #include "tools/text_table.h"
@@ -39,38 +37,36 @@ ExitCode RunLoad(const LoadArguments& arguments) {
   return Answer(Summary(*result, base::NowNs() - start_ns + 1));
 }
 
-void AddFormatOption(CLI::App& command, LoadArguments* arguments) {
-  static const std::map<std::string, InputFormat> formats = {{"auto", InputFormat::kAuto},
-                                                             {"lines", InputFormat::kLines},
-                                                             {"tsv", InputFormat::kTsv},
-                                                             {"csv", InputFormat::kCsv},
-                                                             {"sosd", InputFormat::kSosd}};
-  command.add_option("--format", arguments->rows.format, "How the input is written; see below")
-      ->transform(CLI::CheckedTransformer(formats))
-      ->option_text("auto|lines|tsv|csv|sosd [auto]");
+void AddFormatOption(Command& command, LoadArguments* arguments) {
+  command.Choice("--format",
+                 {{"auto", InputFormat::kAuto},
+                  {"lines", InputFormat::kLines},
+                  {"tsv", InputFormat::kTsv},
+                  {"csv", InputFormat::kCsv},
+                  {"sosd", InputFormat::kSosd}},
+                 &arguments->rows.format, "auto|lines|tsv|csv|sosd [auto]",
+                 "How the input is written; see below");
 }
 
 }  // namespace
 
-void AddLoadCommand(CLI::App& app, Action* action) {
+void AddLoadCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<LoadArguments>();
-  CLI::App* load = app.add_subcommand("load", "Load many records from files or standard input");
-  AddPathArgument(*load, arguments.get());
-  load->add_option("FILE", arguments->files, "Files to load; - is standard input")->required();
-  AddFormatOption(*load, arguments.get());
-  load->add_flag("--header", arguments->rows.header, "The first row of each file names columns");
-  CLI::Option* sorted = load->add_flag(
-      "--sorted", arguments->sorted,
-      "The keys are strictly increasing: no sorting, and an error where they are not");
-  CLI::Option* escaped = load->add_flag("--escaped", arguments->escaped,
-                                        "Keys and values are written as `sibyl scan` writes them");
-  AddTreeOption(*load, arguments.get());
-  AddKeysOption(*load, arguments.get());
-  load->add_option("--table", arguments->table, "Load into this SQL table instead of a tree")
-      ->option_text("NAME")
-      ->excludes(sorted, escaped, load->get_option("--tree"), load->get_option("--keys"));
-  load->footer(kTeaching);
-  load->callback([=] { *action = [=] { return RunLoad(*arguments); }; });
+  Command& load = commands.Add("load", "Load many records from files or standard input");
+  AddPathArgument(load, arguments.get());
+  load.Positionals("FILE", &arguments->files, "Files to load; - is standard input");
+  AddFormatOption(load, arguments.get());
+  load.Flag("--header", &arguments->rows.header, "The first row of each file names columns");
+  load.Flag("--sorted", &arguments->sorted,
+            "The keys are strictly increasing: no sorting, and an error where they are not");
+  load.Flag("--escaped", &arguments->escaped,
+            "Keys and values are written as `sibyl scan` writes them");
+  AddTreeOption(load, arguments.get());
+  AddKeysOption(load, arguments.get());
+  load.Option("--table", &arguments->table, "NAME", "Load into this SQL table instead of a tree");
+  load.Excludes("--table", {"--sorted", "--escaped", "--tree", "--keys"});
+  load.Teach(kTeaching);
+  load.Does([=] { return RunLoad(*arguments); });
 }
 
 }  // namespace sibyl::tools

@@ -75,34 +75,33 @@ ExitCode RunPut(const Arguments& arguments) {
   return put ? ExitCode::kOk : Complain(put.error());
 }
 
-CLI::App* AddCommand(CLI::App& app, const char* name, const char* description,
-                     const std::shared_ptr<Arguments>& arguments) {
-  CLI::App* command = app.add_subcommand(name, description);
-  AddPathArgument(*command, arguments.get());
-  command->add_option("KEY", arguments->key, "The key, written as --keys says")->required();
-  AddTreeOption(*command, arguments.get());
-  AddKeysOption(*command, arguments.get());
+Command& AddCommand(CommandLine& commands, const char* name, const char* description,
+                    Arguments* arguments) {
+  Command& command = commands.Add(name, description);
+  AddPathArgument(command, arguments);
+  command.Positional("KEY", &arguments->key, "The key, written as --keys says");
+  AddTreeOption(command, arguments);
+  AddKeysOption(command, arguments);
   return command;
 }
 
 }  // namespace
 
-void AddRecordCommands(CLI::App& app, Action* action) {
+void AddRecordCommands(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* get = AddCommand(app, "get", "Print the value of one key", arguments);
-  get->add_flag("--raw", arguments->raw, "Print the value's very bytes: no escapes, no newline");
-  get->footer("Exit code 1 if the key is not there.\n  sibyl get my.db --keys u64 42");
-  get->callback([=] { *action = [=] { return RunGet(*arguments); }; });
+  Command& get = AddCommand(commands, "get", "Print the value of one key", arguments.get());
+  get.Flag("--raw", &arguments->raw, "Print the value's very bytes: no escapes, no newline");
+  get.Teach("Exit code 1 if the key is not there.\n  sibyl get my.db --keys u64 42");
+  get.Does([=] { return RunGet(*arguments); });
 
-  CLI::App* put = AddCommand(app, "put", "Store a value under a key, durably", arguments);
-  put->add_option("VALUE", arguments->value, "The value, with escapes; - reads standard input")
-      ->required();
-  put->footer("Makes database and tree if there are none.\n  sibyl put my.db photo - < photo.jpg");
-  put->callback([=] { *action = [=] { return RunPut(*arguments); }; });
+  Command& put = AddCommand(commands, "put", "Store a value under a key, durably", arguments.get());
+  put.Positional("VALUE", &arguments->value, "The value, with escapes; - reads standard input");
+  put.Teach("Makes database and tree if there are none.\n  sibyl put my.db photo - < photo.jpg");
+  put.Does([=] { return RunPut(*arguments); });
 
-  CLI::App* remove = AddCommand(app, "delete", "Remove one key, durably", arguments);
-  remove->footer("Exit code 1 if the key was not there.");
-  remove->callback([=] { *action = [=] { return RunDelete(*arguments); }; });
+  Command& remove = AddCommand(commands, "delete", "Remove one key, durably", arguments.get());
+  remove.Teach("Exit code 1 if the key was not there.");
+  remove.Does([=] { return RunDelete(*arguments); });
 }
 
 }  // namespace sibyl::tools

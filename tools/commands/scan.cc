@@ -69,25 +69,24 @@ ExitCode RunScan(const Arguments& arguments) {
 
 }  // namespace
 
-void AddScanCommand(CLI::App& app, Action* action) {
+void AddScanCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* scan = app.add_subcommand("scan", "Print records in key order: key TAB value");
-  AddPathArgument(*scan, arguments.get());
-  scan->add_option("--from", arguments->from, "First key (included)")->option_text("KEY");
-  scan->add_option("--to", arguments->to, "Last key (excluded)")->option_text("KEY");
-  scan->add_option("--prefix", arguments->prefix,
-                   "Only keys that begin with these bytes (as hex where --keys is u64)")
-      ->option_text("BYTES");
-  scan->add_option("--limit", arguments->limit, "At most this many records")->option_text("N");
-  scan->add_flag("--reverse", arguments->reverse, "From the last key to the first");
-  AddTreeOption(*scan, arguments.get());
-  AddKeysOption(*scan, arguments.get());
-  scan->footer(
+  Command& scan = commands.Add("scan", "Print records in key order: key TAB value");
+  AddPathArgument(scan, arguments.get());
+  scan.Option("--from", &arguments->from, "KEY", "First key (included)");
+  scan.Option("--to", &arguments->to, "KEY", "Last key (excluded)");
+  scan.Option("--prefix", &arguments->prefix, "BYTES",
+              "Only keys that begin with these bytes (as hex where --keys is u64)");
+  scan.Option("--limit", &arguments->limit, "N", "At most this many records");
+  scan.Flag("--reverse", &arguments->reverse, "From the last key to the first");
+  AddTreeOption(scan, arguments.get());
+  AddKeysOption(scan, arguments.get());
+  scan.Teach(
       "No record in the range is an empty answer, not an error.\n"
       "  sibyl scan my.db --prefix user: --limit 10\n"
       "  sibyl scan my.db --keys u64 --from 1000 --to 2000 --reverse\n"
       "  sibyl scan my.db | sibyl load copy.db --format tsv --escaped -     a dump and its reload");
-  scan->callback([=] { *action = [=] { return RunScan(*arguments); }; });
+  scan.Does([=] { return RunScan(*arguments); });
 }
 
 }  // namespace sibyl::tools

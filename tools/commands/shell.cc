@@ -11,13 +11,12 @@ constexpr char kTeaching[] =
 Without SQL it is interactive, with history and dot commands; .help lists them.
 
   sibyl shell shop.db
-  sibyl shell shop.db "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)" sibyl shell -
-        csv - header shop.db "SELECT * FROM t" echo ".import --csv orders.csv orders" |
-    sibyl shell shop.db
+  sibyl shell shop.db "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)"
+  sibyl shell -csv -header shop.db "SELECT * FROM t"
+  echo ".import --csv orders.csv orders" | sibyl shell shop.db
 
-            A new PATH becomes a small marker file with its data beside it in PATH -
-        sibyl /.A file in SQLite's own format opens as it is,
-               and so does : memory :.The exit code is the shell's.)help";
+A new PATH becomes a small marker file with its data beside it in PATH-sibyl/. A file in SQLite's
+own format opens as it is, and so does :memory:. The exit code is the shell's.)help";
 
 ExitCode RunShell(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "sibyl shell");
@@ -27,12 +26,12 @@ ExitCode RunShell(std::vector<std::string> arguments) {
 
 }  // namespace
 
-void AddShellCommand(CLI::App& app, Action* action) {
-  CLI::App* shell = app.add_subcommand("shell", "SQL: SQLite's shell over learned indexes");
-  shell->prefix_command();  // what follows is the shell's to understand
-  shell->set_help_flag("--help", "Print this help message and exit");  // -header is not -h
-  shell->footer(kTeaching);
-  shell->callback([=] { *action = [=] { return RunShell(shell->remaining()); }; });
+void AddShellCommand(CommandLine& commands) {
+  const auto words = std::make_shared<std::vector<std::string>>();
+  Command& shell = commands.Add("shell", "SQL: SQLite's shell over learned indexes");
+  shell.TakeAllWords(words.get());
+  shell.Teach(kTeaching);
+  shell.Does([=] { return RunShell(*words); });
 }
 
 }  // namespace sibyl::tools

@@ -73,17 +73,15 @@ Result<std::string> DescribeDatabase(const Arguments& arguments) {
 
 }  // namespace
 
-void AddStatsCommand(CLI::App& app, Action* action) {
+void AddStatsCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* stats = app.add_subcommand("stats", "Print sizes, trees and counters");
-  AddPathArgument(*stats, arguments.get());
-  stats->add_flag("--json", arguments->json, "Everything, as one JSON object");
-  stats->footer("A table per part: delta, levels, trees, counters.\n  sibyl stats my.db --json");
-  stats->callback([=] {
-    *action = [=] {
-      const auto text = DescribeDatabase(*arguments);
-      return text ? Answer(*text) : Complain(text.error());
-    };
+  Command& stats = commands.Add("stats", "Print sizes, trees and counters");
+  AddPathArgument(stats, arguments.get());
+  stats.Flag("--json", &arguments->json, "Everything, as one JSON object");
+  stats.Teach("A table per part: delta, levels, trees, counters.\n  sibyl stats my.db --json");
+  stats.Does([=] {
+    const auto text = DescribeDatabase(*arguments);
+    return text ? Answer(*text) : Complain(text.error());
   });
 }
 

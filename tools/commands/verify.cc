@@ -37,15 +37,15 @@ ExitCode RunVerify(const Arguments& arguments) {
 
 }  // namespace
 
-void AddVerifyCommand(CLI::App& app, Action* action) {
+void AddVerifyCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  CLI::App* verify = app.add_subcommand("verify", "Check every byte, and every model's promise");
-  AddPathArgument(*verify, arguments.get());
-  verify->add_flag("--json", arguments->json, "The report as one JSON object");
-  verify->footer(
+  Command& verify = commands.Add("verify", "Check every byte, and every model's promise");
+  AddPathArgument(verify, arguments.get());
+  verify.Flag("--json", &arguments->json, "The report as one JSON object");
+  verify.Teach(
       "Checks checksums, key order, that each record lies in the block its model predicts, and\n"
       "that levels and manifest agree. Exit code 0: proved whole; 1: damage, one line for each.");
-  verify->callback([=] { *action = [=] { return RunVerify(*arguments); }; });
+  verify.Does([=] { return RunVerify(*arguments); });
 }
 
 }  // namespace sibyl::tools
