@@ -149,7 +149,9 @@ ReadPoint DatabaseImpl::ReadPointOf(const Snapshot* snapshot) const {
 
 Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::string_view key,
                                Value* value) {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  if (state_->inherited.load(std::memory_order_relaxed)) [[unlikely]] {
+    return state_->CheckUsable().error();
+  }
   if (key.size() > kMaxKeyBytes) [[unlikely]]
     return CheckRecordLimits(key, {}).error();
   const InternalKeyBuffer internal_key(tree, key);
