@@ -38,6 +38,7 @@ struct Batch {
     Value* value;
     const LearnedSegment* segment;
     index::BlockPosition position;
+    storage::Segment::InPlace found;
   };
   std::array<Item, kBatchKeys> items;
   size_t count = 0;
@@ -58,14 +59,20 @@ Status LookInLevel(const Level& level, Batch* batch) {
     item.segment->file().PrefetchBlock(item.position.block, item.position.fraction);
   }
   for (size_t i = 0; i < batch->count; ++i) {
-    const Batch::Item& item = batch->items[i];
+    Batch::Item& item = batch->items[i];
     if (item.segment == nullptr) continue;
-    item.segment->file().PrefetchValue(item.key, item.position.block, item.position.fraction);
+    item.found = item.segment->file().LookupInPlace(item.key, item.position.block,
+                                                    item.position.fraction);
   }
   size_t open = 0;
   for (size_t i = 0; i < batch->count; ++i) {
-    Batch::Item item = batch->items[i];
+    const Batch::Item& item = batch->items[i];
     if (item.segment != nullptr) {
+      if (item.found.outcome == storage::LookupOutcome::kValue) {
+        item.value->Assign(item.found.value);
+        continue;
+      }
+      if (item.found.outcome == storage::LookupOutcome::kTombstone) continue;
       SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
                              item.segment->LookupAt(item.key, item.position, item.value));
       if (outcome != storage::LookupOutcome::kAbsent) continue;
@@ -104,7 +111,7 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
     for (size_t i = begin; i < end; ++i) {
       values[i].Clear();
       if (LookInGenerations(*this, internal_keys[i], sequence, &values[i]) == Answer::kOpen) {
-        batch.items[batch.count++] = {internal_keys[i], &values[i], nullptr, {}};
+        batch.items[batch.count++] = {internal_keys[i], &values[i], nullptr, {}, {}};
       }
     }
     for (const auto& level : levels) {

@@ -46,17 +46,18 @@ class MappedSegment final : public SegmentBase {
     PrefetchWindows(bytes, fraction);
   }
 
-  void PrefetchValue(std::string_view key, uint32_t block, uint16_t fraction) const override {
+  InPlace LookupInPlace(std::string_view key, uint32_t block, uint16_t fraction) const override {
     const std::string_view bytes = BlockBytes(block);
-    // Only verified blocks can be searched; the first lookup in another is slow anyway.
-    if (bytes.empty() || !IsVerified(block)) return;
+    if (bytes.empty() || verify_every_read_ || !IsVerified(block)) return {};
     const BlockView view = BlockView::ParseTrusted(bytes);
     const uint32_t slot = view.Find(key, fraction);
-    if (slot == view.record_count()) return;
+    if (slot == view.record_count()) return {};
+    const RecordTag tag = view.TagAt(slot);
+    if (tag.out_of_line()) return {};
+    if (tag.type() == RecordType::kTombstone) return {LookupOutcome::kTombstone, {}};
     const std::string_view value = view.RawValueAt(slot);
-    const size_t lines_bytes = std::min(value.size(), kPrefetchedValueBytes);
-    for (size_t i = 0; i < lines_bytes; i += kCacheLineBytes) __builtin_prefetch(value.data() + i);
-    if (lines_bytes > 0) __builtin_prefetch(value.data() + lines_bytes - 1);
+    PrefetchValue(value);
+    return {LookupOutcome::kValue, value};
   }
 
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
@@ -78,6 +79,12 @@ class MappedSegment final : public SegmentBase {
     if (block >= block_count_) return {};
     const uint64_t begin = directory().Offset(block);
     return {start_ + begin, directory().Offset(block + 1) - begin};
+  }
+
+  static void PrefetchValue(std::string_view value) {
+    const size_t lines_bytes = std::min(value.size(), kPrefetchedValueBytes);
+    for (size_t i = 0; i < lines_bytes; i += kCacheLineBytes) __builtin_prefetch(value.data() + i);
+    if (lines_bytes > 0) __builtin_prefetch(value.data() + lines_bytes - 1);
   }
 
   // Asks for the windows around the place where the key is expected, the up to three lines that the

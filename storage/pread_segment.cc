@@ -23,7 +23,7 @@ class PreadSegment final : public SegmentBase {
 
   void PrefetchOffset(uint32_t) const override {}
   void PrefetchBlock(uint32_t, uint16_t) const override {}
-  void PrefetchValue(std::string_view, uint32_t, uint16_t) const override {}
+  InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
 
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
     if (block >= block_count_) return BlockHandle();

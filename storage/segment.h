@@ -67,13 +67,20 @@ class Segment {
   virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
                                        Value* value) const = 0;
 
-  // Hints that Lookup(key, block, fraction) will follow: first the block's offset; in a second pass
-  // over a batch, the lines where the search begins; in a third, which searches, the value. Each
-  // pass finds its bytes in the processor's cache if the one before has run for the whole batch.
-  // No-ops where they cannot help.
+  // A batch of lookups in three passes, each of which finds its bytes in the processor's cache if the
+  // one before has run for the whole batch. The first two are hints that a search will follow: they
+  // ask for the block's offset, then for the lines where the search begins.
   virtual void PrefetchOffset(uint32_t block) const = 0;
   virtual void PrefetchBlock(uint32_t block, uint16_t fraction) const = 0;
-  virtual void PrefetchValue(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
+
+  // The third searches: a value or tombstone found is returned without a copy, its bytes asked for
+  // but not waited for, in place as long as the segment lives. Absent: not found, or only Lookup can
+  // tell (a block not verified yet, an out-of-line value, a reader without a mapping).
+  struct InPlace {
+    LookupOutcome outcome = LookupOutcome::kAbsent;
+    std::string_view value;
+  };
+  virtual InPlace LookupInPlace(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
 
   // Reads a whole block, for iteration. An empty block gives an empty view.
   virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;

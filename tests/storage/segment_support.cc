@@ -21,19 +21,30 @@ void CheckAbsent(const Segment& segment, const TestSegment& expected, const std:
     const auto outcome = segment.Lookup(key, BlockOf(expected, key), fraction, &value);
     REQUIRE(outcome);
     REQUIRE(outcome.value() == LookupOutcome::kAbsent);
+    REQUIRE(segment.LookupInPlace(key, BlockOf(expected, key), fraction).outcome ==
+            LookupOutcome::kAbsent);
   }
 }
 
 // Hints have no result: they must only do no harm, whatever they are given.
-void Prefetch(const Segment& segment, const std::string& key, uint32_t block, uint16_t fraction) {
+void Prefetch(const Segment& segment, uint32_t block, uint16_t fraction) {
   segment.PrefetchOffset(block);
   segment.PrefetchBlock(block, fraction);
-  segment.PrefetchValue(key, block, fraction);
+}
+
+// What is found in place, if anything, is what Lookup finds.
+void CheckLookupInPlace(const Segment& segment, const TestRecord& record, uint16_t fraction) {
+  const Segment::InPlace found = segment.LookupInPlace(record.key, record.block, fraction);
+  if (found.outcome == LookupOutcome::kAbsent) return;
+  REQUIRE((found.outcome == LookupOutcome::kTombstone) ==
+          (record.type == RecordType::kTombstone));
+  REQUIRE(found.value == (record.type == RecordType::kValue ? record.value : ""));
 }
 
 void CheckLookup(const Segment& segment, const TestRecord& record) {
   for (const uint16_t fraction : {0, 0x4000, 0x8000, 0xc000, 0xffff}) {
-    Prefetch(segment, record.key, record.block, fraction);
+    Prefetch(segment, record.block, fraction);
+    CheckLookupInPlace(segment, record, fraction);
     Value value;
     const auto outcome = segment.Lookup(record.key, record.block, fraction, &value);
     REQUIRE(outcome);
@@ -69,7 +80,7 @@ void CheckLookups(const Segment& segment, const TestSegment& expected) {
     }
   }
   CheckAbsent(segment, expected, TreeKey("no such key in any test"));
-  Prefetch(segment, "key", segment.block_count(), 0);
+  Prefetch(segment, segment.block_count(), 0);
   Value value;  // a block past the end is an empty one
   REQUIRE(segment.Lookup("key", segment.block_count(), 0, &value).value() ==
           LookupOutcome::kAbsent);
