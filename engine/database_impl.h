@@ -55,6 +55,10 @@ class DatabaseImpl final : public Database {
   // Called in a child process after fork(), where only this thread exists.
   void MarkInherited();
 
+  // Called when the process exits with the database open: nothing runs in the background any more.
+  // What has been written is in the log.
+  void EndBackgroundWork() { compactor_->Stop(); }
+
  private:
   explicit DatabaseImpl(std::unique_ptr<DatabaseState> state) : state_(std::move(state)) {}
 

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "engine/database_impl.h"
@@ -31,6 +33,18 @@ void Registry::ForgetAllInChild() {
     if (entry.database != nullptr) entry.database->MarkInherited();
   }
   entries_.clear();
+}
+
+// exit() destroys the static objects of RocksDB, which a running background thread still uses.
+void Registry::EndBackgroundWork() {
+  std::vector<std::shared_ptr<DatabaseImpl>> open;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : entries_) {
+      if (auto database = entry.handle.lock()) open.push_back(std::move(database));
+    }
+  }
+  for (const auto& database : open) database->EndBackgroundWork();
 }
 
 Result<Registry::FileId> Registry::IdOf(const std::filesystem::path& directory) {
@@ -66,6 +80,9 @@ Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
 std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id, std::unique_ptr<DatabaseImpl> database) {
   std::shared_ptr<DatabaseImpl> handle(database.release(),
                                        [this, id](DatabaseImpl* last) { Close(id, last); });
+  // Handlers run in reverse order: this one, registered when everything that a database uses has
+  // been constructed, runs before any of it is destroyed.
+  std::call_once(exit_handler_, [] { std::atexit([] { Instance().EndBackgroundWork(); }); });
   const std::lock_guard lock(mutex_);
   entries_[id] = {handle.get(), handle};
   changed_.notify_all();

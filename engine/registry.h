@@ -2,7 +2,8 @@
 //
 // A directory, known by device and inode, is open at most once: later openings share the first
 // one's database. After fork() the child's registry is empty and every inherited database is marked
-// as such, so that it touches no file.
+// as such, so that it touches no file. When the process exits with databases open, their background
+// threads are ended before the libraries that they use are torn down.
 
 #ifndef SIBYL_ENGINE_REGISTRY_H_
 #define SIBYL_ENGINE_REGISTRY_H_
@@ -44,9 +45,11 @@ class Registry {
   std::shared_ptr<DatabaseImpl> Publish(FileId id, std::unique_ptr<DatabaseImpl> database);
   void Close(FileId id, DatabaseImpl* database);
   void ForgetAllInChild();
+  void EndBackgroundWork();
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::once_flag exit_handler_;
   std::map<FileId, Entry> entries_;  // guarded by mutex_
 };
 

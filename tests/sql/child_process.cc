@@ -21,6 +21,17 @@ void CloseFd(int* fd) {
   *fd = -1;
 }
 
+// Neither end is 0, 1 or 2, which the child replaces and this process may have been started without.
+void MakePipe(int ends[2]) {
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+  for (int i = 0; i < 2; ++i) {
+    if (ends[i] > 2) continue;
+    const int moved = fcntl(ends[i], F_DUPFD_CLOEXEC, 3);
+    close(ends[i]);
+    ends[i] = moved;
+  }
+}
+
 [[noreturn]] void RunProgram(const std::vector<std::string>& arguments) {
   std::vector<char*> argv = {const_cast<char*>(SIBYL_SQL_TEST_CHILD)};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -40,9 +51,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, bool termi
   } else {
     int to_child[2];
     int from_child[2];
-    if (pipe2(to_child, O_CLOEXEC) != 0 || pipe2(from_child, O_CLOEXEC) != 0) {
-      throw std::runtime_error("pipe2");
-    }
+    MakePipe(to_child);
+    MakePipe(from_child);
     pid_ = fork();
     if (pid_ == 0) {
       dup2(to_child[0], 0);
@@ -76,7 +86,10 @@ void ChildProcess::CloseInput() { CloseFd(&input_); }
 
 bool ChildProcess::ReadSome() {
   pollfd ready = {output_, POLLIN, 0};
-  if (poll(&ready, 1, kPatienceMs) <= 0) return false;
+  if (poll(&ready, 1, kPatienceMs) <= 0) {
+    kill(pid_, SIGKILL);  // so that whoever waits for its end sees a failure, not a hanging test
+    return false;
+  }
   char buffer[4096];
   const ssize_t size = read(output_, buffer, sizeof buffer);
   if (size <= 0) return false;

@@ -25,7 +25,8 @@ class ChildProcess {
   // All that has been read so far.
   const std::string& seen() const { return seen_; }
 
-  // Waits for more output and reads it; false if there is none any more, or none for 60 seconds.
+  // Waits for more output and reads it; false if there is none any more, or none for 60 seconds,
+  // which ends the child.
   bool ReadSome();
 
   // Reads until `text` has come, or there is no more; returns all read so far.
