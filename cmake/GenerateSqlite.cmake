@@ -4,7 +4,7 @@
 #         -P GenerateSqlite.cmake
 #
 # A tarball gets the patches of the folder "patches" beside it, if there is one; a tree is taken as it
-# is. Leaves OUTPUT/original/{sqlite3.c,shell.c}, and in OUTPUT the patched ones and sqlite3.h. FLAGS are
+# is. Leaves OUTPUT/original/{sqlite3.c,shell.c,speedtest1.c}, and in OUTPUT the patched ones and sqlite3.h. FLAGS are
 # the feature flags that SQLite's parser generator must know of.
 
 function(run what)
@@ -47,4 +47,5 @@ run("Configuring SQLite" ${CMAKE_COMMAND} -E env "CFLAGS=${FLAGS}" ${tree}/confi
 run("Making SQLite's amalgamation" make sqlite3.c sqlite3.h shell.c)
 run("Patching SQLite" tclsh ${PATCH} ${OUTPUT}/original ${OUTPUT})
 file(COPY ${OUTPUT}/original/sqlite3.h DESTINATION ${OUTPUT})
+file(COPY ${tree}/test/speedtest1.c DESTINATION ${OUTPUT}/original)
 file(REMOVE_RECURSE ${OUTPUT}/source)

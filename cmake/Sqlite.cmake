@@ -38,6 +38,7 @@ list(APPEND sqlite_options
 set(SIBYL_SQLITE_DIR ${PROJECT_BINARY_DIR}/sqlite CACHE INTERNAL "The generated sqlite3.h and sources")
 add_custom_command(
   OUTPUT ${SIBYL_SQLITE_DIR}/sqlite3.c ${SIBYL_SQLITE_DIR}/shell.c ${SIBYL_SQLITE_DIR}/sqlite3.h
+         ${SIBYL_SQLITE_DIR}/original/sqlite3.c ${SIBYL_SQLITE_DIR}/original/speedtest1.c
   COMMAND ${CMAKE_COMMAND} -DSOURCE=${sqlite_source} -DOUTPUT=${SIBYL_SQLITE_DIR}
           "-DFLAGS=-DSQLITE_ENABLE_UPDATE_DELETE_LIMIT=1"
           -DPATCH=${PROJECT_SOURCE_DIR}/sql/patch_sqlite.tcl
