@@ -12,6 +12,7 @@ PACKAGES=(
   tcl dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
   catch2 zstd                                                    # tests
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
+  gnuplot-nox                                                    # plots of benchmarks
 )
 
 require_debian_12() {

@@ -13,6 +13,25 @@
 
 namespace sibyl::bench {
 
+// What one structure took on one dataset; 0 where it was not measured.
+struct Row {
+  std::string structure = {};
+  double single_ns = 0;
+  double batch_ns = 0;
+  double serial_ns = 0;
+  double bytes_per_key = 0;
+  double build_seconds = 0;
+
+  // The part of the name before the dash that begins its shape: "pgm" of "pgm-64".
+  std::string Family() const { return structure.substr(0, structure.find('-')); }
+};
+
+using Rows = std::vector<Row>;
+
+// The fastest static B-tree ("splus...") in each mode: what learning has to beat. A row of zeros if
+// there was none.
+Row BestStaticBTree(const Rows& rows);
+
 // Shows the medians as they come and keeps them. Writes all runs to a JSON file too, if asked.
 class TableReporter : public benchmark::ConsoleReporter {
  public:
@@ -28,19 +47,13 @@ class TableReporter : public benchmark::ConsoleReporter {
   // Lines of the table, and `note` under it.
   void PrintTable(const std::string& dataset, const std::string& note, std::ostream* out) const;
 
+  // The rows of that table, by name; empty if nothing ran.
+  Rows RowsOf(const std::string& dataset) const;
+
   // Whether any run reported an error: a wrong answer.
   bool failed() const { return failed_; }
 
  private:
-  struct Row {
-    double single_ns = 0;
-    double batch_ns = 0;
-    double serial_ns = 0;
-    double bytes_per_key = 0;
-    double build_seconds = 0;
-  };
-  using Rows = std::vector<std::pair<std::string, Row>>;  // in order of registration
-
   Row* FindRow(const std::string& dataset, const std::string& structure);
 
   std::map<std::string, Rows> tables_;  // by dataset

@@ -11,6 +11,7 @@ constexpr size_t kFewQueries = size_t{1} << 20;
 constexpr size_t kManyQueries = size_t{1} << 22;
 constexpr size_t kManyKeys = 4'000'000;  // from here on the keys are larger than the caches
 constexpr uint64_t kSeed = 42;
+constexpr size_t kEdgeQueries = 300'000;
 
 uint64_t DrawQuery(std::span<const uint64_t> keys, Random* random) {
   const uint64_t rank = random->Below(keys.size());
@@ -39,6 +40,24 @@ QuerySet::QuerySet(std::span<const uint64_t> keys)
       answer = answers[first + answer % kSerialChoices];
       serial_sums_[chunk] += answer;
     }
+  }
+}
+
+EdgeQueries::EdgeQueries(std::span<const uint64_t> keys) {
+  Random random(kSeed);
+  const uint64_t first = keys.front();
+  const uint64_t last = keys.back();
+  queries = {0,        1,         ~uint64_t{0} - 1, ~uint64_t{0},
+             first,    first - 1, first + 1,        last,
+             last - 1, last + 1,  first / 2,        last + (~uint64_t{0} - last) / 2};
+  while (queries.size() < kEdgeQueries) {
+    const uint64_t key = keys[random.Below(keys.size())];
+    queries.insert(queries.end(), {key - 1, key, key + 1, DrawQuery(keys, &random), random.Next()});
+  }
+  queries.resize(kEdgeQueries);
+  for (const uint64_t query : queries) {
+    answers.push_back(
+        static_cast<uint64_t>(std::lower_bound(keys.begin(), keys.end(), query) - keys.begin()));
   }
 }
 

@@ -44,6 +44,15 @@ class QuerySet {
   std::vector<uint64_t> serial_sums_;
 };
 
+// 300,000 queries at the edges, and their answers: keys and their neighbours, 0, 2^64-1, beyond
+// both ends, between keys, anywhere.
+struct EdgeQueries {
+  explicit EdgeQueries(std::span<const uint64_t> keys);
+
+  std::vector<uint64_t> queries;
+  std::vector<uint64_t> answers;
+};
+
 }  // namespace sibyl::bench
 
 #endif  // SIBYL_BENCH_MICRO_QUERY_SET_H_

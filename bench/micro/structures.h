@@ -12,11 +12,18 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "sibyl/range_index.h"
 
 namespace sibyl::bench {
+
+// What a structure has to say about itself, printed under the table; empty if nothing.
+template <typename Structure>
+std::string ExplanationOf(const Structure&) {
+  return {};
+}
 
 // A RangeIndex of any kind.
 class SibylIndex {
@@ -33,15 +40,32 @@ class SibylIndex {
   index::RangeIndex index_;
 };
 
+inline std::string ExplanationOf(const SibylIndex& structure) {
+  return structure.index().candidates().size() > 1 ? structure.index().Explain() : "";
+}
+
+// For structures without a batch of their own: a batch is single lookups.
+template <typename Structure>
+class OneByOne {
+ public:
+  template <typename... Arguments>
+  explicit OneByOne(Arguments&&... arguments) : structure_(std::forward<Arguments>(arguments)...) {}
+  uint64_t LowerBound(uint64_t key) const { return structure_.LowerBound(key); }
+  void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const {
+    for (size_t i = 0; i < keys.size(); ++i) ranks[i] = structure_.LowerBound(keys[i]);
+  }
+  uint64_t memory_bytes() const { return structure_.memory_bytes(); }
+
+ private:
+  Structure structure_;
+};
+
 // Binary search over the array itself.
 class StdLowerBound {
  public:
   explicit StdLowerBound(std::span<const uint64_t> keys) : keys_(keys) {}
   uint64_t LowerBound(uint64_t key) const {
     return static_cast<uint64_t>(std::lower_bound(keys_.begin(), keys_.end(), key) - keys_.begin());
-  }
-  void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const {
-    for (size_t i = 0; i < keys.size(); ++i) ranks[i] = LowerBound(keys[i]);
   }
   uint64_t memory_bytes() const { return 0; }
 
@@ -86,9 +110,6 @@ class AbslBTree {
   uint64_t LowerBound(uint64_t key) const {
     const auto place = map_.lower_bound(key);
     return place == map_.end() ? size_ : place->second;
-  }
-  void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const {
-    for (size_t i = 0; i < keys.size(); ++i) ranks[i] = LowerBound(keys[i]);
   }
   uint64_t memory_bytes() const { return *bytes_; }
 
