@@ -9,6 +9,7 @@
 //
 // The names follow SQLite where SQLite declares them and start with "sibyl" elsewhere.
 
+#include "sql/index_record.h"
 #include "sql/key_codec.h"
 #include "sql/statistics.h"
 #include "sql/tree_store_c.h"
@@ -20,6 +21,8 @@ struct SibylBtree {
   int synchronous;        // PAGER_SYNCHRONOUS_*
   int read_only;
   SibylKey key, prefix;  // for building seek keys, reused
+  SibylKey value;        // for splitting index records, reused
+  SibylKey shape;        // for opening cursors, reused
 };
 typedef struct SibylBtree SibylBtree;
 
@@ -177,6 +180,8 @@ SQLITE_PRIVATE int sqlite3BtreeClose(Btree* p) {
     sqlite3_free_filename(ours->file_name);
     sibyl_key_free(&ours->key);
     sibyl_key_free(&ours->prefix);
+    sibyl_key_free(&ours->value);
+    sibyl_key_free(&ours->shape);
     sqlite3_free(ours);
     p->pSibyl = 0;
     p->inTrans = TRANS_NONE;
@@ -488,14 +493,19 @@ static int keyOfRecord(SibylKey* key, const u8* record, i64 size, const KeyInfo*
 
 static SibylBtree* oursOf(const BtCursor* cursor) { return cursor->pBtree->pSibyl; }
 
-// An index is stored in the order of its keys' bytes, which is known for SQLite's own collations
-// only.
-static int checkCollations(Btree* p, const KeyInfo* info) {
-  SibylCollation kind;
+// How the index sorts. It is stored in the order of its keys' bytes, which is known for SQLite's
+// own collations only.
+static int shapeOf(Btree* p, const KeyInfo* info) {
+  SibylKey* shape = &p->pSibyl->shape;
+  sibyl_key_clear(shape);
+  if (!sibyl_key_reserve(shape, info->nKeyField)) return SQLITE_NOMEM_BKPT;
   for (int i = 0; i < info->nKeyField; i++) {
-    if (!collationOf(info->aColl[i], &kind)) {
+    SibylCollation collation;
+    if (!collationOf(info->aColl[i], &collation)) {
       return sibyl_store_refuse_collation(storeOf(p), info->aColl[i]->zName);
     }
+    const unsigned order = info->aSortFlags ? info->aSortFlags[i] : 0;
+    shape->bytes[shape->size++] = sibyl_field_shape(order, collation);
   }
   return SQLITE_OK;
 }
@@ -504,15 +514,13 @@ SQLITE_PRIVATE int sqlite3BtreeCursor(Btree* p, Pgno root, int writable, struct 
                                       BtCursor* cursor) {
   if (!sibylIsOurs(p)) return nativeBtreeCursor(p, root, writable, info, cursor);
   if (root < 1) return SQLITE_CORRUPT_BKPT;
-  if (info != 0) {
-    const int rc = checkCollations(p, info);
-    if (rc != SQLITE_OK) return rc;
-  }
+  const int rc = info != 0 ? shapeOf(p, info) : SQLITE_OK;
+  if (rc != SQLITE_OK) return rc;
   cursor->pBtree = p;
   cursor->pgnoRoot = root;
   cursor->pKeyInfo = info;
-  return sibyl_cursor_open(storeOf(p), root, writable != 0, info == 0, &cursor->eState,
-                           &cursor->pSibyl);
+  return sibyl_cursor_open(storeOf(p), root, writable != 0, p->pSibyl->shape.bytes,
+                           info != 0 ? info->nKeyField : 0, &cursor->eState, &cursor->pSibyl);
 }
 
 SQLITE_PRIVATE int sqlite3BtreeCloseCursor(BtCursor* cursor) {
@@ -588,7 +596,7 @@ static int movetoWholeKey(BtCursor* cursor, UnpackedRecord* wanted, int* result)
   }
   const void* record = 0;  // fields beyond the key are compared with the record itself
   u32 size = 0;
-  rc = sibyl_cursor_value(cursor->pSibyl, &record, &size);
+  rc = sibyl_cursor_record(cursor->pSibyl, &record, &size);
   if (rc != SQLITE_OK) return rc;
   *result = sqlite3VdbeRecordCompare((int)size, record, wanted);
   return wanted->errCode;
@@ -611,7 +619,7 @@ static int movetoBehind(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
   rc = sibyl_cursor_seek_before(cursor->pSibyl, ours->key.bytes, ours->key.size, &found);
   if (found) {
     wanted->eqSeen =
-        sibyl_cursor_key_begins_with(cursor->pSibyl, ours->prefix.bytes, ours->prefix.size);
+        sibyl_cursor_compare_key(cursor->pSibyl, ours->prefix.bytes, ours->prefix.size) == 0;
   }
   *result = -1;
   return rc;
@@ -623,7 +631,7 @@ static int movetoFirst(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
   int found = 0;
   const int rc = sibyl_cursor_seek_from(cursor->pSibyl, ours->key.bytes, ours->key.size, &found);
   *result = found ? 1 : -1;
-  if (found && sibyl_cursor_key_begins_with(cursor->pSibyl, ours->key.bytes, ours->key.size)) {
+  if (found && sibyl_cursor_compare_key(cursor->pSibyl, ours->key.bytes, ours->key.size) == 0) {
     wanted->eqSeen = 1;
     *result = wanted->default_rc;
   }
@@ -645,6 +653,37 @@ SQLITE_PRIVATE int sqlite3BtreeIndexMoveto(BtCursor* cursor, UnpackedRecord* wan
                                 : movetoFirst(cursor, wanted, result);
 }
 
+// How the entry that the cursor stands at compares with the fields, as sqlite3VdbeRecordCompare
+// says, but without the record.
+static int sibylCompareEntry(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
+  SibylKey* prefix = &oursOf(cursor)->prefix;
+  if (wanted->nField > cursor->pKeyInfo->nKeyField) {
+    const void* record = 0;
+    u32 size = 0;
+    const int rc = sibyl_cursor_record(cursor->pSibyl, &record, &size);
+    if (rc != SQLITE_OK) return rc;
+    *result = sqlite3VdbeRecordCompare((int)size, record, wanted);
+    return wanted->errCode;
+  }
+  keyOfFields(prefix, wanted->aMem, wanted->nField, cursor->pKeyInfo);
+  if (prefix->out_of_memory) return SQLITE_NOMEM_BKPT;
+  const int order = sibyl_cursor_compare_key(cursor->pSibyl, prefix->bytes, prefix->size);
+  *result = order == 0 ? wanted->default_rc : order;
+  return SQLITE_OK;
+}
+
+// Not so in a unique index whose columns are all NOT NULL.
+static int sibylHasRowidInKey(const BtCursor* cursor) {
+  return cursor->pSibyl != 0 && cursor->pKeyInfo->nKeyField == cursor->pKeyInfo->nAllField;
+}
+
+static int sibylIndexRowid(BtCursor* cursor, i64* rowid) {
+  int64_t found = 0;
+  const int rc = sibyl_cursor_index_rowid(cursor->pSibyl, &found);
+  *rowid = found;
+  return rc;
+}
+
 // ---- Rows ----
 
 SQLITE_PRIVATE i64 sqlite3BtreeIntegerKey(BtCursor* cursor) {
@@ -655,7 +694,7 @@ SQLITE_PRIVATE i64 sqlite3BtreeIntegerKey(BtCursor* cursor) {
 SQLITE_PRIVATE const void* sqlite3BtreePayloadFetch(BtCursor* cursor, u32* size) {
   if (cursor->pSibyl == 0) return nativeBtreePayloadFetch(cursor, size);
   const void* value = 0;
-  sibyl_cursor_value(cursor->pSibyl, &value, size);
+  sibyl_cursor_record(cursor->pSibyl, &value, size);
   return value;
 }
 
@@ -663,7 +702,7 @@ SQLITE_PRIVATE u32 sqlite3BtreePayloadSize(BtCursor* cursor) {
   if (cursor->pSibyl == 0) return nativeBtreePayloadSize(cursor);
   const void* value = 0;
   u32 size = 0;
-  sibyl_cursor_value(cursor->pSibyl, &value, &size);
+  sibyl_cursor_record(cursor->pSibyl, &value, &size);
   return size;
 }
 
@@ -675,7 +714,7 @@ SQLITE_PRIVATE int sqlite3BtreePayload(BtCursor* cursor, u32 offset, u32 amount,
   if (cursor->pSibyl == 0) return nativeBtreePayload(cursor, offset, amount, out);
   const void* value = 0;
   u32 size = 0;
-  const int rc = sibyl_cursor_value(cursor->pSibyl, &value, &size);
+  const int rc = sibyl_cursor_record(cursor->pSibyl, &value, &size);
   if (rc != SQLITE_OK) return rc;
   if ((u64)offset + amount > size) return SQLITE_CORRUPT_BKPT;
   if (amount > 0) memcpy(out, (const u8*)value + offset, amount);
@@ -733,16 +772,41 @@ static BtreePayload transferredRow(const BtCursor* cursor, const BtreePayload* p
   return row;
 }
 
-static int insertRow(BtCursor* cursor, const BtreePayload* row) {
-  SibylCursor* ours = cursor->pSibyl;
-  if (cursor->pKeyInfo == 0) {
-    return sibyl_cursor_put_row(ours, row->nKey, row->pData, (size_t)row->nData,
-                                (size_t)row->nZero);
+// Text in UTF-16 whose keys are made of its UTF-8 form does not come back from them exactly.
+static int isKeptWhole(const KeyInfo* info, const SibylKey* shape) {
+  if (info->enc == SQLITE_UTF8) return 0;
+  for (size_t i = 0; i < shape->size; i++) {
+    if (shape->bytes[i] >> 2 != SIBYL_COLLATE_BINARY) return 1;
   }
-  SibylKey* key = &oursOf(cursor)->key;
-  const int rc = keyOfRecord(key, row->pKey, row->nKey, cursor->pKeyInfo);
+  return 0;
+}
+
+static int insertEntry(BtCursor* cursor, const BtreePayload* row) {
+  SibylBtree* ours = oursOf(cursor);
+  int rc = shapeOf(cursor->pBtree, cursor->pKeyInfo);
   if (rc != SQLITE_OK) return rc;
-  return sibyl_cursor_put_key(ours, key->bytes, key->size, row->pKey, (size_t)row->nKey);
+  if (isKeptWhole(cursor->pKeyInfo, &ours->shape)) {
+    rc = keyOfRecord(&ours->key, row->pKey, row->nKey, cursor->pKeyInfo);
+    if (rc != SQLITE_OK) return rc;
+    return sibyl_cursor_put_key(cursor->pSibyl, ours->key.bytes, ours->key.size, row->pKey,
+                                (size_t)row->nKey);
+  }
+  switch (sibyl_record_split(row->pKey, (size_t)row->nKey, ours->shape.bytes,
+                             cursor->pKeyInfo->nKeyField, &ours->key, &ours->value)) {
+    case SIBYL_RECORD_OK:
+      return sibyl_cursor_put_key(cursor->pSibyl, ours->key.bytes, ours->key.size,
+                                  ours->value.bytes, ours->value.size);
+    case SIBYL_RECORD_CORRUPT:
+      return SQLITE_CORRUPT_BKPT;
+    default:
+      return SQLITE_NOMEM_BKPT;
+  }
+}
+
+static int insertRow(BtCursor* cursor, const BtreePayload* row) {
+  if (cursor->pKeyInfo != 0) return insertEntry(cursor, row);
+  return sibyl_cursor_put_row(cursor->pSibyl, row->nKey, row->pData, (size_t)row->nData,
+                              (size_t)row->nZero);
 }
 
 SQLITE_PRIVATE int sqlite3BtreeInsert(BtCursor* cursor, const BtreePayload* payload, int flags,

@@ -6,17 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  kTagNull = 0x05,
-  kTagNegativeHuge = 0x10,
-  kTagZero = 0x19,  // +n for n magnitude bytes of a positive number, -n of a negative one
-  kTagPositiveHuge = 0x22,
-  kTagText = 0x30,
-  kTagBlob = 0x31,
-};
+#include "sql/key_tags.h"
 
-// Makes room for `extra` more bytes. Returns 0, and marks the key, when there is no memory.
-static int reserve_bytes(SibylKey* key, size_t extra) {
+int sibyl_key_reserve(SibylKey* key, size_t extra) {
   if (key->out_of_memory) return 0;
   if (key->size + extra <= key->capacity) return 1;
   size_t capacity = (key->size + extra) * 2 + 64;
@@ -59,7 +51,7 @@ void sibyl_key_free(SibylKey* key) {
 }
 
 void sibyl_key_append_null(SibylKey* key, unsigned order) {
-  if (!reserve_bytes(key, 1)) return;
+  if (!sibyl_key_reserve(key, 1)) return;
   const int last = ((order & SIBYL_KEY_DESC) != 0) != ((order & SIBYL_KEY_BIGNULL) != 0);
   append_byte(key, last ? (unsigned char)~kTagNull : kTagNull);
 }
@@ -85,7 +77,7 @@ static void append_huge(SibylKey* key, int negative, double magnitude) {
 static const double kTwoTo63 = 9223372036854775808.0;
 
 void sibyl_key_append_integer(SibylKey* key, int64_t value, unsigned order) {
-  if (!reserve_bytes(key, 9)) return;
+  if (!sibyl_key_reserve(key, 9)) return;
   const size_t start = key->size;
   if (value == INT64_MIN) {
     append_huge(key, 1, kTwoTo63);  // the one integer whose magnitude is not below 2^63
@@ -100,7 +92,7 @@ void sibyl_key_append_real(SibylKey* key, double value, unsigned order) {
     sibyl_key_append_null(key, order);
     return;
   }
-  if (!reserve_bytes(key, 17)) return;
+  if (!sibyl_key_reserve(key, 17)) return;
   const size_t start = key->size;
   const int negative = value < 0;
   const double magnitude = negative ? -value : value + 0.0;  // -0.0 becomes 0.0
@@ -151,7 +143,7 @@ static void append_nocase(SibylKey* key, const unsigned char* text, size_t size)
 
 void sibyl_key_append_text(SibylKey* key, const void* text, size_t size, SibylCollation collation,
                            unsigned order) {
-  if (!reserve_bytes(key, 2 * size + 11)) return;
+  if (!sibyl_key_reserve(key, 2 * size + 11)) return;
   const size_t start = key->size;
   const unsigned char* bytes = text;
   append_byte(key, kTagText);
@@ -169,7 +161,7 @@ void sibyl_key_append_text(SibylKey* key, const void* text, size_t size, SibylCo
 
 void sibyl_key_append_blob(SibylKey* key, const void* blob, size_t size, size_t zeros,
                            unsigned order) {
-  if (!reserve_bytes(key, 2 * (size + zeros) + 3)) return;
+  if (!sibyl_key_reserve(key, 2 * (size + zeros) + 3)) return;
   const size_t start = key->size;
   append_byte(key, kTagBlob);
   append_escaped(key, blob, size);

@@ -56,6 +56,9 @@ typedef enum SibylCollation {
 void sibyl_key_clear(SibylKey* key);
 void sibyl_key_free(SibylKey* key);
 
+// Makes room for `extra` more bytes. Returns 0, and marks the key, when there is no memory.
+int sibyl_key_reserve(SibylKey* key, size_t extra);
+
 void sibyl_key_append_null(SibylKey* key, unsigned order);
 void sibyl_key_append_integer(SibylKey* key, int64_t value, unsigned order);
 

@@ -41,6 +41,46 @@ change "files before btree.c ask too" \
   "typedef struct BtShared BtShared;\n" \
   "typedef struct BtShared BtShared;\nstatic int sibylIsOurs(const Btree*);\n"
 
+change "an entry of ours is compared by its key" \
+  "    sqlite3VdbeMemInit(&m, db, 0);
+    rc = sqlite3VdbeMemFromBtreeZeroOffset(pCur, (u32)nCellKey, &m);
+    if( rc ) goto abort_due_to_error;
+    res = sqlite3VdbeRecordCompareWithSkip(m.n, m.z, &r, 0);
+    sqlite3VdbeMemReleaseMalloc(&m);
+  }" \
+  "    sqlite3VdbeMemInit(&m, db, 0);
+    rc = sqlite3VdbeMemFromBtreeZeroOffset(pCur, (u32)nCellKey, &m);
+    if( rc ) goto abort_due_to_error;
+    res = sqlite3VdbeRecordCompareWithSkip(m.n, m.z, &r, 0);
+    sqlite3VdbeMemReleaseMalloc(&m);
+    }
+  }"
+
+change "and has no size yet" \
+  "    assert( pC->eCurType==CURTYPE_BTREE );
+    pCur = pC->uc.pCursor;
+    assert( sqlite3BtreeCursorIsValid(pCur) );
+    nCellKey = sqlite3BtreePayloadSize(pCur);
+    /* nCellKey will always be between 0 and 0xffffffff because" \
+  "    assert( pC->eCurType==CURTYPE_BTREE );
+    pCur = pC->uc.pCursor;
+    assert( sqlite3BtreeCursorIsValid(pCur) );
+    if( pCur->pSibyl ){
+      rc = sibylCompareEntry(pCur, &r, &res);
+      if( rc ) goto abort_due_to_error;
+    }else{
+    nCellKey = sqlite3BtreePayloadSize(pCur);
+    /* nCellKey will always be between 0 and 0xffffffff because"
+
+change "the rowid of an entry of ours is in its key" \
+  "  assert( sqlite3BtreeCursorIsValid(pCur) );
+  nCellKey = sqlite3BtreePayloadSize(pCur);
+  assert( (nCellKey & SQLITE_MAX_U32)==(u64)nCellKey );" \
+  "  assert( sqlite3BtreeCursorIsValid(pCur) );
+  if( sibylHasRowidInKey(pCur) ) return sibylIndexRowid(pCur, rowid);
+  nCellKey = sqlite3BtreePayloadSize(pCur);
+  assert( (nCellKey & SQLITE_MAX_U32)==(u64)nCellKey );"
+
 change "an error says what the engine said" \
   "    sqlite3VdbeError(p, \"%s\", sqlite3ErrStr(rc));\n  }\n  p->rc = rc;\n  sqlite3SystemError(db, rc);" \
   "    sqlite3VdbeError(p, \"%s\", sibylErrorText(db, rc));\n  }\n  p->rc = rc;\n  sqlite3SystemError(db, rc);"

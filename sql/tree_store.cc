@@ -52,6 +52,14 @@ int ResultCodeOf(const Error& error) {
   return SQLITE_INTERNAL;
 }
 
+std::string_view ViewOf(const void* bytes, size_t size) {
+  return {static_cast<const char*>(bytes), size};
+}
+
+const unsigned char* BytesOf(std::string_view view) {
+  return reinterpret_cast<const unsigned char*>(view.data());
+}
+
 }  // namespace
 
 // ---- Store ----
@@ -375,9 +383,9 @@ void SibylStore::RemoveCursor(SibylCursor* cursor) {
 
 // ---- Cursor ----
 
-SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, bool rowid_tree,
+SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, std::string_view shape,
                          unsigned char* state)
-    : store_(store), tree_(tree), writable_(writable), rowid_tree_(rowid_tree), state_(state) {
+    : store_(store), tree_(tree), writable_(writable), shape_(shape), state_(state) {
   *state_ = kInvalid;
   store_->AddCursor(this);
 }
@@ -385,6 +393,12 @@ SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, bool rowid
 SibylCursor::~SibylCursor() {
   *state_ = kInvalid;
   store_->RemoveCursor(this);
+  sibyl_key_free(&record_buffer_);
+}
+
+void SibylCursor::SetSource(Source source) {
+  source_ = source;
+  record_known_ = false;
 }
 
 int SibylCursor::NeedIterator() {
@@ -394,7 +408,7 @@ int SibylCursor::NeedIterator() {
 int SibylCursor::Land() {
   if (iterator_->Valid()) {
     *state_ = kValid;
-    source_ = Source::kIterator;
+    SetSource(Source::kIterator);
     iterator_here_ = true;
     return SQLITE_OK;
   }
@@ -405,21 +419,21 @@ int SibylCursor::Land() {
 
 void SibylCursor::Clear() {
   *state_ = kInvalid;
-  source_ = Source::kNone;
+  SetSource(Source::kNone);
   iterator_here_ = false;
 }
 
 void SibylCursor::StandInGap(std::string_view key, Gap gap) {
   key_ = key;
   gap_ = gap;
-  source_ = Source::kNone;
+  SetSource(Source::kNone);
   iterator_here_ = false;
   *state_ = kInGap;
 }
 
 void SibylCursor::StandAtPoint() {
   *state_ = kValid;
-  source_ = Source::kPoint;
+  SetSource(Source::kPoint);
   iterator_here_ = false;
 }
 
@@ -438,10 +452,44 @@ int SibylCursor::CurrentValue(std::string_view* value) {
   return SQLITE_OK;
 }
 
+int SibylCursor::CurrentRecord(std::string_view* record) {
+  if (!record_known_) {
+    std::string_view value;
+    if (const int rc = CurrentValue(&value); rc != SQLITE_OK) return rc;
+    record_ = value;
+    if (!is_rowid_tree()) {
+      const std::string_view key = CurrentKey();
+      const unsigned char* bytes = nullptr;
+      size_t size = 0;
+      const SibylRecordResult result =
+          sibyl_record_join(BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
+                            static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
+      if (result == SIBYL_RECORD_NO_MEMORY) return SQLITE_NOMEM;
+      if (result != SIBYL_RECORD_OK) return FailCorrupt();
+      record_ = ViewOf(bytes, size);
+    }
+    record_known_ = true;
+  }
+  *record = record_;
+  return SQLITE_OK;
+}
+
+int SibylCursor::IndexRowid(int64_t* rowid) {
+  const std::string_view key = CurrentKey();
+  const SibylRecordResult result = sibyl_key_last_integer(BytesOf(key), key.size(), BytesOf(shape_),
+                                                          static_cast<int>(shape_.size()), rowid);
+  return result == SIBYL_RECORD_OK ? SQLITE_OK : FailCorrupt();
+}
+
+int SibylCursor::FailCorrupt() {
+  return store_->Fail(SQLITE_CORRUPT,
+                      "an entry of tree " + std::to_string(tree_.id) + " is no index record");
+}
+
 void SibylCursor::SavePlace() {
   if (*state_ != kValid) return;
   if (source_ == Source::kIterator) key_ = iterator_->key();
-  source_ = Source::kNone;
+  SetSource(Source::kNone);
   *state_ = kPlaceSaved;
 }
 
@@ -476,7 +524,7 @@ int SibylCursor::Last(bool* empty) {
   if (last_known_) {
     key_ = last_key_;
     *state_ = kValid;
-    source_ = Source::kNone;
+    SetSource(Source::kNone);
     iterator_here_ = false;
     *empty = false;
     return SQLITE_OK;
@@ -485,7 +533,7 @@ int SibylCursor::Last(bool* empty) {
   iterator_->SeekToLast();
   const int rc = Land();
   *empty = rc == SQLITE_DONE;
-  if (rc == SQLITE_OK && writable_ && rowid_tree_) {
+  if (rc == SQLITE_OK && writable_ && is_rowid_tree()) {
     last_key_ = iterator_->key();
     last_known_ = true;
   }
@@ -587,7 +635,7 @@ int SibylCursor::Put(std::string_view key, std::string_view value) {
   if (last_known_ && key > last_key_) last_key_ = key;
   iterator_here_ = iterator_here_ && *state_ == kValid && CurrentKey() == key;
   key_ = key;
-  source_ = Source::kNone;
+  SetSource(Source::kNone);
   *state_ = kPlaceSaved;
   return SQLITE_OK;
 }
@@ -602,7 +650,7 @@ int SibylCursor::Delete() {
   const int rc = store_->Delete(tree_, key_);
   if (rc != SQLITE_OK) return rc;
   last_known_ = false;
-  source_ = Source::kNone;
+  SetSource(Source::kNone);
   gap_ = Gap::kInsteadOfKey;
   *state_ = kInGap;
   return SQLITE_OK;
@@ -635,10 +683,6 @@ int SibylCursor::Count(int64_t* count) {
 // ---- The C names ----
 
 namespace {
-
-std::string_view ViewOf(const void* bytes, size_t size) {
-  return {static_cast<const char*>(bytes), size};
-}
 
 // A rowid as a key on the stack.
 struct RowidKey {
@@ -714,9 +758,10 @@ int sibyl_store_verify(SibylStore* store, char** report, int* problems) {
   return rc;
 }
 
-int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, int rowid_tree,
-                      unsigned char* state, SibylCursor** cursor) {
-  *cursor = new SibylCursor(store, Tree{root}, writable != 0, rowid_tree != 0, state);
+int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
+                      int key_fields, unsigned char* state, SibylCursor** cursor) {
+  *cursor = new SibylCursor(store, Tree{root}, writable != 0,
+                            ViewOf(shape, static_cast<size_t>(key_fields)), state);
   return SQLITE_OK;
 }
 void sibyl_cursor_close(SibylCursor* cursor) { delete cursor; }
@@ -763,8 +808,8 @@ int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, 
   *found = is_found;
   return rc;
 }
-int sibyl_cursor_key_begins_with(const SibylCursor* cursor, const void* prefix, size_t size) {
-  return cursor->CurrentKey().starts_with(ViewOf(prefix, size));
+int sibyl_cursor_compare_key(const SibylCursor* cursor, const void* prefix, size_t size) {
+  return cursor->CurrentKey().substr(0, size).compare(ViewOf(prefix, size));
 }
 int sibyl_cursor_restore(SibylCursor* cursor, int* same) {
   bool is_same = false;
@@ -779,10 +824,17 @@ int64_t sibyl_cursor_rowid(const SibylCursor* cursor) {
   return sibyl_rowid_decode(reinterpret_cast<const unsigned char*>(key.data()));
 }
 
-int sibyl_cursor_value(SibylCursor* cursor, const void** value, uint32_t* size) {
+int sibyl_cursor_index_rowid(SibylCursor* cursor, int64_t* rowid) {
+  return cursor->IndexRowid(rowid);
+}
+
+int sibyl_cursor_record(SibylCursor* cursor, const void** record, uint32_t* size) {
+  // A header that is longer than the record.
+  static constexpr std::string_view kCorruptRecord("\x7f\0\0\0\0\0\0\0", 8);
   std::string_view view;
-  const int rc = cursor->CurrentValue(&view);
-  *value = view.data();
+  const int rc = cursor->CurrentRecord(&view);
+  if (rc != SQLITE_OK) view = kCorruptRecord;
+  *record = view.data();
   *size = static_cast<uint32_t>(view.size());
   return rc;
 }

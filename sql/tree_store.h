@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "sibyl/database.h"
+#include "sql/index_record.h"
 #include "sql/store_file.h"
 #include "sql/tree_store_c.h"
 
@@ -110,7 +111,7 @@ struct SibylStore {
 
 struct SibylCursor {
  public:
-  SibylCursor(SibylStore* store, sibyl::Tree tree, bool writable, bool rowid_tree,
+  SibylCursor(SibylStore* store, sibyl::Tree tree, bool writable, std::string_view shape,
               unsigned char* state);
   ~SibylCursor();
   SibylCursor(const SibylCursor&) = delete;
@@ -132,6 +133,8 @@ struct SibylCursor {
   // Precondition of these: the cursor stands at a record.
   std::string_view CurrentKey() const;
   int CurrentValue(std::string_view* value);
+  int CurrentRecord(std::string_view* record);
+  int IndexRowid(int64_t* rowid);
 
   int Put(std::string_view key, std::string_view value);
   int Delete();
@@ -142,7 +145,6 @@ struct SibylCursor {
   // For the store.
   sibyl::Tree tree() const { return tree_; }
   bool writable() const { return writable_; }
-  bool rowid_tree() const { return rowid_tree_; }
   void SavePlace();
   void Detach();      // SavePlace, and no iterator any more
   void Trip(int rc);  // every use fails with rc from now on
@@ -162,6 +164,9 @@ struct SibylCursor {
   // the one that was deleted and does not count.
   enum class Gap : uint8_t { kBeforeKey, kInsteadOfKey };
 
+  bool is_rowid_tree() const { return shape_.empty(); }
+  int FailCorrupt();
+  void SetSource(Source source);  // for another place
   int NeedIterator();
   int Land();  // takes over where the iterator is
   void StandInGap(std::string_view key, Gap gap);
@@ -170,7 +175,7 @@ struct SibylCursor {
   SibylStore* const store_;
   const sibyl::Tree tree_;
   const bool writable_;
-  const bool rowid_tree_;
+  const std::string shape_;  // one SibylFieldShape per key field; empty: keys are rowids
   bool watches_row_ = false;
   Source source_ = Source::kNone;
   Gap gap_ = Gap::kInsteadOfKey;
@@ -181,6 +186,9 @@ struct SibylCursor {
   std::string key_;  // the place, unless source_ is kIterator
   std::string last_key_;
   sibyl::Value value_;
+  std::string_view record_;  // what CurrentRecord gave out here, in the value or in the buffer
+  bool record_known_ = false;
+  SibylKey record_buffer_{};
   std::unique_ptr<sibyl::Iterator> iterator_;
 };
 

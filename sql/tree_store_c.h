@@ -84,9 +84,10 @@ int64_t sibyl_store_size_bytes(SibylStore* store);
 // ---- Cursors ----
 
 // `state` is the first byte of SQLite's cursor, in which this one keeps SQLite's CURSOR_ state up
-// to date. rowid_tree: keys are rowids (sibyl_rowid_encode).
-int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, int rowid_tree,
-                      unsigned char* state, SibylCursor** cursor);
+// to date. `shape` has the shape of each of the `key_fields` fields of an index's key
+// (index_record.h); none: keys are rowids (sibyl_rowid_encode).
+int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
+                      int key_fields, unsigned char* state, SibylCursor** cursor);
 void sibyl_cursor_close(SibylCursor* cursor);
 void sibyl_cursor_clear(SibylCursor* cursor);
 void sibyl_cursor_watch_row(SibylCursor* cursor);  // it serves an incremental blob handle
@@ -106,16 +107,22 @@ int sibyl_cursor_seek_key(SibylCursor* cursor, const void* key, size_t size, int
 int sibyl_cursor_seek_from(SibylCursor* cursor, const void* key, size_t size, int* found);
 int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, int* found);
 
-// Precondition: the cursor stands at a record.
-int sibyl_cursor_key_begins_with(const SibylCursor* cursor, const void* prefix, size_t size);
+// Precondition: the cursor stands at a record. 0 if its key begins with `prefix`, otherwise less or
+// greater than 0 as the key is.
+int sibyl_cursor_compare_key(const SibylCursor* cursor, const void* prefix, size_t size);
 
 // Puts a cursor that lost its record from sight back on it. *same: it is still there.
 int sibyl_cursor_restore(SibylCursor* cursor, int* same);
 
 int64_t sibyl_cursor_rowid(const SibylCursor* cursor);
 
-// The record's value; valid until the cursor moves or its tree is written.
-int sibyl_cursor_value(SibylCursor* cursor, const void** value, uint32_t* size);
+// The rowid at the end of an index's key.
+int sibyl_cursor_index_rowid(SibylCursor* cursor, int64_t* rowid);
+
+// SQLite's record: a table's is the value, an index's is rebuilt from key and value when first asked
+// for. Valid until the cursor moves or its tree is written. After an error it is a record that SQLite
+// finds corrupt, not null.
+int sibyl_cursor_record(SibylCursor* cursor, const void** record, uint32_t* size);
 
 int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, size_t size,
                          size_t zeros);
