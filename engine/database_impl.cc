@@ -7,7 +7,9 @@
 
 #include "base/check.h"
 #include "base/status_macros.h"
+#include "engine/backup.h"
 #include "engine/batch_codec.h"
+#include "engine/checkpoint.h"
 #include "engine/ingest.h"
 #include "engine/internal_key.h"
 #include "engine/recovery.h"
@@ -114,10 +116,13 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
                                                          const storage::Path& directory,
                                                          const Environment& environment) {
   auto state = std::make_unique<DatabaseState>(options, directory, *environment.files);
-  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest, Recover(environment, state.get()));
-  std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(std::move(state)));
+  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest,
+                         options.read_only ? RecoverReadOnly(environment, state.get())
+                                           : Recover(environment, state.get()));
+  std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(std::move(state), environment));
   database->compactor_ = std::make_unique<Compactor>(*database->state_, std::move(manifest));
   database->commits_ = std::make_unique<CommitQueue>(*database->state_, *database->compactor_);
+  if (options.read_only) return database;
   database->compactor_->Start();
   database->compactor_->GenerationFrozen();  // recovery may have left some
   return database;
@@ -131,6 +136,7 @@ DatabaseImpl::~DatabaseImpl() {
     (void)state_.release();
     return;
   }
+  if (state_->options.read_only) return;
   compactor_->Stop();
   // What cannot be drained now is replayed from the log at the next opening.
   (void)commits_->FreezeAndRun([this] { return compactor_->DrainFrozen(); });
@@ -218,7 +224,7 @@ Result<std::unique_ptr<Snapshot>> DatabaseImpl::GetSnapshot() {
 }
 
 Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch) {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   if (batch.empty()) return options.sync ? commits_->Sync() : Ok();
   {
     const ViewKeeper::ShortPin view(state_->views, 0);
@@ -233,7 +239,7 @@ Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch)
 }
 
 Status DatabaseImpl::Sync() {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   return commits_->Sync();
 }
 
@@ -244,7 +250,7 @@ Result<std::unique_ptr<Transaction>> DatabaseImpl::BeginTransaction() {
 
 Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
                                           const IngestOptions& options) {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
   SIBYL_ASSIGN_OR_RETURN(
       const auto segments,
@@ -292,13 +298,13 @@ Result<std::vector<TreeInfo>> DatabaseImpl::ListTrees() {
 }
 
 Status DatabaseImpl::Flush() {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   SIBYL_RETURN_IF_ERROR(commits_->Freeze());
   return compactor_->DrainFrozen();
 }
 
 Status DatabaseImpl::Compact() {
-  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   SIBYL_RETURN_IF_ERROR(commits_->Freeze());
   SIBYL_RETURN_IF_ERROR(compactor_->CompactAll());
   state_->views.ReleaseRetired();
@@ -328,6 +334,18 @@ Result<VerifyReport> DatabaseImpl::Verify() {
     }
   }
   return report;
+}
+
+Result<CheckpointInfo> DatabaseImpl::Checkpoint(const std::filesystem::path& directory) {
+  SIBYL_RETURN_IF_ERROR(Flush());
+  const auto [manifest, view] = compactor_->ManifestAndView();
+  return WriteCheckpoint(environment_, manifest, *view, directory);
+}
+
+Result<BackupInfo> DatabaseImpl::Backup(const std::filesystem::path& backups) {
+  SIBYL_RETURN_IF_ERROR(Flush());
+  const auto [manifest, view] = compactor_->ManifestAndView();
+  return WriteBackup(*environment_.files, manifest, *view, backups);
 }
 
 Result<Stats> DatabaseImpl::GetStats() {

@@ -20,7 +20,8 @@ namespace sibyl::engine {
 // Thread-safe.
 class DatabaseImpl final : public Database {
  public:
-  // Opens without the registry. The directory must exist.
+  // Opens without the registry. The directory must exist. With options.read_only it is not touched:
+  // beside a writer this may fail, with kCorruption or kIo, because files went meanwhile.
   static Result<std::unique_ptr<DatabaseImpl>> Open(const Options& options,
                                                     const storage::Path& directory,
                                                     const Environment& environment);
@@ -50,6 +51,8 @@ class DatabaseImpl final : public Database {
   Status Flush() override;
   Status Compact() override;
   Result<VerifyReport> Verify() override;
+  Result<CheckpointInfo> Checkpoint(const std::filesystem::path& directory) override;
+  Result<BackupInfo> Backup(const std::filesystem::path& backups) override;
   Result<Stats> GetStats() override;
 
   // Called in a child process after fork(), where only this thread exists.
@@ -60,10 +63,12 @@ class DatabaseImpl final : public Database {
   void EndBackgroundWork() { compactor_->Stop(); }
 
  private:
-  explicit DatabaseImpl(std::unique_ptr<DatabaseState> state) : state_(std::move(state)) {}
+  DatabaseImpl(std::unique_ptr<DatabaseState> state, const Environment& environment)
+      : environment_(environment), state_(std::move(state)) {}
 
   ReadPoint ReadPointOf(const Snapshot* snapshot) const;
 
+  const Environment environment_;
   std::unique_ptr<DatabaseState> state_;
   std::unique_ptr<Compactor> compactor_;
   std::unique_ptr<CommitQueue> commits_;

@@ -17,10 +17,13 @@
 
 namespace sibyl::engine {
 
-// The outside world, exchangeable in tests. `files` must outlive the database.
+// The outside world, exchangeable in tests. `files` must outlive the database; the last member is
+// needed only where Options::read_only is.
 struct Environment {
   storage::FileSystem* files = nullptr;
-  std::function<Result<std::unique_ptr<storage::CommitLog>>(const storage::Path&)> open_log;
+  using OpenLog = std::function<Result<std::unique_ptr<storage::CommitLog>>(const storage::Path&)>;
+  OpenLog open_log;
+  OpenLog open_log_read_only = {};
 };
 
 // Relaxed counters, one writer or many.
@@ -79,6 +82,14 @@ struct DatabaseState {
                        ": opened before fork(); the child process must open it itself"};
     }
     return Ok();
+  }
+
+  // Errors: also kReadOnly where the database was opened for reading only.
+  Status CheckWritable() const {
+    if (options.read_only) {
+      return Error{ErrorCode::kReadOnly, directory.string() + ": opened for reading only"};
+    }
+    return CheckUsable();
   }
 };
 

@@ -1,22 +1,93 @@
-// Database::Open: the product's outside world, POSIX files and RocksDB's log.
+// Database::Open and the functions beside it: the product's outside world, POSIX files and RocksDB's
+// log.
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "base/status_macros.h"
+#include "engine/backup.h"
 #include "engine/database_impl.h"
 #include "engine/recovery.h"
 #include "engine/registry.h"
+#include "sibyl/backup.h"
 #include "sibyl/database.h"
 
 namespace sibyl {
 
+namespace {
+
+// Attempts to read a database that a writer changes meanwhile, and the time between two.
+constexpr int kReadAttempts = 20;
+constexpr auto kReadAttemptDelay = std::chrono::milliseconds(10);
+
+engine::Environment ProductEnvironment() {
+  return {&storage::PosixFileSystem(), storage::OpenRocksDbLog, storage::OpenRocksDbLogReadOnly};
+}
+
+// The names and sizes of all files of a database: differs when somebody wrote between two calls.
+std::string FilesOf(const std::filesystem::path& directory) {
+  std::string files;
+  for (const char* folder : {"log", "segments"}) {
+    std::error_code error;  // what goes while we look has changed
+    for (std::filesystem::directory_iterator entry(directory / folder, error), end;
+         !error && entry != end; entry.increment(error)) {
+      std::error_code size_error;
+      files += entry->path().filename().string() + ' ' +
+               std::to_string(entry->file_size(size_error)) + '\n';
+    }
+  }
+  return files;
+}
+
+Result<std::shared_ptr<Database>> OpenReadOnly(const Options& options,
+                                               const std::filesystem::path& directory) {
+  const engine::Environment environment = ProductEnvironment();
+  SIBYL_RETURN_IF_ERROR(engine::CheckReadable(*environment.files, options, directory));
+  for (int attempt = 0;; ++attempt) {
+    const std::string files_before = FilesOf(directory);
+    auto database = engine::DatabaseImpl::Open(options, directory, environment);
+    if (database) return std::shared_ptr<Database>(std::move(*database));
+    // Damage, unless a writer removed files between our looking and our reading.
+    if (FilesOf(directory) == files_before) return std::move(database).error();
+    if (attempt == kReadAttempts) {
+      return Error{ErrorCode::kBusy, directory.string() + ": a writer changes it too fast: " +
+                                         database.error().message};
+    }
+    std::this_thread::sleep_for(kReadAttemptDelay);
+  }
+}
+
+}  // namespace
+
 Result<std::shared_ptr<Database>> Database::Open(const Options& options,
                                                  const std::filesystem::path& directory) {
-  const engine::Environment environment{&storage::PosixFileSystem(), storage::OpenRocksDbLog};
+  if (options.read_only) return OpenReadOnly(options, directory);
+  const engine::Environment environment = ProductEnvironment();
   SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(*environment.files, options, directory));
   SIBYL_ASSIGN_OR_RETURN(std::shared_ptr<engine::DatabaseImpl> database,
                          engine::Registry::Instance().OpenOnce(directory, [&] {
                            return engine::DatabaseImpl::Open(options, directory, environment);
                          }));
   return std::shared_ptr<Database>(std::move(database));
+}
+
+Result<std::vector<BackupInfo>> ListBackups(const std::filesystem::path& backups) {
+  return engine::ListBackups(storage::PosixFileSystem(), backups);
+}
+
+Result<BackupReport> VerifyBackups(const std::filesystem::path& backups) {
+  return engine::VerifyBackups(storage::PosixFileSystem(), backups);
+}
+
+Result<BackupInfo> RestoreBackup(const std::filesystem::path& backups, uint64_t number,
+                                 const std::filesystem::path& directory) {
+  return engine::RestoreBackup(ProductEnvironment(), backups, number, directory);
+}
+
+Result<uint64_t> DeleteOldBackups(const std::filesystem::path& backups, uint64_t kept) {
+  return engine::DeleteOldBackups(storage::PosixFileSystem(), backups, kept);
 }
 
 }  // namespace sibyl

@@ -17,9 +17,6 @@ namespace sibyl::engine {
 
 namespace {
 
-// The file that makes a directory a database. Written last at creation: before it exists, what is
-// there is an unfinished creation.
-constexpr const char* kFormatFileName = "FORMAT";
 constexpr std::string_view kFormatPrefix = "SibylDB database, layout version ";
 constexpr std::string_view kFormatContent = "SibylDB database, layout version 1\n";
 
@@ -125,9 +122,15 @@ Result<Replayed> ReplayGenerations(DatabaseState& state, const storage::Manifest
   return replayed;
 }
 
-uint64_t RandomId() {
-  std::random_device source;
-  return uint64_t{source()} << 32 | source();
+// Opens the segments and replays what the manifest does not cover.
+Result<View> LoadView(DatabaseState& state, const storage::Manifest& manifest, Replayed* replayed) {
+  View view;
+  SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state.segments, manifest));
+  SIBYL_ASSIGN_OR_RETURN(*replayed, ReplayGenerations(state, manifest));
+  view.generations = replayed->newest_first;
+  SIBYL_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
+  view.catalogue = std::make_shared<Catalogue>(std::move(catalogue));
+  return view;
 }
 
 // The manifest of the log; in a new database, the first one.
@@ -142,7 +145,7 @@ Result<storage::Manifest> ReadOrCreateManifest(DatabaseState& state) {
                    (state.directory / "log").string() + ": manifest: " + manifest.error().message};
     }
     if (!finished) {
-      SIBYL_RETURN_IF_ERROR(storage::WriteFileAtomically(files, format_path, kFormatContent));
+      SIBYL_RETURN_IF_ERROR(WriteFormatFile(files, state.directory));
     }
     return manifest;
   }
@@ -152,10 +155,10 @@ Result<storage::Manifest> ReadOrCreateManifest(DatabaseState& state) {
                      ": the log of this database is missing or has lost its manifest"};
   }
   storage::Manifest manifest;
-  manifest.database_id = RandomId();
+  manifest.database_id = NewDatabaseId();
   manifest.generation_floor = state.log->Generations().front();
   SIBYL_RETURN_IF_ERROR(state.log->CommitManifest(storage::EncodeManifest(manifest)));
-  SIBYL_RETURN_IF_ERROR(storage::WriteFileAtomically(files, format_path, kFormatContent));
+  SIBYL_RETURN_IF_ERROR(WriteFormatFile(files, state.directory));
   return manifest;
 }
 
@@ -197,12 +200,8 @@ Result<storage::Manifest> Recover(const Environment& environment, DatabaseState*
   SIBYL_RETURN_IF_ERROR(state->segments.Prepare());
   SIBYL_ASSIGN_OR_RETURN(const storage::Manifest manifest, ReadOrCreateManifest(*state));
 
-  View view;
-  SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state->segments, manifest));
-  SIBYL_ASSIGN_OR_RETURN(Replayed replayed, ReplayGenerations(*state, manifest));
-  view.generations = std::move(replayed.newest_first);
-  SIBYL_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
-  view.catalogue = std::make_shared<Catalogue>(std::move(catalogue));
+  Replayed replayed;
+  SIBYL_ASSIGN_OR_RETURN(View view, LoadView(*state, manifest, &replayed));
 
   state->segments.SetNextId(manifest.next_segment_id);
   SIBYL_RETURN_IF_ERROR(state->segments.SetAsideUnnamed(manifest));
@@ -212,6 +211,38 @@ Result<storage::Manifest> Recover(const Environment& environment, DatabaseState*
   state->views.Update([&view](View& current) { current = std::move(view); });
   SIBYL_RETURN_IF_ERROR(state->log->DropGenerations(manifest.generation_floor));
   return manifest;
+}
+
+Status CheckReadable(storage::FileSystem& files, const Options& options,
+                     const storage::Path& directory) {
+  SIBYL_RETURN_IF_ERROR(CheckOptions(options));
+  SIBYL_ASSIGN_OR_RETURN(const bool present, files.Exists(directory / kFormatFileName));
+  if (present) return CheckFormat(files, directory / kFormatFileName);
+  return Error{ErrorCode::kInvalidArgument, directory.string() + ": there is no database here"};
+}
+
+Result<storage::Manifest> RecoverReadOnly(const Environment& environment, DatabaseState* state) {
+  SIBYL_ASSIGN_OR_RETURN(state->log, environment.open_log_read_only(state->directory / "log"));
+  const std::optional<std::string> bytes = state->log->Manifest();
+  if (!bytes) {
+    return Error{ErrorCode::kCorruption,
+                 (state->directory / "log").string() + ": the log has lost its manifest"};
+  }
+  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest, storage::DecodeManifest(*bytes));
+  Replayed replayed;
+  SIBYL_ASSIGN_OR_RETURN(View view, LoadView(*state, manifest, &replayed));
+  state->published_sequence.store(replayed.last_sequence);
+  state->views.Update([&view](View& current) { current = std::move(view); });
+  return manifest;
+}
+
+uint64_t NewDatabaseId() {
+  std::random_device source;
+  return uint64_t{source()} << 32 | source();
+}
+
+Status WriteFormatFile(storage::FileSystem& files, const storage::Path& directory) {
+  return storage::WriteFileAtomically(files, directory / kFormatFileName, kFormatContent);
 }
 
 }  // namespace sibyl::engine

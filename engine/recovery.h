@@ -10,6 +10,10 @@
 
 namespace sibyl::engine {
 
+// The file that makes a directory a database. Written last at creation: before it exists, what is
+// there is an unfinished creation.
+inline constexpr const char* kFormatFileName = "FORMAT";
+
 // Checks `options` and `directory`, creating an empty one if the options allow. Errors:
 // kInvalidArgument for an option out of its range, if there is no database and none may be created,
 // if there is one and there must not be, or if the directory holds something else; kNotSupported
@@ -21,6 +25,21 @@ Status PrepareDirectory(storage::FileSystem& files, const Options& options,
 // and fills `state`: afterwards it answers reads. Returns the manifest in force.
 // Errors: kBusy, kCorruption, kNotSupported, kIo.
 Result<storage::Manifest> Recover(const Environment& environment, DatabaseState* state);
+
+// Checks `options`, and that there is a database in `directory`, which is not touched. Errors:
+// kInvalidArgument, kNotSupported, kIo.
+Status CheckReadable(storage::FileSystem& files, const Options& options,
+                     const storage::Path& directory);
+
+// As Recover, touching no file and taking no lock; replayed generations stay in memory. Beside a
+// writer it may fail, with kCorruption or kIo, because files went while it read.
+Result<storage::Manifest> RecoverReadOnly(const Environment& environment, DatabaseState* state);
+
+// Random: tells databases apart whose segments have the same numbers.
+uint64_t NewDatabaseId();
+
+// Makes `directory`, which is a whole database but for this, one.
+Status WriteFormatFile(storage::FileSystem& files, const storage::Path& directory);
 
 }  // namespace sibyl::engine
 

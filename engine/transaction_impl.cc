@@ -60,6 +60,7 @@ Status TransactionImpl::Delete(Tree tree, std::string_view key) {
 Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
                               std::string_view value) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, value));
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   const InternalKeyBuffer internal_key(tree, key);
@@ -69,6 +70,7 @@ Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
 
 Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
   if (catalogue().Find(name)) return TreeNameTaken(name);
   const Tree tree{state_.next_tree_id.fetch_add(1, std::memory_order_relaxed)};
@@ -78,6 +80,7 @@ Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
 
 Status TransactionImpl::DropTree(Tree tree) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   if (tree == kDefaultTree) return CannotDropDefaultTree();
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, CatalogueKey(tree), {}});
@@ -119,7 +122,9 @@ Status TransactionImpl::RollbackTo(uint64_t savepoint) {
 Status TransactionImpl::Commit(const WriteOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   finished_ = true;
-  if (overlay_.empty()) return options.sync ? commits_.Sync() : Ok();
+  if (overlay_.empty()) {
+    return options.sync && !state_.options.read_only ? commits_.Sync() : Ok();
+  }
   std::string records;
   records.reserve(overlay_.bytes() + 16 * overlay_.records());
   const auto append = [&records](std::string_view key, const OverlayEntry& entry) {

@@ -31,29 +31,37 @@ bool BlockChecksumMatches(std::string_view bytes, uint32_t block) {
          base::Load64(bytes.data()) == base::Checksum(bytes.substr(8), block);
 }
 
-Result<BlockView> BlockView::Parse(std::string_view bytes) {
-  if (bytes.size() < kBlockHeaderBytes) return Damaged("shorter than its header");
-  if (bytes.size() > kMaxBlockBytes) return Damaged("longer than any block");
-  // What is wrong with the sizes must be known before any pointer is made from them.
-  const uint64_t count = base::Load32(bytes.data() + 8);
-  const BlockFlags flags(static_cast<uint8_t>(bytes[12]));
-  if (!flags.valid()) return Damaged("unknown flags");
-  const uint64_t remainder_size = base::Load32(bytes.data() + 16);
-  const uint64_t value_size = base::Load32(bytes.data() + 20);
+uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes) {
+  const uint64_t count = base::Load32(header.data() + 8);
+  const BlockFlags flags(static_cast<uint8_t>(header[12]));
+  const uint64_t remainder_size = base::Load32(header.data() + 16);
+  const uint64_t value_size = base::Load32(header.data() + 20);
   const auto column_bytes = [&](ColumnForm form, uint64_t size) {
     return OffsetBytes(form) * count + (form == ColumnForm::kFixed ? count * size : size);
   };
-  const Error wrong_sizes = Damaged("the sizes in its header do not add up to its size");
   // Bounds on the factors first: then no product or sum below can overflow.
-  if (count == 0 || std::max({count, remainder_size, value_size}) > bytes.size()) {
-    return wrong_sizes;
+  if (!flags.valid() || count == 0 ||
+      std::max({count, remainder_size, value_size}) > std::min(limit_bytes, kMaxBlockBytes)) {
+    return 0;
   }
-  const uint64_t size_bytes = kBlockHeaderBytes +
-                              RoundUpToAlignment(base::Load16(bytes.data() + 14)) +
-                              kWindowBytes * count + (flags.uniform_tag() ? 0 : count) +
-                              column_bytes(flags.remainder_form(), remainder_size) +
-                              column_bytes(flags.value_form(), value_size);
-  if (RoundUpToAlignment(size_bytes) != bytes.size()) return wrong_sizes;
+  const uint64_t size_bytes = RoundUpToAlignment(
+      kBlockHeaderBytes + RoundUpToAlignment(base::Load16(header.data() + 14)) +
+      kWindowBytes * count + (flags.uniform_tag() ? 0 : count) +
+      column_bytes(flags.remainder_form(), remainder_size) +
+      column_bytes(flags.value_form(), value_size));
+  return size_bytes <= limit_bytes ? size_bytes : 0;
+}
+
+Result<BlockView> BlockView::Parse(std::string_view bytes) {
+  if (bytes.size() < kBlockHeaderBytes) return Damaged("shorter than its header");
+  if (bytes.size() > kMaxBlockBytes) return Damaged("longer than any block");
+  const uint64_t count = base::Load32(bytes.data() + 8);
+  const BlockFlags flags(static_cast<uint8_t>(bytes[12]));
+  if (!flags.valid()) return Damaged("unknown flags");
+  // What is wrong with the sizes must be known before any pointer is made from them.
+  if (BlockBytesOfHeader(bytes, bytes.size()) != bytes.size()) {
+    return Damaged("the sizes in its header do not add up to its size");
+  }
   const BlockView view(bytes.data());
   SIBYL_RETURN_IF_ERROR(
       view.CheckOffsets(flags.remainder_form(), view.remainder_offsets(), view.remainder_size_));

@@ -99,6 +99,10 @@ struct ValueReference {
 // segment: a block in another's place is damage too. Any size of `bytes` is allowed.
 bool BlockChecksumMatches(std::string_view bytes, uint32_t block);
 
+// The size of the block that begins with `header` (kBlockHeaderBytes or more), as its sizes say; 0 if
+// they are impossible, or it would be larger than `limit_bytes`. Verifies nothing else.
+uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes);
+
 // ---- Reading ----
 
 // The bytes of one verified block, not owned. A default-constructed view is an empty block.

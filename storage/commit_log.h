@@ -104,6 +104,18 @@ class CommitLog {
 // kIo.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLog(const Path& directory);
 
+// The log in `directory` as it is at this moment, for recovery only: every write fails with
+// kReadOnly. Touches no file and takes no lock, so it works on a read-only medium, and beside others
+// that read or write. Each generation can be replayed once; after the last one the log lets go of
+// its memory. Errors: kCorruption and the rest as OpenRocksDbLog, but kBusy; beside a writer also
+// because files changed meanwhile.
+Result<std::unique_ptr<CommitLog>> OpenRocksDbLogReadOnly(const Path& directory);
+
+// The same for a log that may be damaged in any way: has the entries and the manifest that verify,
+// and adds to `problems` a line for everything that does not.
+std::unique_ptr<CommitLog> SalvageRocksDbLog(const Path& directory,
+                                             std::vector<std::string>* problems);
+
 // What a log in memory keeps when it is closed: hand the same object to the next open to "reopen".
 struct MemoryLogState;
 std::shared_ptr<MemoryLogState> NewMemoryLogState();

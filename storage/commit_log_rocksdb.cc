@@ -70,16 +70,7 @@ class RocksDbLog final : public CommitLog {
 
   Status Replay(uint64_t generation, const std::function<Status(const LogEntry&)>& entry) override {
     SIBYL_ASSIGN_OR_RETURN(const auto entries, TakeEntries(generation));
-    for (entries->SeekToFirst(); entries->Valid(); entries->Next()) {
-      const auto first_sequence = SequenceOfEntryKey(entries->key().ToStringView());
-      const auto stored = first_sequence
-                              ? ParseEntry(*first_sequence, entries->value().ToStringView())
-                              : std::nullopt;
-      SIBYL_CHECK(stored.has_value());  // opening verified them all
-      SIBYL_RETURN_IF_ERROR(entry({*first_sequence, stored->header.record_count, stored->bytes}));
-    }
-    if (!entries->status().ok()) return FromRocksDb(directory_, entries->status());
-    return Ok();
+    return ReplayEntries(directory_, entries.get(), /*salvaging=*/false, entry);
   }
 
   Status Append(uint64_t first_sequence, uint64_t record_count, std::string_view bytes) override {

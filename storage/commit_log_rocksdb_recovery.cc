@@ -74,12 +74,71 @@ class Opener {
     return std::move(log_);
   }
 
+  Result<OpenedLog> RunReadOnly() {
+    SIBYL_RETURN_IF_ERROR(ReadWitness());
+    SIBYL_RETURN_IF_ERROR(ExamineDatabase());
+    SIBYL_RETURN_IF_ERROR(ReadMeta());
+    if (!meta_.format) {
+      return Damaged(directory_, "the record of the log's format is missing" + Gone());
+    }
+    SIBYL_RETURN_IF_ERROR(SortFamilies());
+    SIBYL_RETURN_IF_ERROR(VerifyEntries());
+    SIBYL_RETURN_IF_ERROR(CompareWithWitness());
+    return std::move(log_);
+  }
+
+  OpenedLog Salvage(std::vector<std::string>* problems) {
+    const auto note = [problems](const Status& status) {
+      if (!status) problems->push_back(status.error().message);
+      return status.has_value();
+    };
+    (void)note(ReadWitness());
+    if (!note(ListFamilies(true)) || !note(OpenFamilies(Mode::kSalvage))) return std::move(log_);
+    if (!skipped_damage_.empty()) (void)note(Damaged(directory_, skipped_damage_));
+    (void)note(ReadMeta());
+    log_.manifest = std::move(meta_.manifest);
+    log_.manifest_number = meta_.manifest_number;
+    for (auto& [number, family] : log_.prepared) {
+      log_.generations[number].recovered = NewEntryIterator(log_.db.get(), family.get());
+      log_.generations[number].family = std::move(family);
+    }
+    log_.prepared.clear();
+    for (auto& [number, generation] : log_.generations) {
+      uint64_t expected = meta_.starts.contains(number) ? meta_.starts[number] : log_.next_sequence;
+      (void)note(VerifyGeneration(number, generation.recovered.get(), &expected));
+      log_.next_sequence = std::max(log_.next_sequence, expected);
+    }
+    (void)note(CompareWithWitness());
+    return std::move(log_);
+  }
+
  private:
   enum class Mode {
     kWhole,             // any damage but a torn end is an error
-    kExamineUndamaged,  // read-only; what precedes the first damage
+    kExamineWhole,      // the same, read-only
     kUndamaged,         // what precedes the first damage
+    kExamineUndamaged,  // the same, read-only
+    kSalvage,           // read-only; everything that is not damaged
   };
+
+  Status ReadWitness() {
+    SIBYL_ASSIGN_OR_RETURN(testimony_, LogWitness::Read(directory_ / kWitnessName));
+    files_before_ = ListLogFiles(directory_);
+    return Ok();
+  }
+
+  Status ExamineDatabase() {
+    std::error_code code;
+    const bool exists = std::filesystem::exists(directory_ / "CURRENT", code);
+    if (code) return IoError(directory_ / "CURRENT", "look for", code);
+    SIBYL_RETURN_IF_ERROR(CheckFilesBeforeOpening(exists));
+    if (!exists) return Damaged(directory_, "the file CURRENT is missing");
+    SIBYL_RETURN_IF_ERROR(ListFamilies(exists));
+    Status opened = OpenFamilies(Mode::kExamineWhole);
+    if (opened || opened.error().code != ErrorCode::kCorruption) return opened;
+    if (!DamageIsFromPowerCut()) return opened;
+    return OpenFamilies(Mode::kExamineUndamaged);
+  }
 
   Status OpenWitness() {
     std::error_code code;
@@ -134,18 +193,32 @@ class Opener {
     return Ok();
   }
 
+  static rocksdb::WALRecoveryMode RecoveryModeOf(Mode mode) {
+    switch (mode) {
+      case Mode::kWhole:
+      case Mode::kExamineWhole:
+        return rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+      case Mode::kUndamaged:
+      case Mode::kExamineUndamaged:
+        return rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+      case Mode::kSalvage:
+        break;
+    }
+    return rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  }
+
   Status OpenFamilies(Mode mode) {
     const auto logger = std::make_shared<QuietRocksDbLogger>();
-    const auto options = LogDbOptions(
-        logger, mode == Mode::kWhole ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
-                                     : rocksdb::WALRecoveryMode::kPointInTimeRecovery);
+    const auto options = LogDbOptions(logger, RecoveryModeOf(mode));
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const bool to_write = mode == Mode::kWhole || mode == Mode::kUndamaged;
     const rocksdb::Status status =
-        mode == Mode::kExamineUndamaged
-            ? rocksdb::DB::OpenForReadOnly(options, directory_.string(), families_, &handles, &db)
-            : rocksdb::DB::Open(options, directory_.string(), families_, &handles, &db);
+        to_write
+            ? rocksdb::DB::Open(options, directory_.string(), families_, &handles, &db)
+            : rocksdb::DB::OpenForReadOnly(options, directory_.string(), families_, &handles, &db);
     if (!status.ok()) return FromRocksDbOpen(directory_, status, *logger);
+    skipped_damage_ = logger->damage();
     Adopt(db, handles);
     return Ok();
   }
@@ -360,6 +433,7 @@ class Opener {
   std::vector<uint64_t> files_before_;  // the log files as found
   std::vector<rocksdb::ColumnFamilyDescriptor> families_;
   bool tail_is_damaged_ = false;
+  std::string skipped_damage_;  // RocksDB's words for what it left out, if anything
   Meta meta_;
   OpenedLog log_;
 };
@@ -372,6 +446,29 @@ void FamilyCloser::operator()(rocksdb::ColumnFamilyHandle* family) const {
 }
 
 Result<OpenedLog> OpenLogDatabase(const Path& directory) { return Opener(directory).Run(); }
+
+Result<OpenedLog> OpenLogDatabaseReadOnly(const Path& directory) {
+  return Opener(directory).RunReadOnly();
+}
+
+OpenedLog SalvageLogDatabase(const Path& directory, std::vector<std::string>* problems) {
+  return Opener(directory).Salvage(problems);
+}
+
+Status ReplayEntries(const Path& directory, rocksdb::Iterator* entries, bool salvaging,
+                     const std::function<Status(const LogEntry&)>& visit) {
+  for (entries->SeekToFirst(); entries->Valid(); entries->Next()) {
+    const auto first_sequence = SequenceOfEntryKey(entries->key().ToStringView());
+    const auto stored = first_sequence
+                            ? ParseEntry(*first_sequence, entries->value().ToStringView())
+                            : std::nullopt;
+    if (!stored && salvaging) continue;
+    if (!stored) return Damaged(directory, "an entry became malformed since it was verified");
+    SIBYL_RETURN_IF_ERROR(visit({*first_sequence, stored->header.record_count, stored->bytes}));
+  }
+  if (!entries->status().ok()) return FromRocksDb(directory, entries->status());
+  return Ok();
+}
 
 std::unique_ptr<rocksdb::Iterator> NewEntryIterator(rocksdb::DB* db,
                                                     rocksdb::ColumnFamilyHandle* family) {

@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "sibyl/result.h"
+#include "storage/commit_log.h"
 #include "storage/commit_log_witness.h"
 #include "storage/file_system.h"
 
@@ -33,7 +35,7 @@ struct LogGeneration {
 
 // Members are destroyed in the right order: the last first.
 struct OpenedLog {
-  std::unique_ptr<LogWitness> witness;
+  std::unique_ptr<LogWitness> witness;  // null: opened for reading only
   std::unique_ptr<rocksdb::DB> db;
   FamilyPtr meta;
   std::map<uint64_t, LogGeneration> generations;  // by number; the last is active
@@ -45,6 +47,20 @@ struct OpenedLog {
 
 // Errors: as OpenRocksDbLog. When it returns, everything found is durable.
 Result<OpenedLog> OpenLogDatabase(const Path& directory);
+
+// The same without touching any file, and so without a lock: beside a writer it shows the log of one
+// moment, or fails because files changed meanwhile. Errors: as OpenRocksDbLogReadOnly.
+Result<OpenedLog> OpenLogDatabaseReadOnly(const Path& directory);
+
+// Whatever can be read of a damaged log, without touching it: damaged records are skipped, and the
+// chain of entries is not followed. `problems` gets a line for each thing that is wrong. Without any
+// generation, and without a database, if RocksDB cannot open it at all.
+OpenedLog SalvageLogDatabase(const Path& directory, std::vector<std::string>* problems);
+
+// Hands over all entries of a generation in order. A malformed one, which only salvaging lets pass,
+// is left out there and otherwise kCorruption.
+Status ReplayEntries(const Path& directory, rocksdb::Iterator* entries, bool salvaging,
+                     const std::function<Status(const LogEntry&)>& visit);
 
 // An iterator over all entries of a generation, not positioned yet.
 std::unique_ptr<rocksdb::Iterator> NewEntryIterator(rocksdb::DB* db,

@@ -98,13 +98,23 @@ Result<std::unique_ptr<LogWitness>> LogWitness::Open(const Path& path) {
   const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return IoError(path, "open");
   std::unique_ptr<LogWitness> witness(new LogWitness(path, descriptor));
-  SIBYL_RETURN_IF_ERROR(witness->Load());
+  SIBYL_ASSIGN_OR_RETURN(const bool written, witness->LoadSlots());
+  if (!written) SIBYL_RETURN_IF_ERROR(witness->Initialize());
   return witness;
+}
+
+Result<LogTestimony> LogWitness::Read(const Path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return LogTestimony();
+  if (descriptor < 0) return IoError(path, "open");
+  LogWitness witness(path, descriptor);
+  SIBYL_RETURN_IF_ERROR(witness.LoadSlots());
+  return witness.testimony();
 }
 
 LogWitness::~LogWitness() { close(descriptor_); }
 
-Status LogWitness::Load() {
+Result<bool> LogWitness::LoadSlots() {
   std::optional<Slot> newest;
   bool empty = true;
   for (int index = 0; index < 2; ++index) {
@@ -113,18 +123,20 @@ Status LogWitness::Load() {
     std::optional<Slot> slot = DecodeSlot(bytes);
     if (slot && (!newest || slot->writes > newest->writes)) newest = std::move(slot);
   }
-  if (empty) {
-    // New. Both slots are written, so that later writes are in place and need no space.
-    SIBYL_RETURN_IF_ERROR(WriteSlot());
-    SIBYL_RETURN_IF_ERROR(WriteSlot());
-    return Sync();
-  }
+  if (empty) return false;
   if (!newest) {
     return Error{ErrorCode::kCorruption, path_.string() + ": both copies are damaged"};
   }
   testimony_ = std::move(newest->testimony);
   writes_ = newest->writes;
-  return Ok();
+  return true;
+}
+
+// Both slots are written, so that later writes are in place and need no space.
+Status LogWitness::Initialize() {
+  SIBYL_RETURN_IF_ERROR(WriteSlot());
+  SIBYL_RETURN_IF_ERROR(WriteSlot());
+  return Sync();
 }
 
 LogTestimony LogWitness::testimony() const {

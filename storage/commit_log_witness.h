@@ -42,6 +42,11 @@ class LogWitness {
   // Opens `path`, creating an empty testimony durably if it is not there (the caller syncs the
   // directory). Errors: kCorruption if both slots are damaged; kIo.
   static Result<std::unique_ptr<LogWitness>> Open(const Path& path);
+
+  // What the file at `path` says, without touching it; an empty testimony if it is not there.
+  // Errors: as Open.
+  static Result<LogTestimony> Read(const Path& path);
+
   ~LogWitness();
   LogWitness(const LogWitness&) = delete;
   LogWitness& operator=(const LogWitness&) = delete;
@@ -62,7 +67,8 @@ class LogWitness {
  private:
   LogWitness(Path path, int descriptor)
       : path_(std::move(path)), descriptor_(descriptor), boot_id_(CurrentBootId()) {}
-  Status Load();
+  Result<bool> LoadSlots();  // false: the file is empty
+  Status Initialize();
   Status WriteSlot();  // precondition: mutex_ is held, or nobody else has this object yet
 
   const Path path_;

@@ -69,6 +69,13 @@ class FileSystem {
   virtual Status Rename(const Path& from, const Path& to) = 0;  // replaces `to`
   virtual Status Remove(const Path& path) = 0;                  // fine if it is not there
 
+  // Removes `path` and, if it is a directory, everything in it; fine if it is not there.
+  virtual Status RemoveAll(const Path& path) = 0;
+
+  // Gives the file `from` a second name `to`, which must be free: a hard link. Errors: kNotSupported
+  // where the two cannot share a file (another file system, or one without links); kIo.
+  virtual Status Link(const Path& from, const Path& to) = 0;
+
   // Takes an exclusive lock on `path`, creating it. Errors: kBusy if any process, this one
   // included, holds it; the message names the holder's process id where known.
   virtual Result<std::unique_ptr<FileLock>> Lock(const Path& path) = 0;

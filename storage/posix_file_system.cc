@@ -240,6 +240,22 @@ class PosixFiles final : public FileSystem {
     return Ok();
   }
 
+  Status RemoveAll(const Path& path) override {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) return IoError("remove", path, error.value());
+    return Ok();
+  }
+
+  Status Link(const Path& from, const Path& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return Ok();
+    const int code = errno;
+    const bool impossible = code == EXDEV || code == EPERM || code == EMLINK || code == EOPNOTSUPP;
+    return Error{impossible ? ErrorCode::kNotSupported : ErrorCode::kIo,
+                 "cannot link " + from.string() + " to " + to.string() + ": " +
+                     std::generic_category().message(code)};
+  }
+
   Result<std::unique_ptr<FileLock>> Lock(const Path& path) override {
     SIBYL_ASSIGN_OR_RETURN(Descriptor descriptor,
                            OpenDescriptor("open lock file", path, O_RDWR | O_CREAT));

@@ -17,6 +17,8 @@ Result<std::string> ReadBytes(const ReadableFile& file, uint64_t offset, uint64_
   return bytes;
 }
 
+}  // namespace
+
 Result<std::vector<Section>> ReadSections(const ReadableFile& file) {
   const uint64_t file_bytes = file.size_bytes();
   if (file_bytes < kSegmentHeaderBytes) {
@@ -49,6 +51,8 @@ Result<std::string> ReadSection(const ReadableFile& file, const Section& section
   }
   return bytes;
 }
+
+namespace {
 
 // What the sections must say of each other.
 Status CheckProperties(const SegmentParts& parts) {

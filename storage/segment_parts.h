@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sibyl/result.h"
 #include "storage/block_directory.h"
@@ -24,6 +25,10 @@ struct SegmentParts {
 // Errors, all naming `path`: kCorruption saying what is wrong; kNotSupported for a newer format
 // version; kIo.
 Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path);
+
+// The steps of it, for who wants what is left of a damaged file. Errors as above, without the path.
+Result<std::vector<Section>> ReadSections(const ReadableFile& file);
+Result<std::string> ReadSection(const ReadableFile& file, const Section& section);
 
 // `error` with the file's name before its message.
 Error InFile(const Path& path, Error error);

@@ -23,9 +23,19 @@ void AddKeysOption(Command& command, DatabaseArguments* arguments) {
                  "bytes; hex: two digits a byte; u64: numbers, stored as 8 bytes big-endian");
 }
 
+void AddReadOnlyFlag(Command& command, DatabaseArguments* arguments) {
+  command.Flag("--read-only", &arguments->read_only,
+               "Touch nothing and take no lock: works beside a process that has it open");
+}
+
+Result<std::shared_ptr<Database>> OpenExisting(const DatabaseArguments& arguments) {
+  if (arguments.read_only) return OpenDatabaseReadOnly(arguments.path);
+  return OpenDatabase(arguments.path, /*create=*/false, /*background_threads=*/0);
+}
+
 ExitCode WithTree(const DatabaseArguments& arguments,
                   const std::function<ExitCode(Database&, Tree)>& work) {
-  auto database = OpenDatabase(arguments.path, /*create=*/false, /*background_threads=*/0);
+  auto database = OpenExisting(arguments);
   if (!database) return Complain(database.error());
   const auto tree = FindTree(**database, arguments.tree);
   if (!tree) return Complain(tree.error());

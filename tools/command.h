@@ -23,17 +23,23 @@ void AddCompactCommand(CommandLine& commands);
 void AddStatsCommand(CommandLine& commands);
 void AddVerifyCommand(CommandLine& commands);
 void AddInspectCommand(CommandLine& commands);
+void AddCopyCommands(CommandLine& commands);  // checkpoint, backup, backups, restore, repair
 
-// PATH, --tree and --keys, as far as a command has them.
+// PATH, --tree, --keys and --read-only, as far as a command has them.
 struct DatabaseArguments {
   std::string path;
   std::string tree = "default";
   KeyFormat keys = KeyFormat::kText;
+  bool read_only = false;
 };
 
 void AddPathArgument(Command& command, DatabaseArguments* arguments);
 void AddTreeOption(Command& command, DatabaseArguments* arguments);
 void AddKeysOption(Command& command, DatabaseArguments* arguments);
+void AddReadOnlyFlag(Command& command, DatabaseArguments* arguments);
+
+// Opens an existing database for one command, read-only if the arguments say so.
+Result<std::shared_ptr<Database>> OpenExisting(const DatabaseArguments& arguments);
 
 // Opens an existing database for one command, finds its tree and hands both to `work`.
 // Complains, and returns the exit code, where that is not possible.

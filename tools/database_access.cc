@@ -74,6 +74,13 @@ Result<std::shared_ptr<Database>> OpenDatabase(const fs::path& path, bool create
   return Database::Open(options, folder);
 }
 
+Result<std::shared_ptr<Database>> OpenDatabaseReadOnly(const fs::path& path) {
+  SIBYL_ASSIGN_OR_RETURN(const fs::path folder, DataFolder(path));
+  Options options;
+  options.read_only = true;
+  return Database::Open(options, folder);
+}
+
 Result<std::optional<Tree>> FindTree(Database& database, std::string_view name) {
   if (!name.starts_with('#')) return database.FindTree(name);
   uint32_t id = 0;

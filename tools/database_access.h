@@ -29,6 +29,10 @@ Result<std::filesystem::path> DataFolder(const std::filesystem::path& path);
 Result<std::shared_ptr<Database>> OpenDatabase(const std::filesystem::path& path, bool create,
                                                uint32_t background_threads);
 
+// The same for reading only: touches nothing, works on a read-only medium and beside a process that
+// has the database open; see Options::read_only. A missing database is kInvalidArgument.
+Result<std::shared_ptr<Database>> OpenDatabaseReadOnly(const std::filesystem::path& path);
+
 // The tree called `name`; "#7" is the tree with id 7, for those without a name.
 // nullopt if there is none.
 Result<std::optional<Tree>> FindTree(Database& database, std::string_view name);

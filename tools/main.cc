@@ -29,7 +29,7 @@ A first look:
 
 Exit codes, for scripts:
   0  done
-  1  the answer is no: key or tree not found, damage found by verify
+  1  the answer is no: key or tree not found, damage found by verify, something lost in a repair
   2  the command line cannot be understood
   3  the database, a file or the machine refused; standard error says why in a line "sibyl: ...")";
 
@@ -43,6 +43,7 @@ ExitCode Run(int argc, char** argv) {
   AddStatsCommand(commands);
   AddVerifyCommand(commands);
   AddInspectCommand(commands);
+  AddCopyCommands(commands);
   return FinishOutput(commands.Run(argc, argv));
 }
 

@@ -23,6 +23,11 @@ bool IsSqlMarker(std::string_view first_bytes);
 // The folder with the data of the SQL database whose marker file is `path`.
 std::filesystem::path SqlDataFolder(const std::filesystem::path& path);
 
+// If the database in `folder`, a copy of another, is a SQL database, its folder becomes FOLDER-sibyl
+// and `folder` its marker file. Returns whether it is. Errors: kInvalidArgument if FOLDER-sibyl is
+// taken: the database then stays where it is.
+Result<bool> MakeSqlDatabase(const std::filesystem::path& folder);
+
 // Runs SQLite's shell with the words of its command line, its name first. Returns its exit code.
 Result<int> RunSqlShell(std::vector<std::string> arguments);
 

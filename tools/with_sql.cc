@@ -3,12 +3,14 @@
 #include <sqlite3.h>
 
 #include <charconv>
+#include <fstream>
 #include <memory>
 
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sibyl/sql.h"
 #include "sql/marker_file.h"
+#include "sql/store_file.h"
 #include "tools/sql_support.h"
 #include "tools/text_table.h"
 
@@ -157,6 +159,30 @@ bool IsSqlMarker(std::string_view first_bytes) { return sql::IsMarker(first_byte
 
 std::filesystem::path SqlDataFolder(const std::filesystem::path& path) {
   return sql::DataDirectoryOf(path);
+}
+
+Result<bool> MakeSqlDatabase(const std::filesystem::path& folder) {
+  Options options;
+  options.read_only = true;
+  SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open(options, folder));
+  SIBYL_ASSIGN_OR_RETURN(const auto meta_tree, database->FindTree(sql::kMetaTreeName));
+  if (!meta_tree) return false;
+  SIBYL_ASSIGN_OR_RETURN(const auto uuid, database->Get(*meta_tree, sql::kUuidKey));
+  database.reset();
+  if (!uuid) return false;
+  std::filesystem::path data = folder;
+  data += "-sibyl";
+  std::error_code error;
+  if (std::filesystem::exists(data, error)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 data.string() + " exists already: the SQL database stays in " + folder.string() +
+                     ", without its marker file"};
+  }
+  std::filesystem::rename(folder, data, error);
+  if (error) return Error{ErrorCode::kIo, "cannot rename " + folder.string() + ": " + error.message()};
+  std::ofstream(folder).close();  // an empty file, which becomes the marker
+  SIBYL_RETURN_IF_ERROR(sql::WriteMarker(std::filesystem::absolute(folder), *uuid));
+  return true;
 }
 
 Result<int> RunSqlShell(std::vector<std::string> arguments) {

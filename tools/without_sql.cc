@@ -12,6 +12,7 @@ Error NoSql() {
 }  // namespace
 
 bool IsSqlMarker(std::string_view) { return false; }
+Result<bool> MakeSqlDatabase(const std::filesystem::path&) { return false; }
 std::filesystem::path SqlDataFolder(const std::filesystem::path& path) { return path; }
 Result<int> RunSqlShell(std::vector<std::string>) { return NoSql(); }
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path&) { return NoSql(); }

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sibyl/backup.h"
 #include "sibyl/iterator.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
@@ -48,6 +49,12 @@ struct VerifyReport {
   uint64_t records = 0;
   std::vector<std::string> problems;  // empty: the database is proved whole
   bool ok() const { return problems.empty(); }
+};
+
+struct CheckpointInfo {
+  uint64_t segments = 0;
+  uint64_t bytes = 0;         // of all segments
+  uint64_t copied_bytes = 0;  // of those that could not be linked: 0 on the same file system
 };
 
 // Thread-safe: any number of threads may call any method at the same time.
@@ -131,6 +138,22 @@ class Database {
   // the block its model predicts, and that levels and manifest agree.
   // Errors: only what prevents the check itself; damage is in the report.
   virtual Result<VerifyReport> Verify() = 0;
+
+  // Makes `directory`, which must not exist or be empty, a database of its own with everything that
+  // was written when the call began, while writing goes on. Drains what is in memory, then links the
+  // segments (they never change), which takes no space on the same file system; elsewhere they are
+  // copied. The checkpoint is durable when the call returns; before, `directory` is not there, and
+  // after an error or a crash only a folder beside it whose name ends in ".incomplete".
+  // Errors: kInvalidArgument if the directory is taken, or what an interrupted attempt left is in
+  // the way; kIo; kReadOnly.
+  virtual Result<CheckpointInfo> Checkpoint(const std::filesystem::path& directory) = 0;
+
+  // Adds a backup of everything written when the call began to the backups in `backups`, a folder of
+  // its own, made if it is not there: see backup.h. Only segments that it does not have yet are
+  // copied, and each copy is verified.
+  // Errors: kCorruption naming the segment that is damaged; kBusy if another backup is under way
+  // there; kInvalidArgument if the folder holds something else; kIo; kReadOnly.
+  virtual Result<BackupInfo> Backup(const std::filesystem::path& backups) = 0;
 
   virtual Result<Stats> GetStats() = 0;
 

@@ -32,6 +32,17 @@ struct Options {
   // Fail with kInvalidArgument if the directory already has a database.
   bool error_if_exists = false;
 
+  // Open for reading only. Touches no file, takes no lock and starts no thread, so it works on a
+  // read-only medium, any number of readers at once, and beside a process that writes. The database
+  // then shows the state of the moment when it was opened, for as long as it is open: what was
+  // acknowledged before, but for what a crash of the writer at that moment would have lost (with
+  // WriteOptions::sync or without: nothing). To see later writes, open it again. What the writer had
+  // not drained to segments yet is replayed into memory, at most about generation_bytes x
+  // (max_frozen_generations + 1). Segments that the writer compacts away stay on disk until the reader
+  // closes. Each opening is its own, and may go on in a child after fork(). Every write is
+  // kReadOnly. Beside a writer that changes files faster than they can be opened, opening is kBusy.
+  bool read_only = false;
+
   // Check the checksum of every block on every read, not only when it is first touched.
   // Costs about 250 ns per random read of a 4 KiB block.
   bool verify_every_read = false;

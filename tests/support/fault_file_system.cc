@@ -217,6 +217,7 @@ Status FaultFileSystem::SyncDirectory(const Path& path) {
 Status FaultFileSystem::Rename(const Path& from, const Path& to) {
   SIBYL_RETURN_IF_ERROR(CountCall("rename", from));
   const std::lock_guard lock(mutex_);
+  if (base_.List(from)) return RenameDirectory(from, to);
   const Backup source = BackUp(from);
   const Backup replaced = BackUp(to);
   SIBYL_RETURN_IF_ERROR(base_.Rename(from, to));
@@ -230,6 +231,19 @@ Status FaultFileSystem::Rename(const Path& from, const Path& to) {
   return Ok();
 }
 
+// Durable at once, as is all about directories; what is known of the files in it moves along.
+Status FaultFileSystem::RenameDirectory(const Path& from, const Path& to) {
+  SIBYL_RETURN_IF_ERROR(base_.Rename(from, to));
+  std::map<Path, std::shared_ptr<FileState>> files;
+  for (const auto& [path, state] : files_) {
+    const Path inside = path.lexically_relative(from);
+    const bool moved = !inside.empty() && *inside.begin() != "..";
+    files[moved ? to / inside : path] = state;
+  }
+  files_ = std::move(files);
+  return Ok();
+}
+
 Status FaultFileSystem::Remove(const Path& path) {
   SIBYL_RETURN_IF_ERROR(CountCall("remove", path));
   const std::lock_guard lock(mutex_);
@@ -239,6 +253,28 @@ Status FaultFileSystem::Remove(const Path& path) {
   if (!removed.bytes) return Ok();
   if (free_bytes_) *free_bytes_ += removed.bytes->size();
   undo_.push_back({path.parent_path(), [this, path, removed] { PutBack(path, removed); }});
+  return Ok();
+}
+
+Status FaultFileSystem::RemoveAll(const Path& path) {
+  SIBYL_RETURN_IF_ERROR(CountCall("remove", path));
+  const std::lock_guard lock(mutex_);
+  SIBYL_RETURN_IF_ERROR(base_.RemoveAll(path));
+  const auto inside = [&path](const Path& other) {
+    return std::mismatch(path.begin(), path.end(), other.begin(), other.end()).first == path.end();
+  };
+  std::erase_if(files_, [&](const auto& entry) { return inside(entry.first); });
+  std::erase_if(undo_, [&](const Undo& undo) { return inside(undo.directory); });
+  return Ok();
+}
+
+Status FaultFileSystem::Link(const Path& from, const Path& to) {
+  SIBYL_RETURN_IF_ERROR(CountCall("link", from));
+  const std::lock_guard lock(mutex_);
+  SIBYL_RETURN_IF_ERROR(base_.Link(from, to));
+  const auto state = files_.find(from);
+  if (state != files_.end()) files_[to] = state->second;
+  undo_.push_back({to.parent_path(), [this, to] { PutBack(to, {}); }});
   return Ok();
 }
 

@@ -54,6 +54,8 @@ class FaultFileSystem final : public storage::FileSystem {
   Status SyncDirectory(const Path& path) override;
   Status Rename(const Path& from, const Path& to) override;
   Status Remove(const Path& path) override;
+  Status RemoveAll(const Path& path) override;  // counts as durable at once
+  Status Link(const Path& from, const Path& to) override;
   Result<std::unique_ptr<storage::FileLock>> Lock(const Path& path) override;
 
  private:
@@ -84,6 +86,7 @@ class FaultFileSystem final : public storage::FileSystem {
   uint64_t TakeFreeBytes(uint64_t bytes);
 
   // The rest: with mutex_ held.
+  Status RenameDirectory(const Path& from, const Path& to);
   Backup BackUp(const Path& path);
   void PutBack(const Path& path, const Backup& backup);
   void CutToSyncedBytes(const Path& path, FileState* state);

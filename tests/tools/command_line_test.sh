@@ -44,7 +44,8 @@ test_help() {
   run --help; expect_code 0; expect_out_has "Exit codes"
   run --version; expect_code 0; expect_out_has "sibyl "
   local name
-  for name in shell load get put delete scan compact stats verify inspect; do
+  for name in shell load get put delete scan compact stats verify inspect checkpoint \
+    backup backups restore repair; do
     run "$name" --help; expect_code 0; expect_out_has "sibyl $name"
   done
 }
@@ -194,6 +195,7 @@ test_second_process() {
   (echo a; sleep 3; echo b) | "$SIBYL" load kv.db - >/dev/null &
   local pid=$!
   sleep 1
+  run get kv.db empty --read-only; expect_code 0
   run get kv.db empty
   if [[ $code != 0 ]]; then expect_code 3; expect_err_has busy; else problem "two processes"; fi
   wait "$pid" || problem "the first process was disturbed"
@@ -213,6 +215,32 @@ test_damage() {
   run verify damaged.db; expect_code 1
   run get damaged.db word000001; expect_code 3; expect_err_has corruption
   run verify words.db; expect_code 0
+}
+
+test_copies() {
+  run checkpoint words.db twin.db; expect_code 0; expect_out_has "0 B copied"
+  run checkpoint words.db twin.db; expect_code 3; expect_err_has "twin.db"
+  run put twin.db word000000 changed; run get words.db word000000; [[ $out != changed ]] || problem shared
+  run backup words.db backups; expect_code 0; expect_out_has "backup 1"
+  run put words.db zzz new
+  run backup words.db backups --keep 5; expect_code 0; expect_out_has "backup 2"
+  run backups backups --verify; expect_code 0; expect_out_has "ok: "
+  [[ $(wc -l <out.txt) == 4 ]] || problem "two backups, a header and a verdict"
+  run restore backups first.db --number 1; expect_code 0
+  run get first.db zzz; expect_code 1
+  run restore backups newest.db; expect_code 0
+  run get newest.db zzz; expect_code 0; expect_out new
+  run restore backups another.db --number 9; expect_code 3; expect_err_has "no backup 9"
+  run backups words.db; expect_code 3
+  run delete words.db zzz
+}
+
+test_repair() {
+  run repair words.db repaired.db; expect_code 0; expect_out_has "20,000 records"
+  run verify repaired.db --read-only; expect_code 0
+  run repair damaged.db mended.db; expect_code 1; expect_err_has "lost: "
+  run verify mended.db; expect_code 0
+  run repair /tmp nothing.db; expect_code 3
 }
 
 test_full_device() {
@@ -245,6 +273,11 @@ test_sql() {
   run verify shop.db; expect_code 0
   run inspect shop.db; expect_code 0; expect_out_has parts
   run shell shop.db "SELECT sum(price) FROM parts"; expect_out 13
+  run checkpoint shop.db shop2.db; expect_code 0; expect_out_has "SQL"
+  run shell shop2.db "SELECT sum(price) FROM parts"; expect_out 13
+  run backup shop.db backups; expect_code 0
+  run restore backups back.db; expect_code 0
+  run shell back.db "SELECT sum(price) FROM parts"; expect_out 13
   run load shop.db --table x --keys u64 words.txt; expect_code 2
   run stats shop.db-sibyl; expect_code 0
 }
@@ -262,6 +295,8 @@ test_trees
 test_hostile_paths
 test_second_process
 test_damage
+test_copies
+test_repair
 test_full_device
 test_sql
 

@@ -91,6 +91,7 @@ void AddRecordCommands(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
   Command& get = AddCommand(commands, "get", "Print the value of one key", arguments.get());
   get.Flag("--raw", &arguments->raw, "Print the value's very bytes: no escapes, no newline");
+  AddReadOnlyFlag(get, arguments.get());
   get.Teach("Exit code 1 if the key is not there.\n  sibyl get my.db --keys u64 42");
   get.Does([=] { return RunGet(*arguments); });
 

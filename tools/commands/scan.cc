@@ -81,6 +81,7 @@ void AddScanCommand(CommandLine& commands) {
   scan.Flag("--reverse", &arguments->reverse, "From the last key to the first");
   AddTreeOption(scan, arguments.get());
   AddKeysOption(scan, arguments.get());
+  AddReadOnlyFlag(scan, arguments.get());
   scan.Teach(
       "No record in the range is an empty answer, not an error.\n"
       "  sibyl scan my.db --prefix user: --limit 10\n"

@@ -2,7 +2,6 @@
 
 #include "base/status_macros.h"
 #include "tools/command.h"
-#include "tools/database_access.h"
 #include "tools/stats_json.h"
 #include "tools/text_table.h"
 
@@ -63,8 +62,7 @@ std::string CounterLines(const Stats& stats) {
 }
 
 Result<std::string> DescribeDatabase(const Arguments& arguments) {
-  SIBYL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(arguments.path, /*create=*/false,
-                                                           /*background_threads=*/0));
+  SIBYL_ASSIGN_OR_RETURN(const auto database, OpenExisting(arguments));
   SIBYL_ASSIGN_OR_RETURN(const Stats stats, database->GetStats());
   if (arguments.json) return ToJson(stats);
   return GenerationLines(stats) + "\n" + LevelLines(stats) + "\n" + TreeLines(stats) + "\n" +
@@ -78,6 +76,7 @@ void AddStatsCommand(CommandLine& commands) {
   Command& stats = commands.Add("stats", "Print sizes, trees and counters");
   AddPathArgument(stats, arguments.get());
   stats.Flag("--json", &arguments->json, "Everything, as one JSON object");
+  AddReadOnlyFlag(stats, arguments.get());
   stats.Teach("A table per part: delta, levels, trees, counters.\n  sibyl stats my.db --json");
   stats.Does([=] {
     const auto text = DescribeDatabase(*arguments);

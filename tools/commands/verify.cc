@@ -2,7 +2,6 @@
 
 #include "base/status_macros.h"
 #include "tools/command.h"
-#include "tools/database_access.h"
 #include "tools/stats_json.h"
 #include "tools/text_table.h"
 
@@ -15,7 +14,7 @@ struct Arguments : DatabaseArguments {
 
 // A database too damaged to open is a verdict, not a failure to reach one.
 Result<VerifyReport> VerifyDatabase(const Arguments& arguments) {
-  const auto database = OpenDatabase(arguments.path, /*create=*/false, /*background_threads=*/0);
+  const auto database = OpenExisting(arguments);
   if (!database && database.error().code == ErrorCode::kCorruption) {
     return VerifyReport{.problems = {database.error().message}};
   }
@@ -42,6 +41,7 @@ void AddVerifyCommand(CommandLine& commands) {
   Command& verify = commands.Add("verify", "Check every byte, and every model's promise");
   AddPathArgument(verify, arguments.get());
   verify.Flag("--json", &arguments->json, "The report as one JSON object");
+  AddReadOnlyFlag(verify, arguments.get());
   verify.Teach(
       "Checks checksums, key order, that each record lies in the block its model predicts, and\n"
       "that levels and manifest agree. Exit code 0: proved whole; 1: damage, one line for each.");
