@@ -11,6 +11,7 @@ if(TARGET sibyl_sql)
   install(FILES ${SIBYL_SQLITE_DIR}/sqlite3.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sibyl/sqlite)
   target_include_directories(sibyl_sql PUBLIC
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sibyl/sqlite>)
+  install(TARGETS sibyl_sqlite3 LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/sibyl/sqlite)
 endif()
 if(TARGET sibyl)
   install(TARGETS sibyl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

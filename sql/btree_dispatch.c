@@ -383,14 +383,13 @@ SQLITE_PRIVATE char* sqlite3BtreeIntegrityCheck(sqlite3* db, Btree* p, Pgno* roo
   return report;
 }
 
+static int sibylResetDatabase(sqlite3* db, Btree* p);  // in btree_copy.c
+
 static int sibylVacuum(char** error_message, sqlite3* db, int database) {
   Btree* p = db->aDb[database].pBt;
-  if (db->flags & SQLITE_ResetDatabase) {
-    sqlite3SetString(error_message, db, "SQLITE_DBCONFIG_RESET_DATABASE: delete the file instead");
-    return SQLITE_ERROR;
-  }
   sibyl_store_clear_error(storeOf(p));
-  const int rc = sibyl_store_compact(storeOf(p));
+  const int rc = (db->flags & SQLITE_ResetDatabase) ? sibylResetDatabase(db, p)
+                                                    : sibyl_store_compact(storeOf(p));
   if (rc != SQLITE_OK) sqlite3SetString(error_message, db, sibylErrorText(db, rc));
   return rc;
 }
@@ -402,14 +401,6 @@ static int sibylHasContent(Btree* p) {
   if (sqlite3BtreeBeginTrans(p, 0, &version) != SQLITE_OK) return 1;
   sqlite3BtreeCommit(p);
   return version != 0;
-}
-
-static int sibylRefuseBackup(sqlite3* error_db, const Btree* from, const Btree* to) {
-  if (!sibylIsOurs(from) && !sibylIsOurs(to)) return 0;
-  sqlite3ErrorWithMsg(error_db, SQLITE_ERROR,
-                      "the backup interface copies pages, which a SibylDB database does not have: "
-                      "use VACUUM INTO or .clone");
-  return 1;
 }
 
 // ---- Keys ----

@@ -39,7 +39,9 @@ change "a cursor of ours is recognized before anything else is known of it" \
 
 change "files before btree.c ask too" \
   "typedef struct BtShared BtShared;\n" \
-  "typedef struct BtShared BtShared;\nstatic int sibylIsOurs(const Btree*);\n"
+  "typedef struct BtShared BtShared;
+static int sibylIsOurs(const Btree*);
+static u8* sibylSerialize(sqlite3*, Btree*, i64*, unsigned);\n"
 
 change "an entry of ours is compared by its key" \
   "    sqlite3VdbeMemInit(&m, db, 0);
@@ -122,13 +124,41 @@ change "VACUUM INTO refuses a database of ours that exists" \
   "    if( sibylHasContent(pTemp)
      || (id->pMethods!=0 && (sqlite3OsFileSize(id, &sz)!=SQLITE_OK || sz>0)) ){"
 
-change "the backup API copies pages, which ours does not have" \
-  "|| checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK" \
-  "|| sibylRefuseBackup(pDestDb, p->pSrc, p->pDest)\n     || checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK"
+change "a backup may go through an image of a source of ours" \
+  "  sqlite3_backup *pNext;   /* Next backup associated with source pager */\n};\n" \
+  "  sqlite3_backup *pNext;   /* Next backup associated with source pager */
+  Btree *pOurSrc;          /* Not null: the database of SibylDB of which pSrc is an image */
+  int bImageFilled;        /* True once the image is complete */
+};
+#include \"sql/btree_copy.c\"\n"
+
+change "a backup begins" \
+  "|| checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK\n     ){" \
+  "|| checkReadTransaction(pDestDb, p->pDest)!=SQLITE_OK
+     || sibylBackupInit(p)!=SQLITE_OK
+     ){"
+
+change "a step of a backup" \
+  "  rc = p->rc;\n  if( !isFatalError(rc) ){\n    Pager * const pSrcPager" \
+  "  rc = p->rc;
+  if( !isFatalError(rc) && sibylBackupStep(p, &rc) ){
+    p->rc = rc;
+  }else if( !isFatalError(rc) ){\n    Pager * const pSrcPager"
+
+change "a backup's error says what the engine said" \
+  "    sqlite3Error(p->pDestDb, rc);\n\n    /* Exit the mutexes and free the backup context structure. */" \
+  "    sibylBackupError(p, rc);\n\n    /* Exit the mutexes and free the backup context structure. */"
+
+change "a backup ends" \
+  "    ** sqlite3_backup_finish(). */\n    sqlite3_free(p);" \
+  "    ** sqlite3_backup_finish(). */\n    sibylBackupFinish(p);\n    sqlite3_free(p);"
 
 change "sqlite3_serialize makes an image of pages" \
   "  pBt = db->aDb\[iDb].pBt;\n  if( pBt==0 ) return 0;\n  szPage = sqlite3BtreeGetPageSize(pBt);" \
-  "  pBt = db->aDb\[iDb].pBt;\n  if( pBt==0 || sibylIsOurs(pBt) ) return 0;\n  szPage = sqlite3BtreeGetPageSize(pBt);"
+  "  pBt = db->aDb\[iDb].pBt;
+  if( pBt==0 ) return 0;
+  if( sibylIsOurs(pBt) ) return sibylSerialize(db, pBt, piSize, mFlags);
+  szPage = sqlite3BtreeGetPageSize(pBt);"
 
 change "every connection has the tables of statistics" \
   "static int (*const sqlite3BuiltinExtensions\[])(sqlite3*) = {\n" \

@@ -69,8 +69,9 @@ SibylStore::~SibylStore() {
   EndWriting(false);
 }
 
-int SibylStore::Fail(int rc, std::string message) {
-  error_ = std::move(message);
+// Programs look for SQLite's own words, such as "database is locked": they come first.
+int SibylStore::Fail(int rc, const std::string& message) {
+  error_ = rc == SQLITE_ERROR ? message : sqlite3_errstr(rc) + (": " + message);
   if (rc != SQLITE_BUSY) sqlite3_log(rc, "%s", error_.c_str());
   return rc;
 }

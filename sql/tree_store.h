@@ -84,7 +84,7 @@ struct SibylStore {
 
   // Keeps the error's sentence and translates its code.
   int Fail(const sibyl::Error& error);
-  int Fail(int rc, std::string message);
+  int Fail(int rc, const std::string& message);
 
  private:
   int BeginReading();
