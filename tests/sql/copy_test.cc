@@ -89,9 +89,9 @@ std::string UriOf(const TemporaryDirectory& folder, const std::string& kind,
 }
 
 TEST_CASE("a backup between any two kinds holds everything", "[sql][copy]") {
-  const auto kinds = GENERATE(Kinds{"ours", "ours"}, Kinds{"ours", "native"},
-                              Kinds{"native", "ours"}, Kinds{"ours", "memory"},
-                              Kinds{"memory", "ours"}, Kinds{"native", "native"});
+  const auto kinds =
+      GENERATE(Kinds{"ours", "ours"}, Kinds{"ours", "native"}, Kinds{"native", "ours"},
+               Kinds{"ours", "memory"}, Kinds{"memory", "ours"}, Kinds{"native", "native"});
   const int pages = GENERATE(-1, 3);
   INFO(kinds.from << " to " << kinds.to << ", " << pages << " pages per step");
   const TemporaryDirectory folder;
@@ -103,8 +103,9 @@ TEST_CASE("a backup between any two kinds holds everything", "[sql][copy]") {
   REQUIRE(BackUp(&from, &to, pages) == SQLITE_OK);
   CHECK(Everything(&to) == expected);
   CHECK(to.Line("PRAGMA integrity_check") == "ok");
-  to.Execute("INSERT INTO t(a) VALUES('after'); DELETE FROM w WHERE n=3; INSERT INTO counted(u) "
-             "VALUES('z')");
+  to.Execute(
+      "INSERT INTO t(a) VALUES('after'); DELETE FROM w WHERE n=3; INSERT INTO counted(u) "
+      "VALUES('z')");
   CHECK(to.Line("SELECT id FROM counted WHERE u='z'") == "3");
   CHECK(to.Line("SELECT count(*) FROM empty") == "57");  // the trigger fired
   CHECK(to.Line("PRAGMA integrity_check") == "ok");
@@ -113,8 +114,8 @@ TEST_CASE("a backup between any two kinds holds everything", "[sql][copy]") {
 
 TEST_CASE("a backup of an empty database empties the destination", "[sql][copy]") {
   const TemporaryDirectory folder;
-  for (const Kinds kinds : {Kinds{"ours", "native"}, Kinds{"native", "ours"},
-                            Kinds{"ours", "ours"}}) {
+  for (const Kinds kinds :
+       {Kinds{"ours", "native"}, Kinds{"native", "ours"}, Kinds{"ours", "ours"}}) {
     INFO(kinds.from << " to " << kinds.to);
     Connection from(UriOf(folder, kinds.from, std::string("e-") + kinds.from + kinds.to));
     Connection to(UriOf(folder, kinds.to, std::string("f-") + kinds.from + kinds.to));
@@ -130,9 +131,10 @@ TEST_CASE("a backup of an empty database empties the destination", "[sql][copy]"
 TEST_CASE("a UTF-16 database keeps its encoding in a backup", "[sql][copy]") {
   const TemporaryDirectory folder;
   Connection from(UriOf(folder, "native", "from.db"));
-  from.Execute("PRAGMA encoding='UTF-16le'; CREATE TABLE t(a TEXT PRIMARY KEY) WITHOUT ROWID;"
-               "CREATE TABLE gr\u00f6\u00dfe(b COLLATE NOCASE UNIQUE);"
-               "INSERT INTO t VALUES('\u00e4'),('b'); INSERT INTO gr\u00f6\u00dfe VALUES('X')");
+  from.Execute(
+      "PRAGMA encoding='UTF-16le'; CREATE TABLE t(a TEXT PRIMARY KEY) WITHOUT ROWID;"
+      "CREATE TABLE gr\u00f6\u00dfe(b COLLATE NOCASE UNIQUE);"
+      "INSERT INTO t VALUES('\u00e4'),('b'); INSERT INTO gr\u00f6\u00dfe VALUES('X')");
   const fs::path path = folder.path() / "to.db";
   {
     Connection to(path);
@@ -212,8 +214,9 @@ TEST_CASE("a backup to ours refuses a collation without an order of bytes", "[sq
   Connection from(":memory:");
   const auto compare = [](void*, int, const void*, int, const void*) { return 0; };
   sqlite3_create_collation(from.handle(), "strange", SQLITE_UTF8, nullptr, compare);
-  from.Execute("CREATE TABLE t(a); CREATE INDEX ta ON t(a COLLATE strange); INSERT INTO t "
-               "VALUES('x')");
+  from.Execute(
+      "CREATE TABLE t(a); CREATE INDEX ta ON t(a COLLATE strange); INSERT INTO t "
+      "VALUES('x')");
   Connection to(folder.path() / "to.db");
   to.Execute("CREATE TABLE mine(a); INSERT INTO mine VALUES(5)");
   CHECK(BackUp(&from, &to) == SQLITE_ERROR);

@@ -1,0 +1,174 @@
+"""Goal: programs built against SQLite's shared library run on ours unchanged.
+
+Method: LD_LIBRARY_PATH gives Debian's own sqlite3 shell and Python's sqlite3 module our
+libsqlite3.so.0: what it exports is compared with SQLite's public header, files come out as ours,
+processes fork and share a database, and Python's own test suite of the module runs, if a Python with
+one is installed.
+
+    dropin_test.py LIBRARY_FOLDER [PRELOAD]    PRELOAD: libasan.so, for a library built with it
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+LIBRARY = Path(sys.argv[1]) / "libsqlite3.so.0"
+ENVIRONMENT = dict(
+    os.environ,
+    LD_LIBRARY_PATH=sys.argv[1],
+    LD_PRELOAD=sys.argv[2] if len(sys.argv) > 2 else "",
+    ASAN_OPTIONS="detect_leaks=0",  # Python itself leaks on purpose
+)
+PYTHON = "/usr/bin/python3"
+SHELL = "/usr/bin/sqlite3"
+
+
+def run(*command, folder, script=None, timeout=120):
+    return subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, input=script if script is not None else "",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+
+
+class DropIn(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+
+    def python(self, script, *arguments):
+        """What `script` prints; it must succeed."""
+        result = run(PYTHON, "-c", script, *arguments, folder=self.folder)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout.split()
+
+    def is_ours(self, name):
+        return (self.folder / name).read_bytes().startswith(b"SibylDB marker")
+
+    def test_exports_the_public_interface_alone(self):
+        listed = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+        exported = {line.split()[-1] for line in listed.splitlines()}
+        header = Path("/usr/include/sqlite3.h").read_text()
+        public = set(re.findall(r"\bsqlite3[a-z]*_\w+", header))
+        self.assertEqual(exported - public, set())
+        functions = set(re.findall(r"^SQLITE_API [^;]*?\b(sqlite3[a-z]*_\w+)\(", header, re.M))
+        self.assertGreater(len(functions), 250)
+        missing = functions - exported
+        # Declared for other systems and other options than Debian's.
+        missing -= {name for name in functions if re.search("win32|scanstatus|snapshot|unlock", name)}
+        missing -= {"sqlite3_mutex_held", "sqlite3_mutex_notheld", "sqlite3_activate_see",
+                    "sqlite3_activate_cerod", "sqlite3_normalized_sql"}
+        self.assertEqual(missing, set())
+
+    def test_soname_and_binding(self):
+        dynamic = subprocess.run(["readelf", "-d", LIBRARY], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+        self.assertIn("Library soname: [libsqlite3.so.0]", dynamic)
+        self.assertIn("SYMBOLIC", dynamic)
+
+    def test_shell(self):
+        result = run(SHELL, "x.db", folder=self.folder, script=(
+            "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT UNIQUE);\n"
+            "INSERT INTO t(b) VALUES('one'),('two');\nSELECT * FROM t;\n"
+            ".backup ours.db\n.save 'file:native.db?engine=sqlite'\n.dump\n"
+            "SELECT count(*) > 0 FROM sibyl_stats;\nPRAGMA integrity_check;\n"))
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertIn("1|one\n2|two\n", result.stdout)
+        self.assertIn("INSERT INTO t VALUES(2,'two');", result.stdout)
+        self.assertTrue(result.stdout.endswith("1\nok\n"), result.stdout)
+        self.assertTrue(self.is_ours("x.db") and self.is_ours("ours.db"))
+        self.assertTrue((self.folder / "native.db").read_bytes().startswith(b"SQLite format 3"))
+        for name in ("ours.db", "native.db"):
+            result = run(SHELL, name, "SELECT b FROM t WHERE a=2", folder=self.folder)
+            self.assertEqual(result.stdout, "two\n", name)
+
+    def test_python_module(self):
+        printed = self.python(
+            "import sqlite3\n"
+            "db = sqlite3.connect('p.db')\n"
+            "db.execute('CREATE TABLE t(a UNIQUE)')\n"
+            "with db: db.executemany('INSERT INTO t VALUES(?)', ((i,) for i in range(1000)))\n"
+            "try: db.execute('INSERT INTO t VALUES(7)')\n"
+            "except sqlite3.IntegrityError: print('refused'); db.rollback()\n"
+            "copy = sqlite3.connect(':memory:')\n"
+            "db.backup(copy)\n"
+            "print(copy.execute('SELECT sum(a) FROM t').fetchone()[0])\n"
+            "print(db.execute('PRAGMA journal_mode').fetchone()[0], sqlite3.sqlite_version)\n")
+        self.assertEqual(printed, ["refused", "499500", "wal", "3.40.1"])
+        self.assertTrue(self.is_ours("p.db"))
+
+    def test_a_forked_child_neither_uses_nor_disturbs_the_parents_connection(self):
+        printed = self.python(
+            "import multiprocessing, sqlite3\n"
+            "multiprocessing.set_start_method('fork')\n"
+            "db = sqlite3.connect('f.db', timeout=0)\n"
+            "db.execute('CREATE TABLE t(a)')\n"
+            "with db: db.execute('INSERT INTO t VALUES(1)')\n"
+            "def attempt(connection, sql):\n"
+            "    try: return str(connection.execute(sql).fetchall())\n"
+            "    except sqlite3.Error as error: return type(error).__name__\n"
+            "def child(queue):\n"
+            "    queue.put(attempt(db, 'SELECT * FROM t'))\n"
+            "    queue.put(attempt(db, 'INSERT INTO t VALUES(2)'))\n"
+            "    queue.put(attempt(sqlite3.connect('f.db', timeout=0), 'SELECT * FROM t'))\n"
+            "queue = multiprocessing.Queue()\n"
+            "process = multiprocessing.Process(target=child, args=(queue,))\n"
+            "process.start()\n"
+            "print(*[queue.get() for _ in range(3)])\n"
+            "process.join()\n"
+            "print(process.exitcode)\n"
+            "with db: db.execute('INSERT INTO t VALUES(3)')\n"
+            "db.close()\n"
+            "db = sqlite3.connect('f.db')\n"
+            "print(db.execute('SELECT group_concat(a) FROM t').fetchone()[0])\n"
+            "print(db.execute('PRAGMA integrity_check').fetchone()[0])\n")
+        self.assertEqual(len(printed), 6, printed)
+        for refused in printed[:3]:
+            self.assertIn(refused, ("OperationalError", "DatabaseError"))
+        self.assertEqual(printed[3:], ["0", "1,3", "ok"])
+
+    def test_processes_that_connect_for_each_request_take_turns(self):
+        printed = self.python(
+            "import multiprocessing, sqlite3\n"
+            "def work(n):\n"
+            "    for i in range(5):\n"
+            "        db = sqlite3.connect('w.db', timeout=60)\n"
+            "        with db: db.execute('INSERT INTO t VALUES(?)', (5 * n + i,))\n"
+            "        db.close()\n"
+            "if __name__ == '__main__':\n"
+            "    db = sqlite3.connect('w.db')\n"
+            "    db.execute('CREATE TABLE t(a UNIQUE)')\n"
+            "    db.close()\n"
+            "    with multiprocessing.Pool(3) as pool: pool.map(work, range(3), 1)\n"
+            "    db = sqlite3.connect('w.db', timeout=60)\n"
+            "    print(*db.execute('SELECT count(*), sum(a) FROM t').fetchone())\n")
+        self.assertEqual(printed, ["15", "105"])
+
+    def test_pythons_own_suite(self):
+        python = python_with_suite()
+        if python is None:
+            self.skipTest("no Python with test/test_sqlite3: see docs/testing.md")
+        result = run(python, "-m", "unittest", "-v", "test.test_sqlite3", folder=self.folder,
+                     timeout=250)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        ran = int(re.search(r"^Ran (\d+) tests", result.stdout, re.M).group(1))
+        self.assertGreater(ran, 400)
+
+
+def python_with_suite():
+    """A Python whose library has the suite of its sqlite3 module (Debian's has not)."""
+    for python in (os.environ.get("SIBYL_SUITE_PYTHON"), PYTHON,
+                   *sorted(Path.home().glob(".pyenv/versions/3.11*/bin/python3"))):
+        if python and subprocess.run([python, "-c", "import test.test_sqlite3"],
+                                     stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL).returncode == 0:
+            return str(python)
+    return None
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
