@@ -41,6 +41,7 @@ struct BlockModelOptions {
   uint32_t block_bytes = 4096;  // target bytes of records per block; at least 1
   double epsilon_blocks = 0.5;  // largest distance, in blocks, of a border from an even division;
                                 // 1/64 to 64
+  bool learn = true;            // false: B-tree nodes only, to compare with
 };
 
 // What a model is made of, for reports.

@@ -60,7 +60,8 @@ class Builder {
         block_bytes_(options.block_bytes),
         epsilon_bytes_((options.epsilon_blocks - kRoundingBlocks) * options.block_bytes),
         separator_slack_bytes_(
-            static_cast<uint64_t>(std::min(options.epsilon_blocks, 0.5) * options.block_bytes)) {}
+            static_cast<uint64_t>(std::min(options.epsilon_blocks, 0.5) * options.block_bytes)),
+        learn_(options.learn) {}
 
   Result<ModelTree> Build();
 
@@ -123,6 +124,7 @@ class Builder {
   const uint64_t block_bytes_;
   const double epsilon_bytes_;
   const uint64_t separator_slack_bytes_;
+  const bool learn_;
 
   std::vector<uint64_t> place_bytes_;           // Y(i) x block_bytes; one more: the end
   std::vector<uint32_t> shared_with_previous_;  // bytes that key i shares with key i - 1
@@ -168,6 +170,7 @@ Status Builder::Prepare() {
 }
 
 Builder::Subtree Builder::BuildSubtree(const KeyRange& range, uint32_t depth) {
+  if (!learn_) return BuildSeparators(range, ChooseBorders(range));
   const size_t mark = tree_.nodes.size();
   const Subtree lines = BuildLines(range, depth);
   // No B-tree is smaller than this: friendly keys need not look for separators.
