@@ -55,7 +55,7 @@ class SegmentCursor final : public Cursor {
     if (!status_) return;
     if (!valid_) {
       SeekToLast();
-    } else if (key_ != target) {
+    } else if (key() != target) {
       Prev();
     }
   }
@@ -77,10 +77,25 @@ class SegmentCursor final : public Cursor {
     }
   }
 
-  std::string_view key() const override { return key_; }
+  // Put together when first asked for: a scan that wants values only never does.
+  std::string_view key() const override {
+    if (!key_known_) {
+      block_.view().KeyAt(slot_, &key_);
+      key_known_ = true;
+    }
+    return key_;
+  }
   RecordType type() const override { return block_.view().TypeAt(slot_); }
 
+  uint64_t StepsBelow(std::string_view key) const override {
+    const storage::BlockView& view = block_.view();
+    const auto fraction = static_cast<uint16_t>((uint64_t{slot_} << 16) / view.record_count());
+    const uint32_t bound = view.LowerBound(key, fraction);
+    return bound > slot_ ? bound - slot_ - 1 : 0;
+  }
+
   std::string_view value() override {
+    if (!block_.view().ValueIsOutOfLine(slot_)) return block_.view().RawValueAt(slot_);
     auto value = segment_.file().ValueAt(block_.view(), slot_, &value_scratch_);
     if (!value) {
       Fail(std::move(value).error());
@@ -132,7 +147,7 @@ class SegmentCursor final : public Cursor {
   }
 
   void Show() {
-    block_.view().KeyAt(slot_, &key_);
+    key_known_ = false;
     valid_ = true;
   }
 
@@ -146,7 +161,8 @@ class SegmentCursor final : public Cursor {
   uint32_t block_number_ = 0;
   uint32_t slot_ = 0;
   bool valid_ = false;
-  std::string key_;
+  mutable bool key_known_ = false;
+  mutable std::string key_;
   std::string value_scratch_;
   Status status_ = Ok();
 };

@@ -35,7 +35,18 @@ class MergingCursor final : public Cursor {
   void Next() override { Move(Direction::kForward); }
   void Prev() override { Move(Direction::kBackward); }
 
-  std::string_view key() const override { return current_->key; }
+  std::string_view key() const override {
+    if (key_passed_) {
+      current_->key = current_->cursor->key();
+      key_passed_ = false;
+    }
+    return current_->key;
+  }
+  uint64_t StepsBelow(std::string_view key) const override {
+    if (direction_ == Direction::kBackward) return 0;
+    const bool cut = runner_up_ != nullptr && runner_up_->key < key;
+    return current_->cursor->StepsBelow(cut ? runner_up_->key : key);
+  }
   RecordType type() const override { return current_->cursor->type(); }
   std::string_view value() override {
     const std::string_view value = current_->cursor->value();
@@ -61,6 +72,7 @@ class MergingCursor final : public Cursor {
   void Position(Direction direction, Seek seek) {
     direction_ = direction;
     failed_ = false;
+    ForgetSteps();
     for (Source& source : sources_) {
       seek(*source.cursor);
       Refresh(source);
@@ -74,11 +86,25 @@ class MergingCursor final : public Cursor {
     const bool changed = version_ != nullptr && *version_ != seen_version_;
     if (direction != direction_ || changed) {
       MoveAnew(direction);
+    } else if (steps_before_runner_up_ > 0) {
+      --steps_before_runner_up_;
+      current_->cursor->Next();
+      key_passed_ = true;
+      return;
     } else {
+      key_passed_ = false;
       Step(*current_);
-      if (current_->valid && LeadsRunnerUp()) return;
+      if (current_->valid && LeadsRunnerUp()) {
+        if (runner_up_ != nullptr) steps_before_runner_up_ = StepsBelow(runner_up_->key);
+        return;
+      }
     }
     Choose();
+  }
+
+  void ForgetSteps() {
+    steps_before_runner_up_ = 0;
+    key_passed_ = false;
   }
 
   bool LeadsRunnerUp() const { return runner_up_ == nullptr || Before(*current_, *runner_up_); }
@@ -88,7 +114,8 @@ class MergingCursor final : public Cursor {
   void MoveAnew(Direction direction) {
     const bool turned = direction != direction_;
     direction_ = direction;
-    from_.assign(current_->key);
+    from_.assign(key());
+    ForgetSteps();
     for (Source& source : sources_) {
       if (&source == current_) {
         Step(source);
@@ -156,7 +183,9 @@ class MergingCursor final : public Cursor {
 
   std::vector<Source> sources_;  // newest first
   Source* current_ = nullptr;
-  Source* runner_up_ = nullptr;  // the next after current_; null: none
+  Source* runner_up_ = nullptr;          // the next after current_; null: none
+  uint64_t steps_before_runner_up_ = 0;  // of current_ that need no comparison
+  mutable bool key_passed_ = false;      // current_->key is of an earlier record
   Direction direction_ = Direction::kForward;
   bool failed_ = false;
   std::string from_;  // the key that MoveAnew moves away from

@@ -32,6 +32,7 @@ class UserIterator final : public Iterator {
 
   void SeekToFirst() override {
     cursor_->Seek(begin_);
+    steps_in_bounds_ = 0;
     SettleForward();
   }
   void SeekToLast() override {
@@ -46,6 +47,7 @@ class UserIterator final : public Iterator {
   void Seek(std::string_view target) override {
     SetTarget(target);
     cursor_->Seek(target_ < begin_ ? begin_ : target_);
+    steps_in_bounds_ = 0;
     SettleForward();
   }
   void SeekForPrev(std::string_view target) override {
@@ -77,13 +79,25 @@ class UserIterator final : public Iterator {
   // Goes on to the first record that is no tombstone; past the bound there is nothing to show.
   void SettleForward() {
     for (in_bounds_ = false; cursor_->Valid(); cursor_->Next()) {
-      if (end_ && cursor_->key() >= *end_) return;
+      if (!BelowEnd()) return;
       if (cursor_->type() == RecordType::kTombstone) continue;
       in_bounds_ = true;
       return;
     }
   }
+  // For the record that the cursor has just come to, going forward.
+  bool BelowEnd() {
+    if (!end_) return true;
+    if (steps_in_bounds_ > 0) {
+      --steps_in_bounds_;
+      return true;
+    }
+    if (cursor_->key() >= *end_) return false;
+    steps_in_bounds_ = cursor_->StepsBelow(*end_);
+    return true;
+  }
   void SettleBackward() {
+    steps_in_bounds_ = 0;
     for (in_bounds_ = false; cursor_->Valid(); cursor_->Prev()) {
       if (cursor_->key() < begin_) return;
       if (cursor_->type() == RecordType::kTombstone) continue;
@@ -98,6 +112,7 @@ class UserIterator final : public Iterator {
   const std::optional<std::string> end_;  // first that may not; nullopt: all after begin_ may
   std::string target_;                    // the tree's prefix, then the key last sought
   bool in_bounds_ = false;
+  uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
 };
 
 }  // namespace

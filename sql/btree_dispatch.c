@@ -802,13 +802,13 @@ static int insertRow(BtCursor* cursor, const BtreePayload* row) {
 
 SQLITE_PRIVATE int sqlite3BtreeInsert(BtCursor* cursor, const BtreePayload* payload, int flags,
                                       int seek_result) {
-  BtreePayload row = *payload;
   if ((flags & BTREE_PREFORMAT) && cursor->pBtree->bTransfer) {
-    row = transferredRow(cursor, payload);
-    flags &= ~BTREE_PREFORMAT;
+    const BtreePayload row = transferredRow(cursor, payload);
+    if (cursor->pSibyl != 0) return insertRow(cursor, &row);
+    return nativeBtreeInsert(cursor, &row, flags & ~BTREE_PREFORMAT, seek_result);
   }
-  if (cursor->pSibyl == 0) return nativeBtreeInsert(cursor, &row, flags, seek_result);
-  return insertRow(cursor, &row);
+  if (cursor->pSibyl == 0) return nativeBtreeInsert(cursor, payload, flags, seek_result);
+  return insertRow(cursor, payload);
 }
 
 // Copies a row from one table to another of the same form. Between two SQLite files SQLite copies

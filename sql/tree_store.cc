@@ -399,7 +399,7 @@ SibylCursor::~SibylCursor() {
 
 void SibylCursor::SetSource(Source source) {
   source_ = source;
-  record_known_ = false;
+  record_bytes_ = nullptr;
 }
 
 int SibylCursor::NeedIterator() {
@@ -453,25 +453,26 @@ int SibylCursor::CurrentValue(std::string_view* value) {
   return SQLITE_OK;
 }
 
-int SibylCursor::CurrentRecord(std::string_view* record) {
-  if (!record_known_) {
-    std::string_view value;
-    if (const int rc = CurrentValue(&value); rc != SQLITE_OK) return rc;
-    record_ = value;
-    if (!is_rowid_tree()) {
-      const std::string_view key = CurrentKey();
-      const unsigned char* bytes = nullptr;
-      size_t size = 0;
-      const SibylRecordResult result =
-          sibyl_record_join(BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
-                            static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
-      if (result == SIBYL_RECORD_NO_MEMORY) return SQLITE_NOMEM;
-      if (result != SIBYL_RECORD_OK) return FailCorrupt();
-      record_ = ViewOf(bytes, size);
-    }
-    record_known_ = true;
+int SibylCursor::NeedRecord() {
+  if (source_ == Source::kIterator && is_rowid_tree()) {
+    SetRecord(iterator_->value());
+    return SQLITE_OK;
   }
-  *record = record_;
+  std::string_view value;
+  if (const int rc = CurrentValue(&value); rc != SQLITE_OK) return rc;
+  if (is_rowid_tree()) {
+    SetRecord(value);
+    return SQLITE_OK;
+  }
+  const std::string_view key = CurrentKey();
+  const unsigned char* bytes = nullptr;
+  size_t size = 0;
+  const SibylRecordResult result = sibyl_record_join(
+      BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
+      static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
+  if (result == SIBYL_RECORD_NO_MEMORY) return SQLITE_NOMEM;
+  if (result != SIBYL_RECORD_OK) return FailCorrupt();
+  SetRecord(ViewOf(bytes, size));
   return SQLITE_OK;
 }
 
@@ -832,12 +833,16 @@ int sibyl_cursor_index_rowid(SibylCursor* cursor, int64_t* rowid) {
 int sibyl_cursor_record(SibylCursor* cursor, const void** record, uint32_t* size) {
   // A header that is longer than the record.
   static constexpr std::string_view kCorruptRecord("\x7f\0\0\0\0\0\0\0", 8);
-  std::string_view view;
-  const int rc = cursor->CurrentRecord(&view);
-  if (rc != SQLITE_OK) view = kCorruptRecord;
-  *record = view.data();
-  *size = static_cast<uint32_t>(view.size());
-  return rc;
+  if (!cursor->record_known()) {
+    if (const int rc = cursor->NeedRecord(); rc != SQLITE_OK) {
+      *record = kCorruptRecord.data();
+      *size = static_cast<uint32_t>(kCorruptRecord.size());
+      return rc;
+    }
+  }
+  *record = cursor->record_bytes();
+  *size = cursor->record_size();
+  return SQLITE_OK;
 }
 
 int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, size_t size,

@@ -133,7 +133,14 @@ struct SibylCursor {
   // Precondition of these: the cursor stands at a record.
   std::string_view CurrentKey() const;
   int CurrentValue(std::string_view* value);
-  int CurrentRecord(std::string_view* record);
+
+  // SQLite's record. Its bytes and its size are apart, because two words that are written one by
+  // one and read as one make the processor wait, for every row of a scan.
+  bool record_known() const { return record_bytes_ != nullptr; }
+  int NeedRecord();  // makes it known
+  const char* record_bytes() const { return record_bytes_; }
+  uint32_t record_size() const { return record_size_; }
+
   int IndexRowid(int64_t* rowid);
 
   int Put(std::string_view key, std::string_view value);
@@ -167,6 +174,10 @@ struct SibylCursor {
   bool is_rowid_tree() const { return shape_.empty(); }
   int FailCorrupt();
   void SetSource(Source source);  // for another place
+  void SetRecord(std::string_view record) {
+    record_bytes_ = record.data();
+    record_size_ = static_cast<uint32_t>(record.size());
+  }
   int NeedIterator();
   int Land();  // takes over where the iterator is
   void StandInGap(std::string_view key, Gap gap);
@@ -186,8 +197,8 @@ struct SibylCursor {
   std::string key_;  // the place, unless source_ is kIterator
   std::string last_key_;
   sibyl::Value value_;
-  std::string_view record_;  // what CurrentRecord gave out here, in the value or in the buffer
-  bool record_known_ = false;
+  const char* record_bytes_ = nullptr;  // in the value or in the buffer; null: not known
+  uint32_t record_size_ = 0;
   SibylKey record_buffer_{};
   std::unique_ptr<sibyl::Iterator> iterator_;
 };
