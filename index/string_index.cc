@@ -1,7 +1,5 @@
 #include "sibyl/string_index.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -80,13 +78,6 @@ constexpr size_t kPool = 131072;  // touches more lines than caches hold
 constexpr double kGain = 0.97;    // leaving the B-tree must gain more than noise could
 constexpr size_t kLeastKeysToMeasure = 1024;
 
-// Time of this thread alone: other programs on the machine count less.
-double ThreadNs() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
 // Keys all over the array, and of every tenth only a beginning.
 std::vector<std::string_view> SampleQueries(Keys keys) {
   std::vector<std::string_view> queries(kPool);
@@ -108,14 +99,14 @@ void Measure(Keys keys, std::span<const Parts> candidates) {
     for (const Parts& parts : candidates) {
       const auto queries = Keys(pool).subspan(chunk * kChunk, kChunk);
       chunk = (chunk + 1) % (kPool / kChunk);
-      const double start = ThreadNs();
+      const uint64_t start = base::ThreadNs();
       for (size_t i = 0; i < kChunk / 2; ++i) ranks[i] = parts->LowerBound(queries[i]);
-      const double middle = ThreadNs();
+      const uint64_t middle = base::ThreadNs();
       parts->LowerBoundBatch(queries.subspan(kChunk / 2), ranks.data() + kChunk / 2);
-      const double end = ThreadNs();
+      const uint64_t end = base::ThreadNs();
       StringIndexCandidate& report = parts->candidates[0];
-      const double single_ns = (middle - start) / (kChunk / 2);
-      const double batch_ns = (end - middle) / (kChunk / 2);
+      const double single_ns = static_cast<double>(middle - start) / (kChunk / 2);
+      const double batch_ns = static_cast<double>(end - middle) / (kChunk / 2);
       report.single_ns = round == 0 ? single_ns : std::min(report.single_ns, single_ns);
       report.batch_ns = round == 0 ? batch_ns : std::min(report.batch_ns, batch_ns);
     }
