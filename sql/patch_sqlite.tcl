@@ -74,6 +74,12 @@ change "and has no size yet" \
     nCellKey = sqlite3BtreePayloadSize(pCur);
     /* nCellKey will always be between 0 and 0xffffffff because"
 
+change "insertions into ours need no place at the end" \
+  "    pC->seekResult = -1;
+    if( sqlite3BtreeCursorIsValidNN(pCrsr) ){" \
+  "    pC->seekResult = -1;
+    if( pCrsr->pSibyl || sqlite3BtreeCursorIsValidNN(pCrsr) ){"
+
 change "the rowid of an entry of ours is in its key" \
   "  assert( sqlite3BtreeCursorIsValid(pCur) );
   nCellKey = sqlite3BtreePayloadSize(pCur);

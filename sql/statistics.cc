@@ -188,6 +188,16 @@ SibylStore* StoreNamed(sqlite3* db, const char* name, std::string* error) {
   return store;
 }
 
+// The tables show root pages, by which sqlite_schema knows the trees.
+void NameTreesByRoot(const SibylStore& store, Stats* stats) {
+  const sibyl::sql::MovedRoots roots = store.LatestRoots();
+  for (auto& level : stats->levels) {
+    for (auto& segment : level.segments) {
+      for (auto& model : segment.models) model.tree = sibyl::Tree{roots.RootOf(model.tree)};
+    }
+  }
+}
+
 int Filter(sqlite3_vtab_cursor* raw, int, const char*, int argc, sqlite3_value** argv) {
   auto* cursor = static_cast<TableCursor*>(raw);
   auto* table = static_cast<Table*>(raw->pVtab);
@@ -198,8 +208,9 @@ int Filter(sqlite3_vtab_cursor* raw, int, const char*, int argc, sqlite3_value**
   std::string error;
   SibylStore* store = StoreNamed(table->db, cursor->database.c_str(), &error);
   if (store != nullptr) {
-    const auto stats = store->database()->GetStats();
+    auto stats = store->database()->GetStats();
     if (stats) {
+      NameTreesByRoot(*store, &*stats);
       cursor->rows = table->kind->rows(*stats);
       return SQLITE_OK;
     }

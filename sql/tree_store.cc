@@ -144,10 +144,12 @@ int SibylStore::LoadHeader() {
   const int rc = Get(file_->meta_tree(), sibyl::sql::kHeaderKey, &value, &found);
   if (rc != SQLITE_OK) return rc;
   header_.fill(0);
+  const std::string_view roots =
+      value.view().substr(std::min(value.view().size(), sizeof(header_)));
+  if (!roots_.Decode(roots) || (found && value.view().size() < sizeof(header_))) {
+    return Fail(SQLITE_CORRUPT, "the header of the SQL database has a wrong size");
+  }
   if (found) {
-    if (value.view().size() != sizeof(header_)) {
-      return Fail(SQLITE_CORRUPT, "the header of the SQL database has a wrong size");
-    }
     for (size_t i = 0; i < header_.size(); i++) {
       header_[i] = sibyl::base::Load32(value.view().data() + 4 * i);
     }
@@ -159,6 +161,7 @@ int SibylStore::LoadHeader() {
 // Leaves the transaction, committed or not, for a fresh snapshot or for nothing.
 void SibylStore::EndWriting(bool keep_reading) {
   savepoints_.clear();
+  ends_.Forget();
   header_sequence_ = 0;
   snapshot_.reset();
   if (transaction_ == nullptr) return;
@@ -218,6 +221,7 @@ int SibylStore::RollbackTo(int index) {
   DetachCursors();
   const uint64_t mark = index < 0 ? beginning_ : savepoints_[static_cast<size_t>(index)];
   savepoints_.resize(static_cast<size_t>(index + 1));
+  ends_.Forget();
   const auto status = transaction_->RollbackTo(mark);
   if (!status) return Fail(status.error());
   return LoadHeader();
@@ -240,6 +244,7 @@ void SibylStore::TripCursors(int rc, bool writers_only) {
 }
 
 void SibylStore::DetachCursors() {
+  idle_iterators_.clear();
   for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) cursor->Detach();
 }
 
@@ -250,10 +255,24 @@ uint32_t SibylStore::GetMeta(int index) const {
 
 int SibylStore::SetMeta(int index, uint32_t value) {
   header_[static_cast<size_t>(index)] = value;
+  return WriteHeader();
+}
+
+int SibylStore::WriteHeader() {
   header_sequence_ = 0;
   std::string bytes;
   for (const uint32_t word : header_) sibyl::base::Put32(&bytes, word);
+  roots_.AppendTo(&bytes);
   return Put(file_->meta_tree(), sibyl::sql::kHeaderKey, bytes);
+}
+
+sibyl::sql::MovedRoots SibylStore::LatestRoots() const {
+  sibyl::sql::MovedRoots roots;
+  const auto header = database_->Get(file_->meta_tree(), sibyl::sql::kHeaderKey);
+  if (header && *header && (*header)->size() > sizeof(header_)) {
+    (void)roots.Decode(std::string_view(**header).substr(sizeof(header_)));
+  }
+  return roots;
 }
 
 int SibylStore::CreateTree(uint32_t* root) {
@@ -264,24 +283,43 @@ int SibylStore::CreateTree(uint32_t* root) {
 }
 
 int SibylStore::DropTree(uint32_t root) {
-  const auto status = transaction_->DropTree(Tree{root});
-  return status ? SQLITE_OK : Fail(status.error());
+  const auto status = transaction_->DropTree(TreeOf(root));
+  if (!status) return Fail(status.error());
+  return roots_.Forget(root) ? WriteHeader() : SQLITE_OK;
 }
 
 int SibylStore::ClearTree(uint32_t root, int64_t* count) {
-  const Tree tree{root};
-  SavePlacesIn(tree, nullptr);
-  CloseBlobHandles(tree, nullptr);
+  constexpr uint64_t kFewRecords = 200;
+  SavePlacesIn(root, nullptr);
+  CloseBlobHandles(root, nullptr);
   std::unique_ptr<sibyl::Iterator> iterator;
-  if (const int rc = NewIterator(tree, &iterator); rc != SQLITE_OK) return rc;
-  std::string key;
+  if (const int rc = NewIterator(TreeOf(root), &iterator); rc != SQLITE_OK) return rc;
+  const bool may_exchange = TreeOf(root) != sibyl::kDefaultTree;
+  std::vector<std::string> keys;
+  uint64_t records = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    key = iterator->key();
-    if (const int rc = Delete(tree, key); rc != SQLITE_OK) return rc;
-    if (count != nullptr) ++*count;
+    const bool few = ++records <= kFewRecords || !may_exchange;
+    if (few) keys.emplace_back(iterator->key());
+    if (!few && count == nullptr) break;
   }
-  const auto status = iterator->status();
-  return status ? SQLITE_OK : Fail(status.error());
+  if (const auto status = iterator->status(); !status) return Fail(status.error());
+  if (count != nullptr) *count += static_cast<int64_t>(records);
+  if (records > keys.size()) return ExchangeTree(root);
+  for (const std::string& key : keys) {
+    if (const int rc = Delete(TreeOf(root), key); rc != SQLITE_OK) return rc;
+  }
+  return SQLITE_OK;
+}
+
+int SibylStore::ExchangeTree(uint32_t root) {
+  DetachCursors();  // their iterators show the old tree
+  if (const auto dropped = transaction_->DropTree(TreeOf(root)); !dropped) {
+    return Fail(dropped.error());
+  }
+  const auto fresh = transaction_->CreateTree("");
+  if (!fresh) return Fail(fresh.error());
+  roots_.Move(root, *fresh);
+  return WriteHeader();
 }
 
 int SibylStore::Compact() {
@@ -347,26 +385,44 @@ int SibylStore::Put(Tree tree, std::string_view key, std::string_view value) {
     return Fail(SQLITE_TOOBIG, "index key of " + std::to_string(key.size()) +
                                    " bytes: the limit is " + std::to_string(sibyl::kMaxKeyBytes));
   }
+  ends_.NotePut(tree, key);
   const auto status = transaction_->Put(tree, key, value);
   return status ? SQLITE_OK : Fail(status.error());
 }
 
 int SibylStore::Delete(Tree tree, std::string_view key) {
+  ends_.NoteDelete(tree, key);
   const auto status = transaction_->Delete(tree, key);
   return status ? SQLITE_OK : Fail(status.error());
 }
 
-void SibylStore::SavePlacesIn(Tree tree, const SibylCursor* writer) {
-  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
-    if (cursor == writer || cursor->tree() != tree) continue;
-    cursor->SavePlace();
-    cursor->ForgetLast();
+std::unique_ptr<sibyl::Iterator> SibylStore::TakeIterator(Tree tree) {
+  for (IdleIterator& idle : idle_iterators_) {
+    if (idle.tree != tree || idle.iterator == nullptr) continue;
+    auto iterator = std::move(idle.iterator);
+    std::swap(idle, idle_iterators_.back());
+    idle_iterators_.pop_back();
+    return iterator;
+  }
+  return nullptr;
+}
+
+void SibylStore::KeepIterator(Tree tree, std::unique_ptr<sibyl::Iterator> iterator) {
+  constexpr size_t kMostIdle = 8;
+  if (iterator != nullptr && idle_iterators_.size() < kMostIdle) {
+    idle_iterators_.push_back({tree, std::move(iterator)});
   }
 }
 
-void SibylStore::CloseBlobHandles(Tree tree, const std::string_view* key) {
+void SibylStore::SavePlacesIn(uint32_t root, const SibylCursor* writer) {
   for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
-    if (cursor->tree() == tree) cursor->CloseIfWatching(key);
+    if (cursor != writer && cursor->root() == root) cursor->SavePlace();
+  }
+}
+
+void SibylStore::CloseBlobHandles(uint32_t root, const std::string_view* key) {
+  for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
+    if (cursor->root() == root) cursor->CloseIfWatching(key);
   }
 }
 
@@ -384,9 +440,9 @@ void SibylStore::RemoveCursor(SibylCursor* cursor) {
 
 // ---- Cursor ----
 
-SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, std::string_view shape,
+SibylCursor::SibylCursor(SibylStore* store, uint32_t root, bool writable, std::string_view shape,
                          unsigned char* state)
-    : store_(store), tree_(tree), writable_(writable), shape_(shape), state_(state) {
+    : store_(store), root_(root), writable_(writable), shape_(shape), state_(state) {
   *state_ = kInvalid;
   store_->AddCursor(this);
 }
@@ -394,6 +450,7 @@ SibylCursor::SibylCursor(SibylStore* store, Tree tree, bool writable, std::strin
 SibylCursor::~SibylCursor() {
   *state_ = kInvalid;
   store_->RemoveCursor(this);
+  store_->KeepIterator(tree(), std::move(iterator_));
   sibyl_key_free(&record_buffer_);
 }
 
@@ -403,7 +460,8 @@ void SibylCursor::SetSource(Source source) {
 }
 
 int SibylCursor::NeedIterator() {
-  return iterator_ != nullptr ? SQLITE_OK : store_->NewIterator(tree_, &iterator_);
+  if (iterator_ == nullptr) iterator_ = store_->TakeIterator(tree());
+  return iterator_ != nullptr ? SQLITE_OK : store_->NewIterator(tree(), &iterator_);
 }
 
 int SibylCursor::Land() {
@@ -445,7 +503,7 @@ std::string_view SibylCursor::CurrentKey() const {
 int SibylCursor::CurrentValue(std::string_view* value) {
   if (source_ == Source::kNone) {
     bool found = false;
-    if (const int rc = store_->Get(tree_, key_, &value_, &found); rc != SQLITE_OK) return rc;
+    if (const int rc = store_->Get(tree(), key_, &value_, &found); rc != SQLITE_OK) return rc;
     if (!found) return store_->Fail(SQLITE_CORRUPT, "a record that was just there is gone");
     source_ = Source::kPoint;
   }
@@ -467,9 +525,9 @@ int SibylCursor::NeedRecord() {
   const std::string_view key = CurrentKey();
   const unsigned char* bytes = nullptr;
   size_t size = 0;
-  const SibylRecordResult result = sibyl_record_join(
-      BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
-      static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
+  const SibylRecordResult result =
+      sibyl_record_join(BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
+                        static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
   if (result == SIBYL_RECORD_NO_MEMORY) return SQLITE_NOMEM;
   if (result != SIBYL_RECORD_OK) return FailCorrupt();
   SetRecord(ViewOf(bytes, size));
@@ -485,7 +543,7 @@ int SibylCursor::IndexRowid(int64_t* rowid) {
 
 int SibylCursor::FailCorrupt() {
   return store_->Fail(SQLITE_CORRUPT,
-                      "an entry of tree " + std::to_string(tree_.id) + " is no index record");
+                      "an entry of tree " + std::to_string(tree().id) + " is no index record");
 }
 
 void SibylCursor::SavePlace() {
@@ -499,7 +557,6 @@ void SibylCursor::Detach() {
   SavePlace();
   iterator_.reset();
   iterator_here_ = false;
-  last_known_ = false;
 }
 
 void SibylCursor::Trip(int rc) {
@@ -520,26 +577,46 @@ int SibylCursor::First(bool* empty) {
   return *empty ? SQLITE_OK : rc;
 }
 
-// SQLite asks for the last row before each insertion that needs a new rowid: while only this
-// cursor writes the tree, the answer is remembered.
 int SibylCursor::Last(bool* empty) {
-  if (last_known_) {
-    key_ = last_key_;
+  if (const std::string* last = KnownEnd()) {
+    *empty = last->empty();
+    if (*empty) {
+      Clear();
+      return SQLITE_OK;
+    }
+    key_ = *last;
     *state_ = kValid;
     SetSource(Source::kNone);
     iterator_here_ = false;
-    *empty = false;
     return SQLITE_OK;
   }
   if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
   iterator_->SeekToLast();
   const int rc = Land();
   *empty = rc == SQLITE_DONE;
-  if (rc == SQLITE_OK && writable_ && is_rowid_tree()) {
-    last_key_ = iterator_->key();
-    last_known_ = true;
-  }
+  if (*empty || rc == SQLITE_OK) LearnEnd(*empty ? std::string_view() : iterator_->key());
   return *empty ? SQLITE_OK : rc;
+}
+
+// The greatest key of a table that this connection writes, if it is known.
+const std::string* SibylCursor::KnownEnd() const {
+  if (!writable_ || !is_rowid_tree() || store_->ends() == nullptr) return nullptr;
+  return store_->ends()->Find(tree());
+}
+
+void SibylCursor::LearnEnd(std::string_view key) {
+  if (writable_ && is_rowid_tree() && store_->ends() != nullptr) store_->ends()->Learn(tree(), key);
+}
+
+// A row that is about to be inserted was looked for: are rows being appended?
+int SibylCursor::NoteMiss() {
+  if (!writable_ || !is_rowid_tree() || store_->ends() == nullptr) return SQLITE_OK;
+  if (!store_->ends()->IsWorthLearning(tree())) return SQLITE_OK;
+  if (const int rc = NeedIterator(); rc != SQLITE_OK) return rc;
+  iterator_->SeekToLast();
+  if (const auto status = iterator_->status(); !status) return store_->Fail(status.error());
+  LearnEnd(iterator_->Valid() ? iterator_->key() : std::string_view());
+  return SQLITE_OK;
 }
 
 int SibylCursor::Next() {
@@ -584,11 +661,16 @@ int SibylCursor::SeekKey(std::string_view key, bool* found) {
     return SQLITE_OK;
   }
   StandInGap(key, Gap::kBeforeKey);
-  if (const int rc = store_->Get(tree_, key_, &value_, found); rc != SQLITE_OK) {
+  if (const std::string* last = KnownEnd(); last != nullptr && key > *last) {
+    *found = false;
+    return SQLITE_OK;
+  }
+  if (const int rc = store_->Get(tree(), key_, &value_, found); rc != SQLITE_OK) {
     Clear();
     return rc;
   }
-  if (*found) StandAtPoint();
+  if (!*found) return NoteMiss();
+  StandAtPoint();
   return SQLITE_OK;
 }
 
@@ -617,7 +699,7 @@ int SibylCursor::Restore(bool* same) {
   *same = *state_ == kValid;
   if (*state_ == kFaulty) return fault_rc_;
   if (*state_ != kPlaceSaved) return SQLITE_OK;
-  if (const int rc = store_->Get(tree_, key_, &value_, same); rc != SQLITE_OK) return rc;
+  if (const int rc = store_->Get(tree(), key_, &value_, same); rc != SQLITE_OK) return rc;
   const bool iterator_was_here = iterator_here_;
   if (*same) {
     StandAtPoint();
@@ -630,11 +712,10 @@ int SibylCursor::Restore(bool* same) {
 
 int SibylCursor::Put(std::string_view key, std::string_view value) {
   if (*state_ == kFaulty) return fault_rc_;
-  store_->SavePlacesIn(tree_, this);
-  store_->CloseBlobHandles(tree_, &key);
-  const int rc = store_->Put(tree_, key, value);
+  store_->SavePlacesIn(root_, this);
+  store_->CloseBlobHandles(root_, &key);
+  const int rc = store_->Put(tree(), key, value);
   if (rc != SQLITE_OK) return rc;
-  if (last_known_ && key > last_key_) last_key_ = key;
   iterator_here_ = iterator_here_ && *state_ == kValid && CurrentKey() == key;
   key_ = key;
   SetSource(Source::kNone);
@@ -647,11 +728,10 @@ int SibylCursor::Delete() {
   if (const int rc = Restore(&same); rc != SQLITE_OK || !same) return rc;
   if (source_ == Source::kIterator) key_ = iterator_->key();
   const std::string_view key = key_;
-  store_->SavePlacesIn(tree_, this);
-  store_->CloseBlobHandles(tree_, &key);
-  const int rc = store_->Delete(tree_, key_);
+  store_->SavePlacesIn(root_, this);
+  store_->CloseBlobHandles(root_, &key);
+  const int rc = store_->Delete(tree(), key_);
   if (rc != SQLITE_OK) return rc;
-  last_known_ = false;
   SetSource(Source::kNone);
   gap_ = Gap::kInsteadOfKey;
   *state_ = kInGap;
@@ -665,8 +745,8 @@ int SibylCursor::Overwrite(uint32_t offset, std::string_view bytes) {
   std::string value(old);
   value.replace(offset, bytes.size(), bytes);
   if (source_ == Source::kIterator) key_ = iterator_->key();
-  store_->SavePlacesIn(tree_, this);
-  const int rc = store_->Put(tree_, key_, value);
+  store_->SavePlacesIn(root_, this);
+  const int rc = store_->Put(tree(), key_, value);
   if (rc != SQLITE_OK) return rc;
   value_.Assign(value);
   StandAtPoint();
@@ -675,7 +755,7 @@ int SibylCursor::Overwrite(uint32_t offset, std::string_view bytes) {
 
 int SibylCursor::Count(int64_t* count) {
   std::unique_ptr<sibyl::Iterator> iterator;
-  if (const int rc = store_->NewIterator(tree_, &iterator); rc != SQLITE_OK) return rc;
+  if (const int rc = store_->NewIterator(tree(), &iterator); rc != SQLITE_OK) return rc;
   *count = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) ++*count;
   const auto status = iterator->status();
@@ -762,7 +842,7 @@ int sibyl_store_verify(SibylStore* store, char** report, int* problems) {
 
 int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
                       int key_fields, unsigned char* state, SibylCursor** cursor) {
-  *cursor = new SibylCursor(store, Tree{root}, writable != 0,
+  *cursor = new SibylCursor(store, root, writable != 0,
                             ViewOf(shape, static_cast<size_t>(key_fields)), state);
   return SQLITE_OK;
 }

@@ -25,7 +25,9 @@
 
 #include "sibyl/database.h"
 #include "sql/index_record.h"
+#include "sql/moved_roots.h"
 #include "sql/store_file.h"
+#include "sql/tree_ends.h"
 #include "sql/tree_store_c.h"
 
 // The C names for the two classes: tree_store_c.h declares them, SQLite's side only has pointers.
@@ -62,7 +64,11 @@ struct SibylStore {
 
   int CreateTree(uint32_t* root);
   int DropTree(uint32_t root);
+
+  // Deletes all records, one by one if they are few, else by exchanging the tree for an empty one.
   int ClearTree(uint32_t root, int64_t* count);
+  sibyl::Tree TreeOf(uint32_t root) const { return roots_.TreeOf(root); }
+  sibyl::sql::MovedRoots LatestRoots() const;  // needs no transaction
   int Compact();
   int Verify(std::vector<std::string>* problems);
   int64_t SizeBytes();
@@ -74,10 +80,18 @@ struct SibylStore {
   int Put(sibyl::Tree tree, std::string_view key, std::string_view value);
   int Delete(sibyl::Tree tree, std::string_view key);
 
-  // Before a cursor changes `tree`: the other cursors there save their places; and blob handles on
-  // the record with this key (on all, if it is null) are closed.
-  void SavePlacesIn(sibyl::Tree tree, const SibylCursor* writer);
-  void CloseBlobHandles(sibyl::Tree tree, const std::string_view* key);
+  // An iterator that a cursor no longer needs waits here for the next one on its tree, as long as
+  // what it shows holds: statements that insert one row each find theirs again.
+  std::unique_ptr<sibyl::Iterator> TakeIterator(sibyl::Tree tree);
+  void KeepIterator(sibyl::Tree tree, std::unique_ptr<sibyl::Iterator> iterator);
+
+  // While this connection writes: what is known of the ends of tables.
+  sibyl::sql::TreeEnds* ends() { return transaction_ != nullptr ? &ends_ : nullptr; }
+
+  // Before a cursor changes the tree of `root`: the other cursors there save their places; and blob
+  // handles on the record with this key (on all, if it is null) are closed.
+  void SavePlacesIn(uint32_t root, const SibylCursor* writer);
+  void CloseBlobHandles(uint32_t root, const std::string_view* key);
 
   void AddCursor(SibylCursor* cursor);
   void RemoveCursor(SibylCursor* cursor);
@@ -93,6 +107,8 @@ struct SibylStore {
   void DetachCursors();
   void EndWriting(bool keep_reading);
   int SyncNow();
+  int WriteHeader();
+  int ExchangeTree(uint32_t root);
 
   const std::shared_ptr<sibyl::sql::StoreFile> file_;
   const bool read_only_;
@@ -102,16 +118,23 @@ struct SibylStore {
   uint64_t beginning_ = 0;                           // the transaction's first savepoint
   std::vector<uint64_t> savepoints_;
   std::array<uint32_t, SIBYL_META_COUNT> header_{};
-  uint64_t header_sequence_ = 0;  // the state that header_ was read from; 0: none
+  sibyl::sql::MovedRoots roots_;
+  uint64_t header_sequence_ = 0;  // the state that header_ and roots_ were read from; 0: none
   uint64_t seen_sequence_ = 0;    // the last state this connection read or wrote
   uint32_t data_version_ = 1;     // counts changes of that state by others
   SibylCursor* cursors_ = nullptr;
+  sibyl::sql::TreeEnds ends_;
+  struct IdleIterator {
+    sibyl::Tree tree;
+    std::unique_ptr<sibyl::Iterator> iterator;
+  };
+  std::vector<IdleIterator> idle_iterators_;
   std::string error_;
 };
 
 struct SibylCursor {
  public:
-  SibylCursor(SibylStore* store, sibyl::Tree tree, bool writable, std::string_view shape,
+  SibylCursor(SibylStore* store, uint32_t root, bool writable, std::string_view shape,
               unsigned char* state);
   ~SibylCursor();
   SibylCursor(const SibylCursor&) = delete;
@@ -147,16 +170,15 @@ struct SibylCursor {
   int Delete();
   int Overwrite(uint32_t offset, std::string_view bytes);
   int Count(int64_t* count);
-  int64_t EstimateRecords() { return store_->EstimateRecords(tree_); }
+  int64_t EstimateRecords() { return store_->EstimateRecords(tree()); }
 
   // For the store.
-  sibyl::Tree tree() const { return tree_; }
+  uint32_t root() const { return root_; }
   bool writable() const { return writable_; }
   void SavePlace();
   void Detach();      // SavePlace, and no iterator any more
   void Trip(int rc);  // every use fails with rc from now on
   void CloseIfWatching(const std::string_view* key);
-  void ForgetLast() { last_known_ = false; }
 
   SibylCursor* next = nullptr;  // in the store's list
   SibylCursor* previous = nullptr;
@@ -172,6 +194,10 @@ struct SibylCursor {
   enum class Gap : uint8_t { kBeforeKey, kInsteadOfKey };
 
   bool is_rowid_tree() const { return shape_.empty(); }
+  sibyl::Tree tree() const { return store_->TreeOf(root_); }
+  const std::string* KnownEnd() const;
+  void LearnEnd(std::string_view key);
+  int NoteMiss();
   int FailCorrupt();
   void SetSource(Source source);  // for another place
   void SetRecord(std::string_view record) {
@@ -184,18 +210,16 @@ struct SibylCursor {
   void StandAtPoint();
 
   SibylStore* const store_;
-  const sibyl::Tree tree_;
+  const uint32_t root_;
   const bool writable_;
   const std::string shape_;  // one SibylFieldShape per key field; empty: keys are rowids
   bool watches_row_ = false;
   Source source_ = Source::kNone;
   Gap gap_ = Gap::kInsteadOfKey;
   bool iterator_here_ = false;  // the iterator's next movement leaves from this cursor's place
-  bool last_known_ = false;     // last_key_ is the greatest key of the tree
   unsigned char* const state_;  // CURSOR_VALID and so on, shared with SQLite
   int fault_rc_ = 0;
   std::string key_;  // the place, unless source_ is kIterator
-  std::string last_key_;
   sibyl::Value value_;
   const char* record_bytes_ = nullptr;  // in the value or in the buffer; null: not known
   uint32_t record_size_ = 0;

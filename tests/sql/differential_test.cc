@@ -38,23 +38,30 @@ class StatementMaker {
       sql +=
           without_rowid_[table] ? "PRIMARY KEY(" + KeyColumns() + ")) WITHOUT ROWID" : "CHECK(1))";
       statements.push_back(sql);
+      if (Chance(2)) statements.push_back(Trigger(table));
+      if (Chance(2)) {
+        statements.push_back("CREATE INDEX " + name + "_e ON " + name + "(" + Column() +
+                             " || 'x', length(" + Column() + ") DESC)");
+      }
       for (int i = 0; i < 3; i++) {
         statements.push_back("CREATE" + std::string(Chance(4) ? " UNIQUE" : "") + " INDEX " + name +
                              "_" + std::to_string(i) + " ON " + name + "(" + KeyColumns() + ")" +
                              (Chance(4) ? " WHERE " + Condition() : ""));
       }
     }
+    if (Chance(2)) statements.push_back("PRAGMA recursive_triggers = on");
     return statements;
   }
 
   std::string Statement() {
-    switch (Below(20)) {
+    switch (Below(21)) {
       case 0:
         return "BEGIN";
       case 1:
         return Pick({"COMMIT", "ROLLBACK", "COMMIT"});
       case 2:
-        return Pick({"SAVEPOINT s", "ROLLBACK TO s", "RELEASE s"});
+        return Pick({"SAVEPOINT s", "ROLLBACK TO s", "RELEASE s", "SAVEPOINT u", "SAVEPOINT u",
+                     "ROLLBACK TO u", "RELEASE u"});
       case 3:
         return "DELETE FROM " + AnyTable() + (Chance(8) ? "" : " WHERE " + Condition());
       case 4:
@@ -71,6 +78,8 @@ class StatementMaker {
       case 10:
         return Pick({"INSERT INTO ", "REPLACE INTO ", "INSERT OR IGNORE INTO "}) + AnyTable() +
                " VALUES" + Tuple() + "," + Tuple() + "," + Tuple();
+      case 11:
+        return Chance(2) ? ManyRows() : MovedKeys();
       default:
         return Query();
     }
@@ -92,6 +101,38 @@ class StatementMaker {
               " NOT NULL DEFAULT 1", " INT NOT NULL DEFAULT 0"});
     last_type_bytes_ = type.size();
     return type;
+  }
+
+  // Writes another table, its own, or both: recursion is bounded by the shrinking values.
+  std::string Trigger(int table) {
+    const std::string name = Table(table);
+    const std::string event = Pick({"INSERT", "UPDATE", "DELETE", "UPDATE OF a, b"});
+    const std::string row = event == "DELETE" ? "old" : "new";
+    const std::string other = AnyTable();
+    const std::string when = " WHEN typeof(" + row + ".c) IN ('integer', 'text')";
+    const std::string body = Pick(
+        {"INSERT OR IGNORE INTO " + other + " VALUES(" + row + ".b, " + row + ".a, NULL, 7)",
+         "UPDATE OR IGNORE " + other + " SET d = " + row + ".c, c = NULL WHERE a = " + row + ".a",
+         "DELETE FROM " + other + " WHERE b = " + row + ".b AND c IS NOT " + row + ".c",
+         "UPDATE OR REPLACE " + name + " SET c = NULL, a = a + 1 WHERE b IS " + row + ".b"});
+    return "CREATE TRIGGER " + name + "_trigger " + Pick({"AFTER ", "AFTER ", "BEFORE "}) + event +
+           " ON " + name + when + " BEGIN " + body + "; END";
+  }
+
+  // Enough for the next DELETE of all to exchange the tree.
+  std::string ManyRows() {
+    return "INSERT OR IGNORE INTO " + AnyTable() +
+           " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)"
+           " SELECT i * 3 + " +
+           std::to_string(Below(5)) + ", i % 17, 'r' || i, i / 2.0 FROM n";
+  }
+
+  // Rows that move ahead of, or behind, the cursor that finds them.
+  std::string MovedKeys() {
+    const std::string column = Column();
+    return "UPDATE OR IGNORE " + AnyTable() + " SET " + column + " = " + column +
+           Pick({" + 1", " - 1", " * -1", " + 1000"}) + " WHERE " + column + Comparison() +
+           std::to_string(Below(50)) + (Chance(2) ? "" : " OR " + Condition());
   }
 
   std::string KeyColumns() {

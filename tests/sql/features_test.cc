@@ -360,5 +360,72 @@ TEST_CASE("statistics as tables", "[sql][statistics]") {
         std::string::npos);
 }
 
+TEST_CASE("DELETE of all rows exchanges the tree, and nothing else notices", "[sql][features]") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "x.db").string();
+  {
+    Connection db(path);
+    db.Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE)");
+    db.Execute("CREATE TABLE u(a TEXT PRIMARY KEY, b) WITHOUT ROWID");
+    const std::string fill =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)";
+    db.Execute("INSERT INTO t " + fill + " SELECT i, 'x' || i FROM n");
+    db.Execute("INSERT INTO u " + fill + " SELECT 'x' || i, i FROM n");
+    Connection reader(path);
+    reader.Execute("BEGIN");
+    CHECK(reader.Line("SELECT count(*) FROM t") == "1000");
+
+    db.Execute("BEGIN; SAVEPOINT s; DELETE FROM t");
+    CHECK(db.Line("SELECT changes()") == "1000");
+    CHECK(db.Line("SELECT count(*) FROM t") == "0");
+    db.Execute("INSERT INTO t VALUES(5, 'five')");
+    db.Execute("ROLLBACK TO s");
+    CHECK(db.Line("SELECT count(*), max(b) FROM t") == "1000|x999");
+    db.Execute("DELETE FROM t; DELETE FROM u; INSERT INTO t VALUES(7, 'seven')");
+    db.Execute("INSERT INTO t(b) VALUES('x1')");
+    db.Execute("COMMIT");
+    CHECK(db.Line("SELECT group_concat(a || b) FROM t") == "7seven,8x1");
+    CHECK(db.Line("SELECT a FROM t WHERE b = 'x1'") == "8");
+    CHECK(reader.Line("SELECT count(*) FROM t") == "1000");
+    CHECK(reader.Line("SELECT count(*) FROM u") == "1000");
+    CHECK(reader.Line("SELECT a FROM t WHERE b = 'x999'") == "999");
+    reader.Execute("COMMIT");
+    CHECK(reader.Line("SELECT count(*) FROM t") == "2");
+  }
+  Connection db(path);
+  CHECK(db.Line("SELECT group_concat(a || b) FROM t") == "7seven,8x1");
+  CHECK(db.Line("SELECT count(*) FROM u") == "0");
+  db.Execute("VACUUM");
+  CHECK(db.Line("SELECT group_concat(name) FROM (SELECT DISTINCT name FROM sqlite_schema JOIN "
+                "sibyl_models USING(rootpage) ORDER BY 1)") == "sqlite_autoindex_t_1,t");
+  CHECK(db.Line("PRAGMA integrity_check") == "ok");
+  db.Execute("DROP TABLE t; DROP TABLE u; VACUUM");
+  CHECK(db.Line("SELECT count(*) FROM sqlite_schema") == "0");
+}
+
+TEST_CASE("appended rows are found although nobody searched for them", "[sql][features]") {
+  const TemporaryDirectory folder;
+  Connection db((folder.path() / "x.db").string());
+  db.Execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b)");
+  db.Execute("BEGIN");
+  for (const char* row : {"1", "2", "3", "9"}) {
+    db.Execute(std::string("INSERT INTO t VALUES(") + row + ", 0)");
+  }
+  db.Execute("INSERT INTO t(b) VALUES(1)");
+  CHECK(db.Line("SELECT group_concat(a) FROM t") == "1,2,3,9,10");
+  db.Execute("DELETE FROM t WHERE a >= 9; INSERT INTO t(b) VALUES(2)");
+  CHECK(db.Line("SELECT group_concat(a) FROM t") == "1,2,3,4");
+  db.Execute("SAVEPOINT s; INSERT INTO t VALUES(50, 0); INSERT INTO t(b) VALUES(3); ROLLBACK TO s");
+  db.Execute("INSERT INTO t(b) VALUES(4); INSERT INTO t VALUES(50, 1)");
+  CHECK(db.Line("SELECT group_concat(a) FROM t") == "1,2,3,4,5,50");
+  CHECK_THROWS(db.Execute("INSERT INTO t VALUES(50, 2)"));
+  db.Execute("UPDATE t SET a = 60 WHERE a = 50; INSERT INTO t VALUES(55, 0)");
+  CHECK_THROWS(db.Execute("INSERT INTO t VALUES(60, 2)"));
+  db.Execute("DELETE FROM t; INSERT INTO t(b) VALUES(5)");
+  CHECK(db.Line("SELECT group_concat(a) FROM t") == "1");
+  db.Execute("ROLLBACK; INSERT INTO t(b) VALUES(6)");
+  CHECK(db.Line("SELECT group_concat(a) FROM t") == "1");
+}
+
 }  // namespace
 }  // namespace sibyl::sql::testing
