@@ -1,6 +1,7 @@
 #include "index/range_format.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace sibyl::index {
 namespace {
 
 constexpr std::string_view kMagic("sibylRIX", 8);
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kChecksumBytes = 8;
 
 Error Corrupt(const std::string& what) { return {ErrorCode::kCorruption, "range index: " + what}; }
@@ -41,7 +42,7 @@ void EncodeHeader(const Header& header, std::string* out) {
   base::Put8(out, static_cast<uint8_t>(header.shape.kind));
   base::Put8(out, static_cast<uint8_t>(header.shape.last_mile));
   base::Put8(out, header.shape.log_root ? 1 : 0);
-  base::Put8(out, static_cast<uint8_t>(header.shape.window_keys));
+  base::Put8(out, static_cast<uint8_t>(std::countr_zero(header.shape.window_keys)));
   base::Put64(out, header.keys);
   base::Put64(out, header.fingerprint);
   base::Put64(out, header.root.smallest_key);
@@ -50,6 +51,12 @@ void EncodeHeader(const Header& header, std::string* out) {
   base::Put32(out, header.root.count);
   base::Put32(out, 0);  // reserved
   base::Put64(out, header.lines);
+}
+
+// Version 1 stored a window of 16, 32 or 64 keys, version 2 its logarithm. 0 if malformed.
+uint32_t WindowOf(uint32_t version, uint8_t stored) {
+  if (version == 1) return stored == 16 || stored == 32 || stored == 64 ? stored : 0;
+  return stored >= 4 && stored < 32 ? uint32_t{1} << stored : 0;
 }
 
 Result<Header> DecodeHeader(base::Decoder* decoder) {
@@ -64,7 +71,7 @@ Result<Header> DecodeHeader(base::Decoder* decoder) {
   header.shape.last_mile = static_cast<LastMile>(decoder->Get8());
   const uint8_t log_root = decoder->Get8();
   header.shape.log_root = log_root == 1;
-  header.shape.window_keys = decoder->Get8();
+  header.shape.window_keys = WindowOf(version, decoder->Get8());
   header.keys = decoder->Get64();
   header.fingerprint = decoder->Get64();
   header.root.smallest_key = decoder->Get64();
@@ -76,10 +83,9 @@ Result<Header> DecodeHeader(base::Decoder* decoder) {
   const uint32_t window = header.shape.window_keys;
   const bool learned = header.shape.kind == RangeIndexKind::kRecursive ||
                        header.shape.kind == RangeIndexKind::kPieces;
-  if (!decoder->ok() || version != kVersion || reserved != 0 || log_root > 1 ||
+  if (!decoder->ok() || version == 0 || reserved != 0 || log_root > 1 ||
       (!learned && header.shape.kind != RangeIndexKind::kStaticBTree) ||
-      header.shape.last_mile > LastMile::kBranchy ||
-      (window != 16 && window != 32 && window != 64) ||
+      header.shape.last_mile > LastMile::kBranchy || window == 0 ||
       (learned ? header.lines == 0 || header.keys <= window : header.lines != 0)) {
     return Corrupt("malformed header");
   }

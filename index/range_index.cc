@@ -2,27 +2,24 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstdio>
 
-#include "base/clock.h"
 #include "base/status_macros.h"
+#include "index/range_auto.h"
 #include "index/range_format.h"
-#include "index/range_measure.h"
 #include "index/range_parts.h"
 #include "index/window_fit.h"
 
 namespace sibyl::index {
 namespace {
 
-constexpr uint32_t kDefaultWindow = 16;
-constexpr size_t kMinLearnedKeys = 64;        // shorter arrays need no choice of root
-constexpr uint32_t kDefaultPieceWindow = 32;  // half the pieces, one more line of keys per lookup
+constexpr uint32_t kMinWindow = 16;
 
 Status CheckInput(std::span<const uint64_t> keys, const RangeIndexOptions& options) {
   const uint32_t window = options.window_keys;
-  const bool tree_only = options.kind == RangeIndexKind::kStaticBTree;
-  if (window != 0 && window != 16 && window != 32 && (window != 64 || tree_only)) {
+  if (window != 0 && (window < kMinWindow || !std::has_single_bit(window))) {
     return Error{ErrorCode::kInvalidArgument,
                  "range index: no window of " + std::to_string(window) + " keys"};
   }
@@ -38,79 +35,6 @@ Status CheckInput(std::span<const uint64_t> keys, const RangeIndexOptions& optio
                                                   " is smaller than the one before"};
   }
   return Ok();
-}
-
-// Builds one candidate; nothing if a learned one would be too large.
-void AddCandidate(std::span<const uint64_t> keys, const LookupShape& shape,
-                  std::vector<Measured>* candidates) {
-  const uint64_t start_ns = base::NowNs();
-  auto parts = shape.kind == RangeIndexKind::kStaticBTree ? MakeStaticBTree(keys, shape)
-                                                          : Learn(keys, shape);
-  if (parts == nullptr) return;
-  Measured candidate;
-  candidate.report.name = NameOf(parts->shape);
-  candidate.report.memory_bytes = parts->memory_bytes();
-  candidate.report.build_seconds = static_cast<double>(base::NowNs() - start_ns) * 1e-9;
-  candidate.parts = std::move(parts);
-  candidates->push_back(std::move(candidate));
-}
-
-// The shapes that `options` leave open.
-std::vector<LookupShape> ShapesToTry(std::span<const uint64_t> keys,
-                                     const RangeIndexOptions& options) {
-  using Kind = RangeIndexKind;
-  const bool any = options.kind == Kind::kAuto;
-  std::vector<LookupShape> shapes;
-  const auto add = [&](Kind kind, uint32_t window, bool log_root) {
-    shapes.push_back({kind, window, log_root, options.last_mile});
-  };
-  const auto windows = [&](uint32_t usual) {
-    if (options.window_keys != 0) return std::vector<uint32_t>{options.window_keys};
-    return any ? std::vector<uint32_t>{16, 32} : std::vector<uint32_t>{usual};
-  };
-  if (any || options.kind == Kind::kStaticBTree) {
-    for (const uint32_t w : windows(kDefaultWindow))
-      add(Kind::kStaticBTree, std::min(w, 32u), false);
-  }
-  if (any || options.kind == Kind::kRecursive) {
-    const bool log_root =
-        keys.size() > kMinLearnedKeys && PickRoot(keys) == RootChoice::kLogarithmic;
-    for (const uint32_t w : windows(kDefaultWindow)) add(Kind::kRecursive, w, log_root);
-  }
-  if (any || options.kind == Kind::kPieces) {
-    for (const uint32_t w : windows(kDefaultPieceWindow)) add(Kind::kPieces, w, false);
-  }
-  return shapes;
-}
-
-// Keeps the chosen candidate's parts, with the reports of all.
-std::unique_ptr<RangeParts> Keep(std::vector<Measured> candidates, size_t chosen) {
-  candidates[chosen].report.chosen = true;
-  auto parts = std::move(candidates[chosen].parts);
-  for (Measured& candidate : candidates) parts->candidates.push_back(std::move(candidate.report));
-  return parts;
-}
-
-std::unique_ptr<RangeParts> BuildParts(std::span<const uint64_t> keys,
-                                       const RangeIndexOptions& options) {
-  std::vector<Measured> candidates;
-  const std::vector<LookupShape> shapes = ShapesToTry(keys, options);
-  const LookupShape fallback{RangeIndexKind::kStaticBTree, std::min(shapes[0].window_keys, 32u),
-                             false, options.last_mile};
-  if (keys.size() <= shapes[0].window_keys) {
-    LookupShape whole = shapes[0];
-    whole.kind = RangeIndexKind::kStaticBTree;
-    AddCandidate(keys, whole, &candidates);
-    return Keep(std::move(candidates), 0);
-  }
-  for (const LookupShape& shape : shapes) {
-    if (keys.size() > shape.window_keys) AddCandidate(keys, shape, &candidates);
-  }
-  if (candidates.empty()) AddCandidate(keys, fallback, &candidates);
-  if (candidates.size() == 1) return Keep(std::move(candidates), 0);
-  MeasureCandidates(keys, &candidates);
-  const size_t fastest = PickFastest(candidates);
-  return Keep(std::move(candidates), fastest);
 }
 
 // Asks for a run of queries in batches and remembers the first wrong answer.
@@ -149,6 +73,18 @@ class Checker {
   std::optional<uint64_t> wrong_;
 };
 
+// "-" for what was not measured or predicted.
+std::string Number(int decimals, double value) {
+  if (value == 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+std::string Pair(int decimals, double predicted, double measured) {
+  return Number(decimals, predicted) + " -> " + Number(decimals, measured);
+}
+
 }  // namespace
 
 RangeIndex::RangeIndex(std::span<const uint64_t> keys, std::unique_ptr<const RangeParts> parts)
@@ -164,7 +100,11 @@ RangeIndex::~RangeIndex() = default;
 Result<RangeIndex> RangeIndex::Build(std::span<const uint64_t> keys,
                                      const RangeIndexOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckInput(keys, options));
-  return RangeIndex(keys, BuildParts(keys, options));
+  return RangeIndex(keys, BuildRangeParts(keys, options));
+}
+
+RangeIndex RangeIndex::RebuildWithBudget(uint64_t memory_bytes) const {
+  return RangeIndex(keys_, BuildWithinBudget(keys_, parts_->shape.last_mile, memory_bytes));
 }
 
 std::pair<uint64_t, uint64_t> RangeIndex::EqualRange(uint64_t key) const {
@@ -181,21 +121,27 @@ void RangeIndex::LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint6
 
 RangeIndexKind RangeIndex::kind() const { return parts_->shape.kind; }
 
+uint32_t RangeIndex::window_keys() const { return parts_->shape.window_keys; }
+
 uint64_t RangeIndex::memory_bytes() const { return parts_->memory_bytes(); }
 
 std::span<const RangeIndexCandidate> RangeIndex::candidates() const { return parts_->candidates; }
 
 std::string RangeIndex::Explain() const {
-  std::string text = std::to_string(keys_.size()) + " keys\n";
-  char line[160];
-  std::snprintf(line, sizeof line, "  %-42s %9s %8s %9s %9s %9s\n", "candidate", "B/key", "build s",
-                "single ns", "batch ns", "serial ns");
+  std::string text = std::to_string(keys_.size()) + " keys; predicted -> measured\n";
+  char line[200];
+  std::snprintf(line, sizeof line, "  %-44s %16s %16s %16s %8s %8s\n", "candidate", "B/key",
+                "single ns", "serial ns", "batch ns", "build s");
   text += line;
+  const double keys = static_cast<double>(std::max<uint64_t>(keys_.size(), 1));
   for (const RangeIndexCandidate& c : parts_->candidates) {
-    const double keys = static_cast<double>(std::max<uint64_t>(keys_.size(), 1));
-    std::snprintf(line, sizeof line, "%c %-42s %9.3f %8.3f %9.1f %9.1f %9.1f\n",
-                  c.chosen ? '*' : ' ', c.name.c_str(), static_cast<double>(c.memory_bytes) / keys,
-                  c.build_seconds, c.single_ns, c.batch_ns, c.serial_ns);
+    const std::string bytes = Pair(3, static_cast<double>(c.predicted_bytes) / keys,
+                                   static_cast<double>(c.memory_bytes) / keys);
+    std::snprintf(line, sizeof line, "%c %-44s %16s %16s %16s %8s %8s\n", c.chosen ? '*' : ' ',
+                  c.name.c_str(), bytes.c_str(),
+                  Pair(1, c.predicted_single_ns, c.single_ns).c_str(),
+                  Pair(1, c.predicted_serial_ns, c.serial_ns).c_str(),
+                  Number(1, c.batch_ns).c_str(), Number(3, c.build_seconds).c_str());
     text += line;
   }
   return text;
@@ -205,7 +151,11 @@ void RangeIndex::Serialize(std::string* out) const { EncodeRangeParts(*parts_, k
 
 Result<RangeIndex> RangeIndex::Deserialize(std::string_view bytes, std::span<const uint64_t> keys) {
   SIBYL_ASSIGN_OR_RETURN(auto parts, DecodeRangeParts(bytes, keys));
-  parts->candidates.push_back({NameOf(parts->shape), parts->memory_bytes(), 0, 0, 0, 0, true});
+  RangeIndexCandidate only;
+  only.name = NameOf(parts->shape);
+  only.memory_bytes = parts->memory_bytes();
+  only.chosen = true;
+  parts->candidates.push_back(std::move(only));
   return RangeIndex(keys, std::move(parts));
 }
 

@@ -41,21 +41,78 @@ HWY_INLINE uint64_t ClampQuery(const Lookup& lookup, uint64_t key) {
   return std::min(std::max(key, lookup.queries.first), lookup.queries.last);
 }
 
+// The last mile: windows of kWindow keys; of lookup.window keys if kWindow is kWide.
+constexpr size_t kWide = 0;
+
 template <size_t kWindow>
-HWY_INLINE void PrefetchWindow(const uint64_t* window) {
-#pragma GCC unroll 8
-  for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchFar(window + i);
-  PrefetchFar(window + kWindow - 1);
+HWY_INLINE uint64_t WindowKeys(const Lookup& lookup) {
+  return kWindow == kWide ? lookup.window : kWindow;
 }
 
-// The last mile: the lower bound of `key` among kWindow keys.
+// Binary search without branches: the next probe of either half is known before the comparison is.
+HWY_INLINE const uint64_t* Halve(const uint64_t* first, size_t length, uint64_t key) {
+  return first + (first[length / 2 - 1] < key ? length / 2 : 0);
+}
+
+HWY_INLINE uint64_t SearchWide(const Lookup& lookup, uint64_t start, uint64_t key) {
+  const uint64_t* first = lookup.keys + start;
+  size_t length = lookup.window;
+  for (; length > 1; length -= length / 2) first = Halve(first, length, key);
+  const auto rank = static_cast<uint64_t>(first - lookup.keys);
+  return rank + (length == 1 && *first < key ? 1 : 0);
+}
+
+// The lower bound of `key` among the window at `start`.
 template <size_t kWindow, LastMile kLastMile>
-HWY_INLINE uint64_t SearchWindow(const uint64_t* keys, uint64_t start, uint64_t key) {
-  if constexpr (kLastMile == LastMile::kSimd) {
-    return start + CountSmaller<kWindow>(keys + start, Broadcast(key));
+HWY_INLINE uint64_t SearchWindow(const Lookup& lookup, uint64_t start, uint64_t key) {
+  const uint64_t* window = lookup.keys + start;
+  if constexpr (kLastMile == LastMile::kBranchy) {
+    const uint64_t* end = window + WindowKeys<kWindow>(lookup);
+    return static_cast<uint64_t>(std::lower_bound(window, end, key) - lookup.keys);
+  } else if constexpr (kWindow == kWide) {
+    return SearchWide(lookup, start, key);
   } else {
-    const uint64_t* window = keys + start;
-    return static_cast<uint64_t>(std::lower_bound(window, window + kWindow, key) - keys);
+    return start + CountSmaller<kWindow>(window, Broadcast(key));
+  }
+}
+
+// What a window's search will read first.
+template <size_t kWindow>
+HWY_INLINE void PrefetchWindow(const Lookup& lookup, uint64_t start) {
+  const uint64_t* window = lookup.keys + start;
+  if constexpr (kWindow == kWide) {
+    PrefetchFar(window + lookup.window / 2);
+  } else {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchFar(window + i);
+    PrefetchFar(window + kWindow - 1);
+  }
+}
+
+// Turns the starts of up to kGroup windows into ranks. All wide windows are halved in step, so that
+// their misses overlap.
+template <size_t kWindow, LastMile kLastMile>
+HWY_INLINE void SearchWindows(const Lookup& lookup, const uint64_t* starts, const uint64_t* keys,
+                              size_t count, uint64_t* ranks) {
+  if constexpr (kWindow != kWide) {
+    for (size_t k = 0; k < count; ++k) {
+      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup, starts[k], keys[k]);
+    }
+  } else {
+    const uint64_t* first[kGroup];
+    for (size_t k = 0; k < count; ++k) first[k] = lookup.keys + starts[k];
+    size_t length = lookup.window;
+    for (; length > 1; length -= length / 2) {
+      const size_t left = length - length / 2;
+      for (size_t k = 0; k < count; ++k) {
+        first[k] = Halve(first[k], length, keys[k]);
+        PrefetchNear(first[k] + left / 2);
+      }
+    }
+    for (size_t k = 0; k < count; ++k) {
+      const auto rank = static_cast<uint64_t>(first[k] - lookup.keys);
+      ranks[k] = rank + (length == 1 && *first[k] < keys[k] ? 1 : 0);
+    }
   }
 }
 
@@ -99,19 +156,20 @@ template <size_t kWindow, LastMile kLastMile>
 struct StaticBTreeKernel {
   static uint64_t LowerBound(const void* state, uint64_t key) {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
-    const uint64_t start = Descend(lookup.tree, key) * kWindow;
-    return SearchWindow<kWindow, kLastMile>(lookup.keys, std::min(start, lookup.last_start), key);
+    const uint64_t start = Descend(lookup.tree, key) * WindowKeys<kWindow>(lookup);
+    return SearchWindow<kWindow, kLastMile>(lookup, std::min(start, lookup.last_start), key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
-    uint64_t windows[kGroup];
-    DescendGroup(lookup.tree, keys, count, windows, [&](uint64_t child) HWY_ATTR {
-      PrefetchWindow<kWindow>(lookup.keys + child * kWindow);
+    uint64_t starts[kGroup];
+    const auto start_of = [&](uint64_t child) HWY_ATTR {
+      return std::min(child * WindowKeys<kWindow>(lookup), lookup.last_start);
+    };
+    DescendGroup(lookup.tree, keys, count, starts, [&](uint64_t child) HWY_ATTR {
+      PrefetchWindow<kWindow>(lookup, start_of(child));
     });
-    for (size_t k = 0; k < count; ++k) {
-      const uint64_t start = std::min(windows[k] * kWindow, lookup.last_start);
-      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, start, keys[k]);
-    }
+    for (size_t k = 0; k < count; ++k) starts[k] = start_of(starts[k]);
+    SearchWindows<kWindow, kLastMile>(lookup, starts, keys, count, ranks);
   }
 };
 
@@ -131,7 +189,7 @@ struct PiecesKernel {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
     const uint64_t block = Descend(lookup.tree, key);
     PrefetchNear(lookup.blocks[block].line);
-    return SearchWindow<kWindow, kLastMile>(lookup.keys, Start(lookup, block, key), key);
+    return SearchWindow<kWindow, kLastMile>(lookup, Start(lookup, block, key), key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
@@ -142,11 +200,9 @@ struct PiecesKernel {
     });
     for (size_t k = 0; k < count; ++k) {
       found[k] = Start(lookup, found[k], keys[k]);
-      PrefetchWindow<kWindow>(lookup.keys + found[k]);
+      PrefetchWindow<kWindow>(lookup, found[k]);
     }
-    for (size_t k = 0; k < count; ++k) {
-      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, found[k], keys[k]);
-    }
+    SearchWindows<kWindow, kLastMile>(lookup, found, keys, count, ranks);
   }
 };
 
@@ -165,7 +221,7 @@ struct RecursiveKernel {
     const RankLine* line = lookup.lines + FirstRecord(lookup, x);
     while (!IsLeaf(*line)) line = lookup.lines + Evaluate(*line, x);
     const uint64_t start = std::min(Evaluate(*line, x), lookup.last_start);
-    return SearchWindow<kWindow, kLastMile>(lookup.keys, start, key);
+    return SearchWindow<kWindow, kLastMile>(lookup, start, key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
@@ -188,11 +244,9 @@ struct RecursiveKernel {
     uint64_t starts[kGroup];
     for (size_t k = 0; k < count; ++k) {
       starts[k] = std::min(Evaluate(*lines[k], queries[k]), lookup.last_start);
-      PrefetchWindow<kWindow>(lookup.keys + starts[k]);
+      PrefetchWindow<kWindow>(lookup, starts[k]);
     }
-    for (size_t k = 0; k < count; ++k) {
-      ranks[k] = SearchWindow<kWindow, kLastMile>(lookup.keys, starts[k], keys[k]);
-    }
+    SearchWindows<kWindow, kLastMile>(lookup, starts, keys, count, ranks);
   }
 };
 
@@ -228,9 +282,11 @@ LookupFunctions SelectWindow(const LookupShape& shape) {
       return SelectKind<16, kLastMile>(shape);
     case 32:
       return SelectKind<32, kLastMile>(shape);
+    case kMaxSimdWindow:
+      return SelectKind<kMaxSimdWindow, kLastMile>(shape);
     default:
-      assert(shape.window_keys == 64);
-      return SelectKind<64, kLastMile>(shape);
+      assert(shape.window_keys > kMaxSimdWindow);
+      return SelectKind<kWide, kLastMile>(shape);
   }
 }
 

@@ -67,6 +67,7 @@ struct SeparatorTree {
 struct alignas(64) Lookup {
   const uint64_t* keys = nullptr;  // at least one window of them
   uint64_t last_start = 0;         // where the last window begins
+  uint64_t window = 0;             // keys in a window: LookupShape's, or all if they are fewer
   // Lines are asked for keys in this range only: the smallest key, and one more than the largest.
   // Those outside have the same answers as its ends.
   KeyRange queries = {0, 0};
@@ -76,9 +77,12 @@ struct alignas(64) Lookup {
   SeparatorTree tree;                  // kPieces: over blocks; kStaticBTree: over windows
 };
 
+// Windows of up to this many keys are compared whole, by SIMD; wider ones are halved first.
+inline constexpr uint32_t kMaxSimdWindow = 64;
+
 struct LookupShape {
   RangeIndexKind kind = RangeIndexKind::kStaticBTree;
-  uint32_t window_keys = 16;
+  uint32_t window_keys = 16;  // a power of two
   bool log_root = false;
   LastMile last_mile = LastMile::kSimd;
 };
@@ -90,7 +94,7 @@ struct LookupFunctions {
 };
 
 // The functions for `shape` on the best SIMD target this CPU has. Precondition: kind is not kAuto,
-// and window_keys is 16, 32 or 64.
+// and window_keys is a power of two from 16.
 LookupFunctions SelectLookup(const LookupShape& shape);
 
 }  // namespace sibyl::index

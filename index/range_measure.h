@@ -12,19 +12,25 @@
 
 namespace sibyl::index {
 
+// Processor time of this thread alone: other programs on the machine count less.
+double ThreadNs();
+
+// A candidate that is built. Candidates that differ in their last mile only share their tables.
 struct Measured {
-  std::unique_ptr<RangeParts> parts;
+  std::shared_ptr<RangeParts> parts;
+  LookupShape shape;
+  LookupFunctions functions;
   RangeIndexCandidate report;
 };
 
-// Fills in the reports' times: candidates take turns, over rounds of queries that come again only
-// after the caches have forgotten them, and the lower quartiles count. Takes about 0.3 s
-// for large arrays.
+// Fills in the reports' times: candidates take turns, each with its tables brought back into the
+// caches first, over rounds of queries that come again only after the caches have forgotten them,
+// and the lower quartiles count. Takes about 0.3 s for large arrays.
 void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* candidates);
 
-// The candidate with the best mean of single and batched times. If a static B-tree is among them,
-// only those that are nowhere slower than it compete with it. Precondition: measured; not empty.
-size_t PickFastest(const std::vector<Measured>& candidates);
+// The candidate that serves `objective` best. If a static B-tree is among them, learned ones that
+// are slower than it where the objective counts do not compete. Precondition: measured; not empty.
+size_t PickBest(const std::vector<Measured>& candidates, RangeIndexObjective objective);
 
 }  // namespace sibyl::index
 

@@ -17,20 +17,23 @@ size_t MaxLines(std::span<const uint64_t> keys) {
   return kMinLines + keys.size() * kMaxBytesPerKey / sizeof(RankLine);
 }
 
-// Points the lookup at the array, or at a padded copy if it is shorter than a window.
+// Points the lookup at the array, or at a padded copy if it is shorter than a window that is
+// compared whole.
 std::unique_ptr<RangeParts> StartParts(std::span<const uint64_t> keys, const LookupShape& shape) {
   auto parts = std::make_unique<RangeParts>();
   parts->shape = shape;
   parts->functions = SelectLookup(shape);
   parts->lookup.keys = keys.data();
-  if (keys.size() <= shape.window_keys) {
+  parts->lookup.window = std::min<uint64_t>(shape.window_keys, keys.size());
+  if (keys.size() > shape.window_keys) {
+    parts->lookup.last_start = keys.size() - shape.window_keys;
+  } else if (shape.window_keys <= kMaxSimdWindow) {
     parts->padded_keys = Table<uint64_t>(shape.window_keys);
     uint64_t* end = std::copy(keys.begin(), keys.end(), parts->padded_keys.data());
     std::fill(end, parts->padded_keys.data() + shape.window_keys,
               std::numeric_limits<uint64_t>::max());
     parts->lookup.keys = parts->padded_keys.data();
-  } else {
-    parts->lookup.last_start = keys.size() - shape.window_keys;
+    parts->lookup.window = shape.window_keys;
   }
   if (!keys.empty()) parts->lookup.queries = QueriesOf(keys);
   return parts;
@@ -77,18 +80,21 @@ std::unique_ptr<RangeParts> MakePieces(std::span<const uint64_t> keys, LookupSha
   return parts;
 }
 
-std::unique_ptr<RangeParts> Learn(std::span<const uint64_t> keys, LookupShape shape) {
+std::unique_ptr<RangeParts> Learn(std::span<const uint64_t> keys, LookupShape shape,
+                                  size_t max_lines) {
+  max_lines = std::min(max_lines, MaxLines(keys));
   if (shape.kind == RangeIndexKind::kPieces) {
-    const auto lines = BuildPieces(keys, shape.window_keys, MaxLines(keys));
+    const auto lines = BuildPieces(keys, shape.window_keys, max_lines);
     return lines ? MakePieces(keys, shape, *lines) : nullptr;
   }
   const RootChoice root = shape.log_root ? RootChoice::kLogarithmic : RootChoice::kLinear;
-  const auto array = BuildRecursiveArray(keys, shape.window_keys, root, MaxLines(keys));
+  const auto array = BuildRecursiveArray(keys, shape.window_keys, root, max_lines);
   return array ? MakeRecursive(keys, shape, array->lines, array->root) : nullptr;
 }
 
 std::string NameOf(const LookupShape& shape) {
-  const std::string window = ", window " + std::to_string(shape.window_keys);
+  const std::string last_mile = shape.last_mile == LastMile::kBranchy ? ", branchy" : "";
+  const std::string window = ", window " + std::to_string(shape.window_keys) + last_mile;
   switch (shape.kind) {
     case RangeIndexKind::kRecursive:
       return "recursive" + window + (shape.log_root ? ", log-linear root" : ", linear root");

@@ -4,6 +4,7 @@
 #define SIBYL_INDEX_RANGE_PARTS_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,8 +48,10 @@ std::unique_ptr<RangeParts> MakeRecursive(std::span<const uint64_t> keys, Lookup
 std::unique_ptr<RangeParts> MakePieces(std::span<const uint64_t> keys, LookupShape shape,
                                        std::span<const RankLine> lines);
 
-// Learns the model that `shape` asks for; null if it would take too much memory to be of use.
-std::unique_ptr<RangeParts> Learn(std::span<const uint64_t> keys, LookupShape shape);
+// Learns the model that `shape` asks for; null if it would take too much memory to be of use, or
+// more than `max_lines` lines.
+std::unique_ptr<RangeParts> Learn(std::span<const uint64_t> keys, LookupShape shape,
+                                  size_t max_lines = std::numeric_limits<size_t>::max());
 
 // For example "recursive, window 16, log-linear root".
 std::string NameOf(const LookupShape& shape);

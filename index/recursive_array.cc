@@ -12,8 +12,10 @@ namespace sibyl::index {
 namespace {
 
 constexpr uint64_t kMaxFanout = uint64_t{1} << 24;  // leaves a bit of the mantissa to spare
-constexpr double kKeysPerChildBelow = 64;  // what did not fit its parent's guess is rougher
-constexpr int kMaxDepth = 100;             // 64 halvings, and some to spare
+constexpr double kKeysPerChildBelow = 64;   // what did not fit its parent's guess is rougher
+constexpr uint64_t kKeysPerStretch = 4096;  // of those tried before a bulk of keys is divided
+constexpr uint64_t kBulkKeys = 16384;
+constexpr int kMaxDepth = 100;  // 64 halvings, and some to spare
 
 uint64_t RankOf(std::span<const uint64_t> keys, uint64_t from, uint64_t key) {
   // Galloping from a known lower bound: ranges follow each other.
@@ -82,7 +84,7 @@ class Builder {
       : keys_(keys), window_keys_(window_keys), max_lines_(max_lines), queries_(QueriesOf(keys)) {}
 
   std::optional<RecursiveArray> Build(RootChoice root) {
-    keys_per_child_ = PickKeysPerChild();
+    keys_per_child_ = PickKeysPerChild(0, keys_.size());
     RecursiveArray array;
     if (root == RootChoice::kLinear) {
       lines_.resize(1);
@@ -96,18 +98,19 @@ class Builder {
   }
 
  private:
-  // How many neighbouring keys most leaves can hold: tried on a sample of stretches.
-  double PickKeysPerChild() const {
-    constexpr int kStretches = 200;
-    for (const uint64_t count : {1024, 512, 384, 256, 192, 128, 96, 64, 48}) {
-      if (count >= keys_.size()) continue;
-      int fits = 0;
-      for (uint64_t i = 0; i < kStretches; ++i) {
-        const uint64_t begin = (keys_.size() - count) * i / kStretches;
-        const KeyRange range{keys_[begin], keys_[begin + count]};
+  // How many neighbouring keys most leaves can hold: tried on stretches of the `count` keys from
+  // `first` on.
+  double PickKeysPerChild(uint64_t first, uint64_t count) const {
+    const uint64_t stretches = std::clamp<uint64_t>(count / kKeysPerStretch, 8, 200);
+    for (const uint64_t length : {1024, 512, 384, 256, 192, 128, 96, 64, 48}) {
+      if (length >= count) continue;
+      uint64_t fits = 0;
+      for (uint64_t i = 0; i < stretches; ++i) {
+        const uint64_t begin = first + (count - length) * i / stretches;
+        const KeyRange range{keys_[begin], keys_[begin + length]};
         if (Fit(range, RankOf(keys_, 0, range.first))) ++fits;
       }
-      if (fits >= kStretches * 4 / 5) return static_cast<double>(count);
+      if (fits >= stretches * 4 / 5) return static_cast<double>(length);
     }
     return 32;
   }
@@ -131,6 +134,10 @@ class Builder {
       return;
     }
     const uint64_t span = range.last - range.first;
+    // A child that got far more keys than its parent meant it to have is a bulk of its own.
+    const uint64_t count = last_rank - rank;
+    keys_per_child =
+        count > kBulkKeys && depth > 1 ? PickKeysPerChild(rank, count) : keys_per_child;
     RankLine line{range.first, static_cast<uint32_t>(lines_.size()), 0};
     line.slope = InnerSlope(span, Fanout(last_rank - rank, span, depth, keys_per_child));
     const uint64_t fanout = Evaluate(line, range.last) - line.base + 1;
@@ -248,22 +255,51 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
   return Builder(keys, window_keys, max_lines).Build(root);
 }
 
+double MeanStages(const RecursiveArray& array, std::span<const uint64_t> keys) {
+  constexpr size_t kProbes = 1024;
+  uint64_t stages = 0;
+  for (size_t i = 0; i < kProbes; ++i) {
+    const uint64_t key = keys[i * keys.size() / kProbes];
+    const RankLine* line = array.lines.data();
+    if (array.root) {
+      const uint64_t distance = array.root->DistanceOf(key);
+      line += array.root->ChildOf(distance, std::countl_zero(distance));
+    }
+    for (++stages; !IsLeaf(*line); ++stages) line = array.lines.data() + Evaluate(*line, key);
+  }
+  return static_cast<double>(stages) / kProbes;
+}
+
 RootChoice PickRoot(std::span<const uint64_t> keys) {
   constexpr size_t kSampleKeys = size_t{1} << 18;
   constexpr uint32_t kWindow = 16;
+  constexpr size_t kEnd = 64;
   constexpr double kGain = 1.5;
-  // At random: evenly spaced keys would be far smoother than all of them.
+  constexpr double kStagesGain = 0.75;
+  // At random: evenly spaced keys would be far smoother than all of them. And the ends: a few keys
+  // far from all others decide how wide a root must be.
   std::mt19937_64 random(1);
   std::vector<uint64_t> sample(std::min(keys.size(), kSampleKeys));
   for (uint64_t& key : sample) key = keys[random() % keys.size()];
+  const size_t ends = std::min(keys.size(), kEnd);
+  sample.insert(sample.end(), keys.begin(), keys.begin() + static_cast<ptrdiff_t>(ends));
+  sample.insert(sample.end(), keys.end() - static_cast<ptrdiff_t>(ends), keys.end());
   std::sort(sample.begin(), sample.end());
-  const auto lines = [&](RootChoice root) {
-    const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size());
-    return array ? static_cast<double>(array->lines.size()) : static_cast<double>(sample.size());
+  struct Trial {
+    double lines;
+    double stages;
   };
-  return lines(RootChoice::kLinear) > kGain * lines(RootChoice::kLogarithmic)
-             ? RootChoice::kLogarithmic
-             : RootChoice::kLinear;
+  const auto trial = [&](RootChoice root) {
+    const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size());
+    const auto most = static_cast<double>(sample.size());
+    return array ? Trial{static_cast<double>(array->lines.size()), MeanStages(*array, sample)}
+                 : Trial{most, most};
+  };
+  const Trial linear = trial(RootChoice::kLinear);
+  const Trial logarithmic = trial(RootChoice::kLogarithmic);
+  const bool smaller = linear.lines > kGain * logarithmic.lines;
+  const bool shallower = linear.stages > logarithmic.stages + kStagesGain;
+  return smaller || shallower ? RootChoice::kLogarithmic : RootChoice::kLinear;
 }
 
 KeyRange QueriesOf(std::span<const uint64_t> keys) {

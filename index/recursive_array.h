@@ -36,9 +36,12 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
                                                   uint32_t window_keys, RootChoice root,
                                                   size_t max_lines);
 
-// The root that suits the keys' distribution: linear, unless a sample needs many more records under
-// it. Precondition: keys is sorted and longer than a window.
+// The root that suits the keys' distribution: linear, unless a sample needs many more records or
+// stages under it. Precondition: keys is sorted and longer than a window.
 RootChoice PickRoot(std::span<const uint64_t> keys);
+
+// How many records a lookup of one of `keys`, the array's own, reads on average: from a sample.
+double MeanStages(const RecursiveArray& array, std::span<const uint64_t> keys);
 
 // The keys for which lines are evaluated: the smallest to one more than the largest. Those outside
 // have the same lower bounds as the ends. Precondition: keys is not empty.

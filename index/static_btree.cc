@@ -5,16 +5,31 @@
 
 namespace sibyl::index {
 
-StaticBTree::StaticBTree(uint64_t children, const std::function<uint64_t(uint64_t)>& separator) {
-  constexpr uint64_t kFanout = kSeparatorsPerNode + 1;
-  std::vector<uint64_t> level_nodes;  // from the bottom
-  uint64_t nodes = 0;
+namespace {
+
+constexpr uint64_t kFanout = kSeparatorsPerNode + 1;
+
+// The nodes of each level, from the bottom.
+std::vector<uint64_t> NodesPerLevel(uint64_t children) {
+  std::vector<uint64_t> nodes;
   for (uint64_t below = children; below > 1;) {
     below = (below + kFanout - 1) / kFanout;
-    level_nodes.push_back(below);
-    nodes += below;
+    nodes.push_back(below);
   }
-  nodes_ = Table<uint64_t>(nodes * kSeparatorsPerNode);
+  return nodes;
+}
+
+}  // namespace
+
+uint64_t StaticBTree::MemoryBytes(uint64_t children) {
+  uint64_t nodes = 0;
+  for (const uint64_t level : NodesPerLevel(children)) nodes += level;
+  return nodes * kSeparatorsPerNode * sizeof(uint64_t);
+}
+
+StaticBTree::StaticBTree(uint64_t children, const std::function<uint64_t(uint64_t)>& separator) {
+  const std::vector<uint64_t> level_nodes = NodesPerLevel(children);
+  nodes_ = Table<uint64_t>(MemoryBytes(children) / sizeof(uint64_t));
   view_.height = static_cast<uint32_t>(level_nodes.size());
 
   uint64_t* level = nodes_.data() + nodes_.size();  // the root is first in memory

@@ -28,7 +28,11 @@ class StaticBTree {
 
   // Where a lookup starts; valid as long as this tree.
   SeparatorTree view() const { return view_; }
+  const Table<uint64_t>& nodes() const { return nodes_; }
   uint64_t memory_bytes() const { return nodes_.size_bytes(); }
+
+  // What a tree over `children` children takes.
+  static uint64_t MemoryBytes(uint64_t children);
 
  private:
   Table<uint64_t> nodes_;

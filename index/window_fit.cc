@@ -21,6 +21,7 @@ std::optional<uint32_t> LeafSlope(double slope, uint64_t span) {
 // The first rank after `rank` whose key is larger, galloping: runs may be long.
 uint64_t EndOfRun(std::span<const uint64_t> keys, uint64_t rank) {
   const uint64_t key = keys[rank];
+  if (rank + 1 == keys.size() || keys[rank + 1] != key) return rank + 1;
   uint64_t low = rank + 1;
   uint64_t step = 1;
   while (low + step <= keys.size() && keys[low + step - 1] == key) {
@@ -79,8 +80,8 @@ void LineStabber::Append(Hull* hull, const Point& p, int turn) {
   points.push_back(p);
 }
 
-// The direction to `p`, right of the hull, from the point where a line through `p` touches it.
-std::optional<LineStabber::Direction> LineStabber::Tangent(Hull* hull, const Point& p, int turn) {
+// The line to `p`, right of the hull, from the point where a line through `p` touches it.
+std::optional<LineStabber::Line> LineStabber::Tangent(Hull* hull, const Point& p, int turn) {
   const auto& points = hull->points;
   size_t end = points.size();
   while (end > hull->head && points[end - 1].x >= p.x) --end;
@@ -92,35 +93,48 @@ std::optional<LineStabber::Direction> LineStabber::Tangent(Hull* hull, const Poi
     best = next;
     ++hull->head;
   }
-  return best;
+  return Line{points[hull->head], best};
 }
 
+bool LineStabber::IsAbove(const Point& p, const Line& line) {
+  return Compare(Between(line.through, p), line.slope) > 0;
+}
+
+bool LineStabber::IsBelow(const Point& p, const Line& line) {
+  return Compare(Between(line.through, p), line.slope) < 0;
+}
+
+// Right of all points so far, the steepest line is the highest that is left and the flattest the
+// lowest. A point that neither cuts off is implied by earlier ones, now and later: most are.
 bool LineStabber::Add(const Gap& gap, uint32_t window_keys) {
   const Point low{gap.queries.first, static_cast<int64_t>(gap.rank) - window_keys};
   const Point high{gap.queries.last, static_cast<int64_t>(gap.rank)};
+  const bool raises = !flattest_ || IsAbove(low, *flattest_);
   const auto flattest_before = flattest_;
+  if (raises) {
+    // The flattest line touches an upper point on its left and this lower point.
+    if (const auto flat = Tangent(&upper_, low, +1)) flattest_ = flat;
+    Append(&lower_, low, -1);
+  }
+  const bool lowers = !steepest_ || IsBelow(high, *steepest_);
   const auto steepest_before = steepest_;
-  // The flattest line touches an upper point on its left and this lower point.
-  if (const auto flat = Tangent(&upper_, low, +1);
-      flat && (!flattest_ || Compare(*flat, *flattest_) > 0)) {
-    flattest_ = flat;
+  if (lowers) {
+    if (const auto steep = Tangent(&lower_, high, -1)) steepest_ = steep;
+    Append(&upper_, high, +1);
   }
-  Append(&lower_, low, -1);
-  if (const auto steep = Tangent(&lower_, high, -1);
-      steep && (!steepest_ || Compare(*steep, *steepest_) < 0)) {
-    steepest_ = steep;
+  if (!steepest_ || (!raises && !lowers)) return true;
+  if (steepest_->slope.dy >= 0 &&
+      (!flattest_ || Compare(flattest_->slope, steepest_->slope) <= 0)) {
+    return true;
   }
-  Append(&upper_, high, +1);
-  if (!steepest_) return true;
-  if (steepest_->dy >= 0 && (!flattest_ || Compare(*flattest_, *steepest_) <= 0)) return true;
   flattest_ = flattest_before;
   steepest_ = steepest_before;
   return false;
 }
 
 double LineStabber::Slope() const {
-  const auto value = [](const std::optional<Direction>& d) {
-    return d ? static_cast<double>(d->dy) / static_cast<double>(d->dx) : 0.0;
+  const auto value = [](const std::optional<Line>& line) {
+    return line ? static_cast<double>(line->slope.dy) / static_cast<double>(line->slope.dx) : 0.0;
   };
   if (!steepest_) return std::max(0.0, value(flattest_));
   return (std::max(0.0, value(flattest_)) + value(steepest_)) / 2;

@@ -70,6 +70,11 @@ class LineStabber {
     int64_t dy = 0;
   };
 
+  struct Line {
+    Point through;
+    Direction slope;
+  };
+
   // A convex chain of points; those before `head` can no longer touch any line.
   struct Hull {
     std::vector<Point> points;
@@ -79,12 +84,14 @@ class LineStabber {
   static Direction Between(const Point& a, const Point& b);
   static int Compare(const Direction& a, const Direction& b);  // by slope; dx > 0 in both
   static void Append(Hull* hull, const Point& p, int turn);
-  static std::optional<Direction> Tangent(Hull* hull, const Point& p, int turn);
+  static std::optional<Line> Tangent(Hull* hull, const Point& p, int turn);
+  static bool IsAbove(const Point& p, const Line& line);
+  static bool IsBelow(const Point& p, const Line& line);
 
   Hull lower_;  // points that the line must pass above or at
   Hull upper_;  // points that it must pass below or at
-  std::optional<Direction> steepest_;
-  std::optional<Direction> flattest_;
+  std::optional<Line> steepest_;
+  std::optional<Line> flattest_;
 };
 
 // The line with bit 0 of its slope set that is right for all queries in `range`, or none if none

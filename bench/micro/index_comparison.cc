@@ -30,6 +30,8 @@ Contender Sibyl(const std::string& name, const RangeIndexOptions& options) {
 
 void AddSibyl(bool sweep, std::vector<Contender>* all) {
   all->push_back(Sibyl("auto", {.kind = RangeIndexKind::kAuto}));
+  all->push_back(Sibyl("auto_latency", {.objective = index::RangeIndexObjective::kLatency}));
+  all->push_back(Sibyl("auto_smallest", {.objective = index::RangeIndexObjective::kSmallest}));
   const auto add = [&](const std::string& family, RangeIndexKind kind, uint32_t window) {
     const std::string shape = "-" + std::to_string(window);
     all->push_back(Sibyl(family + shape, {.kind = kind, .window_keys = window}));

@@ -27,7 +27,7 @@
 namespace sibyl::index {
 
 enum class RangeIndexKind : uint8_t {
-  kAuto = 0,         // builds the others, measures them on this machine, keeps the fastest
+  kAuto = 0,         // measures the others on this machine and keeps the best
   kRecursive = 1,    // a tree of linear models that ends in windows of proven width
   kPieces = 2,       // the fewest possible lines, eight to a block, under a small SIMD tree
   kStaticBTree = 3,  // no model: a pointer-free B-tree with 16 SIMD separators per node (S+tree)
@@ -40,19 +40,39 @@ enum class LastMile : uint8_t {
                  // since the processor guesses ahead instead of waiting for memory
 };
 
+// What kAuto is to make best.
+enum class RangeIndexObjective : uint8_t {
+  kThroughput = 0,  // independent lookups, single and in batches
+  kLatency = 1,     // each lookup waits for the one before: the last mile is chosen too
+  kSmallest = 2,    // least memory among those as fast as the fastest static B-tree
+};
+
 struct RangeIndexOptions {
   RangeIndexKind kind = RangeIndexKind::kAuto;
 
-  // Keys that the last step searches: 16, 32 or 64 (a static B-tree: 16 or 32). Smaller: fewer
-  // cache lines per lookup. Larger: a smaller model. 0: chosen by kind, or measured by kAuto.
+  // Keys that the last step searches, a power of two from 16 on. Smaller: fewer cache lines per
+  // lookup. Larger: a smaller model; above 64 the step is a binary search. 0: chosen by kind, or
+  // measured by kAuto.
   uint32_t window_keys = 0;
 
   LastMile last_mile = LastMile::kSimd;
+
+  RangeIndexObjective objective = RangeIndexObjective::kThroughput;  // of kAuto
+
+  // The most that the index may take, beside the array. Whatever `kind` would take more is built
+  // with wider windows instead, as by RebuildWithBudget; with a budget of 0 nothing is left of it
+  // but a binary search. window_keys is then only where it starts.
+  uint64_t memory_budget_bytes = std::numeric_limits<uint64_t>::max();
 };
 
 // One index that Build considered.
 struct RangeIndexCandidate {
   std::string name;  // for example "recursive, window 16, log-linear root"
+  // From stretches of the array and the latency of this machine's memory; 0 if not predicted.
+  uint64_t predicted_bytes = 0;
+  double predicted_single_ns = 0;
+  double predicted_serial_ns = 0;
+  // What follows is 0 for candidates that were not built, since another was predicted to be better.
   uint64_t memory_bytes = 0;
   double build_seconds = 0;
   double single_ns = 0;  // per LowerBound, independent queries; 0 if not measured
@@ -73,11 +93,19 @@ class RangeIndex {
   // must outlive the index unchanged. Nothing need be readable behind the array's end.
   // Where a learned kind would take more than 2 bytes per key it is not built: the static B-tree
   // is, and kind() says so. Arrays of up to one window are searched directly, under any kind.
-  // Time O(n); the learned kinds take 20 to 100 ns per key, kAuto the sum of its candidates.
+  // Time O(n): a static B-tree takes 0.5 ns per key, the learned kinds 5 to 25; kAuto builds the
+  // static B-trees and the one or two learned candidates that it predicts to be best, and measures
+  // them, which takes 0.3 s at most.
   // Errors: kInvalidArgument naming the rank of the first key smaller than its predecessor, or a
   // window of another width; kNotSupported above kMaxKeys.
   static Result<RangeIndex> Build(std::span<const uint64_t> keys,
                                   const RangeIndexOptions& options = {});
+
+  // An index over the same keys that takes at most `memory_bytes`: of the static B-tree and the
+  // piece tree the one with the smaller window, each with the smallest that fits. Never fails: half
+  // the memory is about one halving step more in the binary search of the last mile, until none is
+  // left and the array is searched by halving alone. Time as of Build, for one or two piece trees.
+  RangeIndex RebuildWithBudget(uint64_t memory_bytes) const;
 
   RangeIndex(RangeIndex&&) noexcept;
   RangeIndex& operator=(RangeIndex&&) noexcept;
@@ -101,6 +129,7 @@ class RangeIndex {
 
   uint64_t size() const { return keys_.size(); }
   RangeIndexKind kind() const;    // what was built: never kAuto
+  uint32_t window_keys() const;   // that the last step searches
   uint64_t memory_bytes() const;  // of the index, without the array
 
   // What was considered, measured and chosen; one entry unless built with kAuto.

@@ -132,9 +132,9 @@ std::vector<RangeIndexOptions> AllOptions() {
   using Kind = RangeIndexKind;
   std::vector<RangeIndexOptions> all;
   for (const LastMile last_mile : {LastMile::kSimd, LastMile::kBranchy}) {
-    for (const uint32_t window : {0u, 16u, 32u, 64u}) {
+    for (const uint32_t window : {0u, 16u, 32u, 64u, 256u}) {
       for (const Kind kind : {Kind::kRecursive, Kind::kPieces, Kind::kStaticBTree}) {
-        if (kind != Kind::kStaticBTree || window != 64) all.push_back({kind, window, last_mile});
+        all.push_back({.kind = kind, .window_keys = window, .last_mile = last_mile});
       }
     }
   }
@@ -258,7 +258,7 @@ TEST_CASE("real sets: every kind answers every query", "[index][range]") {
   for (const auto kind : {RangeIndexKind::kRecursive, RangeIndexKind::kPieces,
                           RangeIndexKind::kStaticBTree, RangeIndexKind::kAuto}) {
     INFO(file << ", kind " << static_cast<int>(kind));
-    const auto index = RangeIndex::Build(keys, {kind, 0, LastMile::kSimd});
+    const auto index = RangeIndex::Build(keys, {.kind = kind});
     REQUIRE(index.has_value());
     CHECK(index->Verify().has_value());
     CheckAnswers(*index, keys, queries);
@@ -275,13 +275,97 @@ TEST_CASE("auto measures, explains its choice and answers every query", "[index]
     CHECK(index->candidates().size() >= 2);
     CHECK(std::count_if(index->candidates().begin(), index->candidates().end(),
                         [](const auto& c) { return c.chosen; }) == 1);
-    for (const RangeIndexCandidate& candidate : index->candidates()) {
+    const auto candidates = index->candidates();
+    const auto has_branchy = [](const auto& c) {
+      return c.name.find("branchy") != std::string::npos;
+    };
+    CHECK(std::none_of(candidates.begin(), candidates.end(), has_branchy));
+    for (const RangeIndexCandidate& candidate : candidates) {
       CHECK(candidate.single_ns > 0);
       CHECK(candidate.batch_ns > 0);
       CHECK(candidate.serial_ns > 0);
       CHECK(index->Explain().find(candidate.name) != std::string::npos);
     }
     CheckAnswers(*index, set.keys, Queries(set.keys, 4));
+  }
+}
+
+TEST_CASE("auto serves each objective, within its budget", "[index][range]") {
+  for (const NamedKeys& set : RandomSets(20000, 13)) {
+    INFO(set.name);
+    const Keys queries = Queries(Keys(set.keys.begin(), set.keys.begin() + 2000), 14);
+    const auto latency = RangeIndex::Build(set.keys, {.objective = RangeIndexObjective::kLatency});
+    REQUIRE(latency.has_value());
+    CHECK(latency->Explain().find("branchy") != std::string::npos);
+    CheckAnswers(*latency, set.keys, queries);
+
+    const auto smallest =
+        RangeIndex::Build(set.keys, {.objective = RangeIndexObjective::kSmallest});
+    REQUIRE(smallest.has_value());
+    for (const RangeIndexCandidate& c : smallest->candidates()) {
+      if (c.name.starts_with("static B-tree, window 16")) {
+        CHECK(smallest->memory_bytes() <= c.memory_bytes);
+      }
+    }
+    CheckAnswers(*smallest, set.keys, queries);
+
+    for (const uint64_t budget : {0, 100, 1000, 4000}) {
+      const auto bounded = RangeIndex::Build(set.keys, {.memory_budget_bytes = budget});
+      REQUIRE(bounded.has_value());
+      CHECK(bounded->memory_bytes() <= budget);
+      CheckAnswers(*bounded, set.keys, queries);
+    }
+  }
+}
+
+TEST_CASE("auto predicts large arrays, and builds only what is promising", "[index][range]") {
+  std::mt19937_64 random(15);
+  const Keys keys = Generate(2'100'000, [&] { return random(); });
+  const auto index = RangeIndex::Build(keys);
+  REQUIRE(index.has_value());
+  INFO(index->Explain());
+  int built = 0;
+  for (const RangeIndexCandidate& c : index->candidates()) {
+    const bool tree = c.name.starts_with("static");
+    CHECK((c.predicted_bytes > 0) == !tree);
+    if (c.memory_bytes == 0) continue;
+    ++built;
+    if (tree) continue;
+    // What was predicted from a part is what was built, about.
+    CHECK(c.memory_bytes > c.predicted_bytes / 4);
+    CHECK(c.memory_bytes < c.predicted_bytes * 4);
+  }
+  CHECK(built <= 4);
+  CHECK(index->candidates().size() >= 6);
+}
+
+TEST_CASE("half the memory is no failure, down to none", "[index][range]") {
+  std::vector<NamedKeys> sets = RandomSets(20000, 16);
+  for (NamedKeys& edge : EdgeSets()) sets.push_back(std::move(edge));
+  for (const NamedKeys& set : sets) {
+    INFO(set.name << ", " << set.keys.size() << " keys");
+    const ExactArray array(set.keys);
+    const auto index = RangeIndex::Build(array.span(), {.kind = RangeIndexKind::kStaticBTree});
+    REQUIRE(index.has_value());
+    const Keys few(set.keys.begin(), set.keys.begin() + std::min<ptrdiff_t>(1000, set.keys.size()));
+    const Keys queries = Queries(few, 17);
+    uint32_t last_window = 0;
+    for (uint64_t budget = 2 * index->memory_bytes() + 1; budget > 0; budget /= 2) {
+      const RangeIndex smaller = index->RebuildWithBudget(budget);
+      INFO("budget " << budget << ", window " << smaller.window_keys());
+      CHECK(smaller.memory_bytes() <= budget);
+      CHECK(smaller.window_keys() >= last_window);  // it degrades one way only
+      last_window = smaller.window_keys();
+      CheckAnswers(smaller, set.keys, queries);
+    }
+    const RangeIndex none = index->RebuildWithBudget(0);
+    CHECK(none.memory_bytes() == 0);
+    CheckAnswers(none, set.keys, queries);
+    std::string bytes;
+    none.Serialize(&bytes);
+    const auto decoded = RangeIndex::Deserialize(bytes, array.span());
+    REQUIRE(decoded.has_value());
+    CHECK(decoded->Verify().has_value());
   }
 }
 
@@ -326,7 +410,7 @@ TEST_CASE("small learned indexes are small, and no kind exceeds its bound", "[in
   }
   const Keys line = Accumulate(20000, 77, [] { return uint64_t{1000}; });
   for (const RangeIndexKind kind : {RangeIndexKind::kRecursive, RangeIndexKind::kPieces}) {
-    const auto index = RangeIndex::Build(line, {kind, 16, LastMile::kSimd});
+    const auto index = RangeIndex::Build(line, {.kind = kind, .window_keys = 16});
     REQUIRE(index.has_value());
     CHECK(index->kind() == kind);
     CHECK(index->memory_bytes() < 1024);
@@ -340,9 +424,8 @@ TEST_CASE("bad input is refused with a reason", "[index][range]") {
   CHECK(refused.error().code == ErrorCode::kInvalidArgument);
   CHECK(refused.error().message.find("rank 3") != std::string::npos);
   const Keys sorted = {1, 2};
-  for (const RangeIndexOptions& options :
-       {RangeIndexOptions{RangeIndexKind::kRecursive, 17, LastMile::kSimd},
-        RangeIndexOptions{RangeIndexKind::kStaticBTree, 64, LastMile::kSimd}}) {
+  for (const RangeIndexOptions& options : {RangeIndexOptions{RangeIndexKind::kRecursive, 17},
+                                           RangeIndexOptions{RangeIndexKind::kStaticBTree, 8}}) {
     const auto index = RangeIndex::Build(sorted, options);
     REQUIRE_FALSE(index.has_value());
     CHECK(index.error().code == ErrorCode::kInvalidArgument);
@@ -350,7 +433,7 @@ TEST_CASE("bad input is refused with a reason", "[index][range]") {
 }
 
 std::string SerializedOver(const Keys& keys, RangeIndexKind kind) {
-  const auto index = RangeIndex::Build(keys, {kind, 16, LastMile::kSimd});
+  const auto index = RangeIndex::Build(keys, {.kind = kind, .window_keys = 16});
   REQUIRE(index.has_value());
   std::string bytes;
   index->Serialize(&bytes);
@@ -368,10 +451,38 @@ TEST_CASE("an index is bound to its array, and to its version", "[index][range]"
     REQUIRE_FALSE(decoded.has_value());
     CHECK(decoded.error().code == ErrorCode::kInvalidArgument);
   }
-  bytes[8] = 2;
+  bytes[8] = 3;
   const auto newer = RangeIndex::Deserialize(bytes, keys);
   REQUIRE_FALSE(newer.has_value());
   CHECK(newer.error().code == ErrorCode::kNotSupported);
+}
+
+// Replaces the checksum at the end by the right one.
+void Seal(std::string* bytes) {
+  bytes->resize(bytes->size() - 8);
+  base::Put64(bytes, base::Checksum(*bytes));
+}
+
+TEST_CASE("version 1, which stored the window itself, is still read", "[index][range]") {
+  const Keys keys = RandomSets(1000, 7)[0].keys;
+  for (const uint32_t window : {16, 32, 64}) {
+    const auto index =
+        RangeIndex::Build(keys, {.kind = RangeIndexKind::kPieces, .window_keys = window});
+    REQUIRE(index.has_value());
+    std::string bytes;
+    index->Serialize(&bytes);
+    bytes[8] = 1;
+    bytes[15] = static_cast<char>(window);
+    Seal(&bytes);
+    const auto old = RangeIndex::Deserialize(bytes, keys);
+    REQUIRE(old.has_value());
+    CHECK(old->window_keys() == window);
+    CHECK(old->Verify().has_value());
+  }
+  std::string bytes = SerializedOver(keys, RangeIndexKind::kPieces);
+  bytes[8] = 1;  // with a logarithm where the window was
+  Seal(&bytes);
+  CHECK_FALSE(RangeIndex::Deserialize(bytes, keys).has_value());
 }
 
 TEST_CASE("any damaged or missing byte is reported", "[index][range]") {
@@ -390,12 +501,6 @@ TEST_CASE("any damaged or missing byte is reported", "[index][range]") {
     }
     CHECK_FALSE(RangeIndex::Deserialize(bytes + '\0', keys).has_value());
   }
-}
-
-// Replaces the checksum at the end by the right one.
-void Seal(std::string* bytes) {
-  bytes->resize(bytes->size() - 8);
-  base::Put64(bytes, base::Checksum(*bytes));
 }
 
 TEST_CASE("hostile bytes with a right checksum cannot leave the array", "[index][range]") {
