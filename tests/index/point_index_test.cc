@@ -170,10 +170,12 @@ std::string GoldenBytes() {
 constexpr char kGoldenFile[] = "point_index_v1.bin";
 
 TEST_CASE("golden file of a point index", "[index][point_index]") {
-  CHECK((test::ReadGolden(kGoldenFile) == GoldenBytes()));
   const auto index = PointIndex::Deserialize(test::ReadGolden(kGoldenFile));
   REQUIRE(index.has_value());
   CHECK(index->hash() == PointHash::kLearned);
+  std::string again;  // a map built today may have learned another model
+  index->Serialize(&again);
+  CHECK((again == test::ReadGolden(kGoldenFile)));
   CheckAnswers(*index, GoldenKeys());
 }
 

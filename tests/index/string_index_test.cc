@@ -246,11 +246,13 @@ std::string GoldenBytes() {
 constexpr char kGoldenFile[] = "string_index_v1.bin";
 
 TEST_CASE("golden file of a string index", "[index][string_index]") {
-  CHECK(test::ReadGolden(kGoldenFile) == GoldenBytes());
   const Views keys = ViewsOf(GoldenKeys());
   const auto index = StringIndex::Deserialize(test::ReadGolden(kGoldenFile), keys);
   REQUIRE(index.has_value());
   CheckAnswers(*index, keys, Queries(GoldenKeys(), 100, 3));
+  std::string again;  // an index built today may have learned another model
+  index->Serialize(&again);
+  CHECK((again == test::ReadGolden(kGoldenFile)));
 }
 
 TEST_CASE("writes the golden file", "[.write-golden-files]") {
