@@ -4,6 +4,7 @@
 #define SIBYL_BASE_THREAD_INDEX_H_
 
 #include <cstddef>
+#include <cstdint>
 
 namespace sibyl::base {
 
@@ -15,6 +16,23 @@ inline constexpr size_t kMaxThreadIndexes = 256;
 // thread. Numbers of threads that ended are given out again: what the earlier owner wrote before it
 // ended is visible to the next.
 size_t ThreadIndex();
+
+// ---- What follows is in the header so that asking costs a load and a compare ----
+
+namespace internal {
+
+inline constexpr size_t kNoThreadIndex = SIZE_MAX;
+
+extern thread_local constinit size_t own_thread_index;  // kNoThreadIndex until the first call
+
+size_t TakeThreadIndex();
+
+}  // namespace internal
+
+inline size_t ThreadIndex() {
+  const size_t index = internal::own_thread_index;
+  return index != internal::kNoThreadIndex ? index : internal::TakeThreadIndex();
+}
 
 }  // namespace sibyl::base
 

@@ -6,7 +6,6 @@
 #include "base/coding.h"
 #include "base/status_macros.h"
 #include "base/text.h"
-#include "engine/internal_key.h"
 
 namespace sibyl::engine {
 
@@ -234,36 +233,26 @@ LearnedSegment::~LearnedSegment() {
   (void)files_.Remove(path);
 }
 
-const TreeModel* LearnedSegment::FindModel(Tree tree) const {
-  const TreeModel* model = models_.data();
-  const TreeModel* end = model + models_.size();
-  if (models_.size() > 8) {
-    return std::lower_bound(model, end, tree,
-                            [](const TreeModel& a, Tree wanted) { return a.tree < wanted; });
-  }
-  while (model != end && model->tree < tree) ++model;
-  return model;
+const TreeModel* LearnedSegment::FindModelAmongMany(Tree tree) const {
+  return std::lower_bound(models_.data(), models_.data() + models_.size(), tree,
+                          [](const TreeModel& a, Tree wanted) { return a.tree < wanted; });
 }
 
-index::BlockPosition LearnedSegment::Predict(std::string_view internal_key) const {
-  const Tree tree = TreeOf(internal_key);
-  const TreeModel* model = FindModel(tree);
-  if (model == models_.data() + models_.size()) {  // after the last tree: the end of the last block
-    return {std::max(1u, file_->block_count()) - 1, 0xffff};
-  }
-  if (model->tree != tree) return {model->first_block, 0};
-  index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
-  position.block += model->first_block;
-  return position;
+index::BlockPosition LearnedSegment::BorderBefore(const TreeModel* model) const {
+  if (model != models_.data() + models_.size()) return {model->first_block, 0};
+  return {std::max(1u, file_->block_count()) - 1, 0xffff};  // the end of the last block
 }
 
-Result<storage::LookupOutcome> LearnedSegment::LookupAt(std::string_view internal_key,
-                                                        index::BlockPosition position,
-                                                        Value* value) const {
-  if (file_->block_count() == 0) return storage::LookupOutcome::kAbsent;
+bool LearnedSegment::IsSample(std::string_view internal_key) {
+  return base::Checksum(internal_key) % kMissSampleRate == 0;
+}
+
+Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_key,
+                                                      Value* value) const {
+  const index::BlockPosition position = Predict(internal_key);
   auto outcome = file_->Lookup(internal_key, position.block, position.fraction, value);
-  if (outcome && *outcome == storage::LookupOutcome::kAbsent &&
-      base::Checksum(internal_key) % kMissSampleRate == 0) [[unlikely]] {
+  if (outcome && *outcome == storage::LookupOutcome::kAbsent && file_->block_count() > 0 &&
+      IsSample(internal_key)) [[unlikely]] {
     outcome = LookupWithoutModel(internal_key, value);
     if (outcome && *outcome != storage::LookupOutcome::kAbsent) {
       bound_violations_.fetch_add(1, std::memory_order_relaxed);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/cursor.h"
+#include "engine/internal_key.h"
 #include "index/block_model.h"
 #include "sibyl/result.h"
 #include "sibyl/stats.h"
@@ -56,15 +57,30 @@ class LearnedSegment {
 
   // The block that holds `internal_key` if the segment does, and where in it to begin. For a tree
   // without records here: the border where they would be.
-  index::BlockPosition Predict(std::string_view internal_key) const;
-
-  // Looks for the key in its predicted block. A sample of the misses is checked by a search that
-  // does not use the model; one that it refutes counts as a violation and is answered rightly.
-  Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const {
-    return LookupAt(internal_key, Predict(internal_key), value);
+  index::BlockPosition Predict(std::string_view internal_key) const {
+    const Tree tree = TreeOf(internal_key);
+    const TreeModel* model = FindModel(tree);
+    if (model == models_.data() + models_.size() || model->tree != tree) [[unlikely]]
+      return BorderBefore(model);
+    index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
+    position.block += model->first_block;
+    return position;
   }
-  Result<storage::LookupOutcome> LookupAt(std::string_view internal_key,
-                                          index::BlockPosition position, Value* value) const;
+
+  // Looks for the key in its predicted block, without errors, copies and allocations
+  // (storage::Segment::LookupInPlace). Of the keys that it finds absent, those in the sample are to
+  // be looked up again.
+  storage::Segment::InPlace LookupInPlace(std::string_view internal_key) const {
+    const index::BlockPosition position = Predict(internal_key);
+    return file_->LookupInPlace(internal_key, position.block, position.fraction);
+  }
+
+  // One key in some thousand.
+  static bool IsSample(std::string_view internal_key);
+
+  // The same lookup, whatever it takes. A miss in the sample is checked by a search that does not
+  // use the model; one that it refutes counts as a violation and is answered rightly.
+  Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
   std::unique_ptr<Cursor> NewCursor() const;
 
@@ -84,9 +100,19 @@ class LearnedSegment {
   void Keep() const { obsolete_.store(false, std::memory_order_relaxed); }
 
  private:
+  static constexpr size_t kModelsScanned = 8;
+
   LearnedSegment(storage::FileSystem& files, uint64_t id) : files_(files), id_(id) {}
 
-  const TreeModel* FindModel(Tree tree) const;  // first model with a tree >= `tree`
+  // The first model with a tree >= `tree`, or the end.
+  const TreeModel* FindModel(Tree tree) const {
+    const TreeModel* model = models_.data();
+    if (models_.size() > kModelsScanned) return FindModelAmongMany(tree);
+    while (model != models_.data() + models_.size() && model->tree < tree) ++model;
+    return model;
+  }
+  const TreeModel* FindModelAmongMany(Tree tree) const;
+  index::BlockPosition BorderBefore(const TreeModel* model) const;
   Result<storage::LookupOutcome> LookupWithoutModel(std::string_view internal_key,
                                                     Value* value) const;
 

@@ -99,51 +99,73 @@ class LevelCursor final : public Cursor {
   size_t entered_ = 0;
 };
 
+// The first 8 bytes of `key` as a number, zeros after its end: keys never order against it.
+uint64_t WindowOf(std::string_view key) {
+  if (key.size() >= sizeof(uint64_t)) [[likely]]
+    return base::LoadBig64(key.data());
+  char window[sizeof(uint64_t)] = {};
+  if (!key.empty()) std::memcpy(window, key.data(), key.size());
+  return base::LoadBig64(window);
+}
+
+// How many of `count` ascending integers are at most `limit`. Without branches, which would be
+// mispredicted, since keys come in any order; at the end without a chain of loads.
+size_t CountNotGreater(const uint64_t* integers, size_t count, uint64_t limit) {
+  const uint64_t* first = integers;
+  while (count > 4) {
+    const size_t half = count / 2;
+    first += half & -size_t{first[half - 1] <= limit};
+    count -= half;
+  }
+  auto found = static_cast<size_t>(first - integers);
+  for (size_t i = 0; i < count; ++i) found += first[i] <= limit;
+  return found;
+}
+
 }  // namespace
 
 Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) {
-  fences_.reserve(segments_.size());
+  windows_.reserve(segments_.size());
   for (const SegmentPtr& segment : segments_) {
-    fences_.push_back(FenceOf(segment->smallest_key()));
+    const Tree tree = TreeOf(segment->smallest_key());
+    if (trees_.empty() || trees_.back().tree < tree) {
+      trees_.push_back({tree, windows_.size(), windows_.size()});
+    }
+    windows_.push_back(WindowOf(UserKeyOf(segment->smallest_key())));
+    trees_.back().end = windows_.size();
     file_bytes_ += segment->file().file_bytes();
   }
 }
 
-Level::Fence Level::FenceOf(std::string_view internal_key) {
-  const std::string_view user_key = UserKeyOf(internal_key);
-  const Fence tree = Fence{TreeOf(internal_key).id} << 64;
-  if (user_key.size() >= sizeof(uint64_t)) return tree | base::LoadBig64(user_key.data());
-  char window[sizeof(uint64_t)] = {};
-  if (!user_key.empty()) std::memcpy(window, user_key.data(), user_key.size());
-  return tree | base::LoadBig64(window);
-}
-
 size_t Level::UpperBound(std::string_view internal_key) const {
-  const Fence fence = FenceOf(internal_key);
-  // Binary search without branches, which would be mispredicted: keys come in any order.
-  const Fence* fences = fences_.data();
-  size_t at = 0;  // segments that begin at or before the key's fence
-  for (size_t left = fences_.size(); left > 0;) {
-    const size_t half = (left + 1) / 2;
-    at += half & -size_t{fences[at + half - 1] <= fence};
-    left -= half;
+  const Tree tree = TreeOf(internal_key);
+  const TreeRange* range = trees_.data();
+  const TreeRange* const end = range + trees_.size();
+  if (trees_.size() > 8) {
+    range = std::lower_bound(
+        range, end, tree, [](const TreeRange& begun, Tree wanted) { return begun.tree < wanted; });
   }
-  if (at == 0 || fences[at - 1] != fence) [[likely]]
+  while (range != end && range->tree < tree) ++range;
+  if (range == end) return segments_.size();
+  if (range->tree != tree) return range->begin;
+  const uint64_t window = WindowOf(UserKeyOf(internal_key));
+  const size_t at = range->begin + CountNotGreater(windows_.data() + range->begin,
+                                                   range->end - range->begin, window);
+  if (at == range->begin || windows_[at - 1] != window) [[likely]]
     return at;
-  // Segments that begin with the same window: their whole keys decide.
-  const auto begin = static_cast<size_t>(std::lower_bound(fences, fences + at, fence) - fences);
-  const auto first = segments_.begin() + static_cast<ptrdiff_t>(begin);
-  const auto last = segments_.begin() + static_cast<ptrdiff_t>(at);
-  return static_cast<size_t>(std::partition_point(first, last,
-                                                  [&](const SegmentPtr& segment) {
-                                                    return segment->smallest_key() <= internal_key;
-                                                  }) -
-                             segments_.begin());
+  return UpperBoundOfEqualWindows(*range, at, internal_key);
 }
 
-const LearnedSegment* Level::FindSegment(std::string_view internal_key) const {
-  const size_t at = UpperBound(internal_key);
-  return at == 0 ? nullptr : segments_[at - 1].get();
+// Segments that begin with the same window, the last of them before `end`: their whole keys decide.
+size_t Level::UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
+                                       std::string_view internal_key) const {
+  const auto windows = windows_.begin() + static_cast<ptrdiff_t>(range.begin);
+  const auto windows_end = windows_.begin() + static_cast<ptrdiff_t>(end);
+  const auto first = std::lower_bound(windows, windows_end, windows_[end - 1]) - windows_.begin();
+  const auto found = std::partition_point(
+      segments_.begin() + first, segments_.begin() + static_cast<ptrdiff_t>(end),
+      [&](const SegmentPtr& segment) { return segment->smallest_key() <= internal_key; });
+  return static_cast<size_t>(found - segments_.begin());
 }
 
 Level::Range Level::Overlapping(std::string_view smallest, std::string_view largest) const {

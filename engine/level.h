@@ -28,7 +28,10 @@ class Level {
   uint64_t file_bytes() const { return file_bytes_; }
 
   // The only segment that can hold `internal_key`, or null.
-  const LearnedSegment* FindSegment(std::string_view internal_key) const;
+  const LearnedSegment* FindSegment(std::string_view internal_key) const {
+    const size_t at = UpperBound(internal_key);
+    return at == 0 ? nullptr : segments_[at - 1].get();
+  }
 
   // The segments whose key ranges meet [smallest, largest], as indexes [begin, end).
   struct Range {
@@ -42,15 +45,23 @@ class Level {
   std::unique_ptr<Cursor> NewCursor() const;
 
  private:
-  // The start of a key, its tree and the first 8 bytes after it, as one number, so that finding a
-  // segment touches no key bytes unless two segments begin alike.
-  using Fence = unsigned __int128;
-  static Fence FenceOf(std::string_view internal_key);
+  // The segments that begin with keys of one tree, as indexes [begin, end).
+  struct TreeRange {
+    Tree tree;
+    size_t begin = 0;
+    size_t end = 0;
+  };
 
   size_t UpperBound(std::string_view internal_key) const;  // first segment that begins after it
 
+  size_t UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
+                                  std::string_view internal_key) const;
+
   std::vector<SegmentPtr> segments_;
-  std::vector<Fence> fences_;
+  // What finding a segment reads: no key bytes unless two segments begin alike.
+  std::vector<TreeRange> trees_;  // in tree order
+  std::vector<uint64_t>
+      windows_;  // per segment: the first 8 bytes of its smallest key, as a number
   uint64_t file_bytes_ = 0;
 };
 

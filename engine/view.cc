@@ -1,7 +1,6 @@
 #include "engine/view.h"
 
 #include <algorithm>
-#include <cassert>
 #include <iterator>
 #include <utility>
 
@@ -11,6 +10,8 @@
 namespace sibyl::engine {
 
 namespace {
+
+using storage::LookupOutcome;
 
 // Keys in flight at once in MultiGet: enough to overlap their cache misses, few enough for the
 // processor's miss queues and for the stack.
@@ -44,6 +45,20 @@ struct Batch {
   size_t count = 0;
 };
 
+// What a lookup in place has found becomes the answer; what it could not find out is looked up.
+[[gnu::always_inline]] inline Result<LookupOutcome> Settle(const storage::Segment::InPlace& found,
+                                                           const LearnedSegment& segment,
+                                                           std::string_view key, Value* value) {
+  if (found.outcome == LookupOutcome::kValue) [[likely]] {
+    value->Assign(found.value_view());
+    return LookupOutcome::kValue;
+  }
+  const bool settled = found.outcome == LookupOutcome::kTombstone ||
+                       (found.outcome == LookupOutcome::kAbsent && !LearnedSegment::IsSample(key));
+  if (settled) return found.outcome;
+  return segment.Lookup(key, value);
+}
+
 // Looks for all open keys in one level and keeps those it does not decide.
 Status LookInLevel(const Level& level, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
@@ -61,21 +76,16 @@ Status LookInLevel(const Level& level, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     if (item.segment == nullptr) continue;
-    item.found = item.segment->file().LookupInPlace(item.key, item.position.block,
-                                                    item.position.fraction);
+    item.found = item.segment->file().LookupPrefetched(item.key, item.position.block,
+                                                       item.position.fraction);
   }
   size_t open = 0;
   for (size_t i = 0; i < batch->count; ++i) {
     const Batch::Item& item = batch->items[i];
     if (item.segment != nullptr) {
-      if (item.found.outcome == storage::LookupOutcome::kValue) {
-        item.value->Assign(item.found.value);
-        continue;
-      }
-      if (item.found.outcome == storage::LookupOutcome::kTombstone) continue;
-      SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
-                             item.segment->LookupAt(item.key, item.position, item.value));
-      if (outcome != storage::LookupOutcome::kAbsent) continue;
+      SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                             Settle(item.found, *item.segment, item.key, item.value));
+      if (outcome != LookupOutcome::kAbsent) continue;
     }
     batch->items[open++] = item;
   }
@@ -91,14 +101,11 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
     return value->found();
   }
   for (const auto& level : levels) {
-    if (level->empty()) continue;
     const LearnedSegment* segment = level->FindSegment(internal_key);
     if (segment == nullptr) continue;
-    SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
-                           segment->Lookup(internal_key, value));
-    if (outcome != storage::LookupOutcome::kAbsent) {
-      return outcome == storage::LookupOutcome::kValue;
-    }
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, Settle(segment->LookupInPlace(internal_key),
+                                                               *segment, internal_key, value));
+    if (outcome != LookupOutcome::kAbsent) return outcome == LookupOutcome::kValue;
   }
   return false;
 }
@@ -146,37 +153,10 @@ std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence, const Overlay& overla
 ViewKeeper::ViewKeeper(std::shared_ptr<const View> first)
     : current_(first.get()), current_owner_(std::move(first)) {}
 
-ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads) : current_(keeper.current_) {
-  const size_t thread = base::ThreadIndex();
-  if (thread == base::kMaxThreadIndexes) [[unlikely]] {
-    keeper.slotless_reads_.fetch_add(reads, std::memory_order_relaxed);
-    reference_ = keeper.Current();
-    view_ = reference_.get();
-    return;
-  }
-  Slot& slot = keeper.slots_[thread];
-  assert(slot.view.load(std::memory_order_relaxed) == nullptr);
-  slot.reads.store(slot.reads.load(std::memory_order_relaxed) + reads, std::memory_order_relaxed);
-  slot_ = &slot.view;
-  // The view may be replaced, and released, between reading and announcing it: then the second
-  // reading finds another one.
-  const View* view = keeper.current_.load(std::memory_order_acquire);
-  for (;;) {
-    keeper.Announce(slot_, view);
-    const View* now = keeper.current_.load(std::memory_order_acquire);
-    if (now == view) break;
-    view = now;
-  }
-  view_ = view;
-}
-
-void ViewKeeper::Announce(std::atomic<const View*>* slot, const View* view) const {
-  if (heavy_fence_) [[likely]] {
-    slot->store(view, std::memory_order_release);
-    base::LightFence();
-  } else {
-    slot->exchange(view, std::memory_order_seq_cst);
-  }
+void ViewKeeper::ShortPin::PinByReference(ViewKeeper& keeper, uint64_t reads) {
+  keeper.slotless_reads_.fetch_add(reads, std::memory_order_relaxed);
+  reference_ = keeper.Current();
+  view_ = reference_.get();
 }
 
 std::shared_ptr<const View> ViewKeeper::Current() const {
@@ -194,8 +174,7 @@ void ViewKeeper::Update(const std::function<void(View&)>& change) {
   released = TakeUnusedLocked();
 }
 
-void ViewKeeper::Read(
-    const std::function<void(const std::shared_ptr<const View>&)>& read) const {
+void ViewKeeper::Read(const std::function<void(const std::shared_ptr<const View>&)>& read) const {
   const std::lock_guard lock(mutex_);
   read(current_owner_);
 }

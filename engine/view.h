@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,8 +31,8 @@ namespace sibyl::engine {
 
 // Thread-safe.
 struct View {
-  std::vector<std::shared_ptr<Generation>> generations;    // newest first; the first is active
-  std::vector<std::shared_ptr<const Level>> levels;        // newest first
+  std::vector<std::shared_ptr<Generation>> generations;  // newest first; the first is active
+  std::vector<std::shared_ptr<const Level>> levels;      // newest first
   std::shared_ptr<const Catalogue> catalogue;
   uint64_t ingestions = 0;  // how often records were put into levels past the generations
 
@@ -78,6 +79,8 @@ class ViewKeeper {
     bool IsCurrent() const { return current_.load(std::memory_order_acquire) == view_; }
 
    private:
+    void PinByReference(ViewKeeper& keeper, uint64_t reads);
+
     const std::atomic<const View*>& current_;
     std::atomic<const View*>* slot_ = nullptr;  // null: the reference below pins
     const View* view_ = nullptr;
@@ -117,9 +120,43 @@ class ViewKeeper {
   std::atomic<uint64_t> slotless_reads_{0};
   std::atomic<const View*> current_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const View> current_owner_;          // guarded by mutex_
-  std::vector<std::shared_ptr<const View>> retired_;   // guarded by mutex_
+  std::shared_ptr<const View> current_owner_;         // guarded by mutex_
+  std::vector<std::shared_ptr<const View>> retired_;  // guarded by mutex_
 };
+
+// Inline: every point read pins a view.
+
+inline ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads)
+    : current_(keeper.current_) {
+  const size_t thread = base::ThreadIndex();
+  if (thread == base::kMaxThreadIndexes) [[unlikely]] {
+    PinByReference(keeper, reads);
+    return;
+  }
+  Slot& slot = keeper.slots_[thread];
+  assert(slot.view.load(std::memory_order_relaxed) == nullptr);
+  slot.reads.store(slot.reads.load(std::memory_order_relaxed) + reads, std::memory_order_relaxed);
+  slot_ = &slot.view;
+  // The view may be replaced, and released, between reading and announcing it: then the second
+  // reading finds another one.
+  const View* view = keeper.current_.load(std::memory_order_acquire);
+  for (;;) {
+    keeper.Announce(slot_, view);
+    const View* now = keeper.current_.load(std::memory_order_acquire);
+    if (now == view) break;
+    view = now;
+  }
+  view_ = view;
+}
+
+inline void ViewKeeper::Announce(std::atomic<const View*>* slot, const View* view) const {
+  if (heavy_fence_) [[likely]] {
+    slot->store(view, std::memory_order_release);
+    base::LightFence();
+  } else {
+    slot->exchange(view, std::memory_order_seq_cst);
+  }
+}
 
 }  // namespace sibyl::engine
 

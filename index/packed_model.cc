@@ -223,7 +223,8 @@ Comparison Compare(std::string_view rest, std::string_view text) {
 }
 
 // The last piece whose x0 is at most `window`. Precondition: the first one's is.
-uint32_t PieceOf(const std::byte* node, const PackedPiece* pieces, uint64_t window) {
+[[gnu::always_inline]] inline uint32_t PieceOf(const std::byte* node, const PackedPiece* pieces,
+                                               uint64_t window) {
   const NodeHeader& header = HeaderOf(node);
   if (header.count <= kMostPiecesWithoutRouter) {
     uint32_t piece = 0;
@@ -433,7 +434,7 @@ BlockModelShape PackedModel::ShapeOf(const ModelTree& tree) const {
   return shape;
 }
 
-bool PackedModel::StepThroughLines(std::string_view key, Descent* at) const {
+inline bool PackedModel::StepThroughLines(std::string_view key, Descent* at) const {
   const NodeHeader& header = HeaderOf(at->node);
   const PackedPiece* pieces = PiecesOf(at->node);
   if (header.shared_bytes != 0) {
@@ -478,12 +479,15 @@ bool PackedModel::StepThroughSeparators(std::string_view key, Descent* at) const
   return false;
 }
 
-bool PackedModel::Step(std::string_view key, Descent* at) const {
-  return HeaderOf(at->node).is(NodeHeader::kSeparators) ? StepThroughSeparators(key, at)
-                                                        : StepThroughLines(key, at);
+inline bool PackedModel::Step(std::string_view key, Descent* at) const {
+  if (!HeaderOf(at->node).is(NodeHeader::kSeparators)) return StepThroughLines(key, at);
+  Descent in_memory = *at;  // its address leaves the function, that of `at` does not
+  const bool finished = StepThroughSeparators(key, &in_memory);
+  *at = in_memory;
+  return finished;
 }
 
-PackedModel::Descent PackedModel::Begin() const {
+inline PackedModel::Descent PackedModel::Begin() const {
   return {bytes_.get(), 0, (uint64_t{block_count_} << kValueFractionBits) - 1, 0};
 }
 

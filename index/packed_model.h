@@ -82,9 +82,10 @@ class PackedModel {
 
   Descent Begin() const;
 
-  // Each visits one node; true once the value is known.
-  bool Step(std::string_view key, Descent* at) const;
-  bool StepThroughLines(std::string_view key, Descent* at) const;
+  // Each visits one node; true once the value is known. The first two are inlined into lookups, so
+  // that a descent through lines, the usual one, stays in registers.
+  [[gnu::always_inline]] bool Step(std::string_view key, Descent* at) const;
+  [[gnu::always_inline]] bool StepThroughLines(std::string_view key, Descent* at) const;
   bool StepThroughSeparators(std::string_view key, Descent* at) const;
 
   void FindGroup(std::span<const std::string_view> keys, BlockPosition* positions) const;

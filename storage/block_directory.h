@@ -46,8 +46,23 @@ class BlockDirectory {
     const char* residuals = residuals_ + size_t{block} * residual_bytes_;
     const uint64_t residual =
         residual_bytes_ == 2 ? base::Load16(residuals) : base::Load32(residuals);
-    return (base::Load64(bases_ + size_t{8} * (block / kGroupBlocks)) + residual) * 8;
+    return (Base(block) + residual) * 8;
   }
+
+  struct Range {
+    uint64_t begin;
+    uint64_t end;
+  };
+  // Offset(block) and Offset(block + 1). Precondition: block < block_count().
+  Range RangeOf(uint32_t block) const {
+    if (residual_bytes_ != 2) [[unlikely]]
+      return {Offset(block), Offset(block + 1)};
+    const char* residuals = residuals_ + size_t{2} * block;
+    const uint64_t begin = Base(block) + base::Load16(residuals);
+    const uint64_t end = Base(block + 1) + base::Load16(residuals + 2);
+    return {begin * 8, end * 8};
+  }
+
   void PrefetchOffset(uint32_t block) const {
     __builtin_prefetch(residuals_ + size_t{block} * residual_bytes_);
   }
@@ -61,6 +76,9 @@ class BlockDirectory {
 
  private:
   BlockDirectory(std::string_view offsets, std::string_view ranks);
+  uint64_t Base(uint32_t block) const {
+    return base::Load64(bases_ + size_t{8} * (block / kGroupBlocks));
+  }
   BlockDirectory(const BlockDirectory&) = delete;  // it points into itself
   BlockDirectory& operator=(const BlockDirectory&) = delete;
 

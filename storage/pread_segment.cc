@@ -21,9 +21,10 @@ class PreadSegment final : public SegmentBase {
     return Find(handle.view(), key, fraction, value);
   }
 
+  InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
   void PrefetchOffset(uint32_t) const override {}
   void PrefetchBlock(uint32_t, uint16_t) const override {}
-  InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
+  InPlace LookupPrefetched(std::string_view, uint32_t, uint16_t) const override { return {}; }
 
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
     if (block >= block_count_) return BlockHandle();

@@ -65,10 +65,14 @@ Result<std::string_view> SegmentBase::OutOfLineValue(std::string_view encoded_re
   return bytes;
 }
 
-Result<LookupOutcome> SegmentBase::AssignOutOfLine(std::string_view encoded_reference,
-                                                   Value* value) const {
+Result<LookupOutcome> SegmentBase::Find(const BlockView& view, std::string_view key,
+                                        uint16_t fraction, Value* value) const {
+  const InPlace found = FindInPlace(view, key, fraction);
+  if (found.outcome == LookupOutcome::kValue) value->Assign(found.value_view());
+  if (found.outcome != LookupOutcome::kUnknown) return found.outcome;
   std::string scratch;
-  SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes, OutOfLineValue(encoded_reference, &scratch));
+  SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes,
+                         ValueAt(view, view.Find(key, fraction), &scratch));
   value->Assign(bytes);
   return LookupOutcome::kValue;
 }

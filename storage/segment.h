@@ -26,8 +26,9 @@ struct SegmentReadOptions {
   bool verify_every_read = false;  // checksum blocks on every read, not only the first
 };
 
-// What a point lookup in one segment ended with.
-enum class LookupOutcome : uint8_t { kAbsent, kValue, kTombstone };
+// What a point lookup in one segment ended with. Only lookups in place end with kUnknown: they
+// leave the question to Segment::Lookup.
+enum class LookupOutcome : uint8_t { kAbsent, kValue, kTombstone, kUnknown };
 
 // Keeps the bytes of a block in place while it lives. Movable.
 class BlockHandle {
@@ -62,25 +63,32 @@ class Segment {
   uint64_t resident_bytes() const { return resident_bytes_; }
 
   // Looks for `key` in `block`, starting at `fraction`; fills `value` when the outcome is kValue.
-  // Here and below, a block past the last is an empty one.
-  // Allocates nothing in mapping mode once value's buffer is large enough.
+  // Here and below, a block past the last is an empty one. Never kUnknown.
   virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
                                        Value* value) const = 0;
 
-  // A batch of lookups in three passes, each of which finds its bytes in the processor's cache if the
-  // one before has run for the whole batch. The first two are hints that a search will follow: they
-  // ask for the block's offset, then for the lines where the search begins.
+  // What a lookup without errors, copies and allocations found. In 16 bytes, which functions return
+  // in registers.
+  struct InPlace {
+    const char* value = nullptr;  // of kValue; in place as long as the segment lives
+    uint32_t value_bytes = 0;
+    LookupOutcome outcome = LookupOutcome::kUnknown;
+
+    std::string_view value_view() const { return {value, value_bytes}; }
+  };
+
+  // The same lookup where it needs no copy and cannot fail: kUnknown for a block not verified yet,
+  // an out-of-line value, a reader without a mapping.
+  virtual InPlace LookupInPlace(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
+
+  // A batch of lookups in three passes, each of which finds its bytes in the processor's cache if
+  // the one before has run for the whole batch. The first two are hints that a search will follow:
+  // they ask for the block's offset, then for the lines where the search begins. The third
+  // searches, and asks for the value's lines without waiting for them.
   virtual void PrefetchOffset(uint32_t block) const = 0;
   virtual void PrefetchBlock(uint32_t block, uint16_t fraction) const = 0;
-
-  // The third searches: a value or tombstone found is returned without a copy, its bytes asked for
-  // but not waited for, in place as long as the segment lives. Absent: not found, or only Lookup can
-  // tell (a block not verified yet, an out-of-line value, a reader without a mapping).
-  struct InPlace {
-    LookupOutcome outcome = LookupOutcome::kAbsent;
-    std::string_view value;
-  };
-  virtual InPlace LookupInPlace(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
+  virtual InPlace LookupPrefetched(std::string_view key, uint32_t block,
+                                   uint16_t fraction) const = 0;
 
   // Reads a whole block, for iteration. An empty block gives an empty view.
   virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;

@@ -45,22 +45,25 @@ class SegmentBase : public Segment {
   // Checks the checksum and the structure of `block`.
   Status CheckBlock(std::string_view bytes, uint32_t block) const;
 
-  // Looks for `key` in a block of this segment. Inlined: the innermost part of every lookup.
-  [[gnu::always_inline]] Result<LookupOutcome> Find(const BlockView& view, std::string_view key,
-                                                    uint16_t fraction, Value* value) const {
+  // Looks for `key` in a block of this segment; kUnknown for an out-of-line value. Inlined: the
+  // innermost part of every lookup.
+  [[gnu::always_inline]] static InPlace FindInPlace(const BlockView& view, std::string_view key,
+                                                    uint16_t fraction) {
     const uint32_t slot = view.Find(key, fraction);
-    if (slot == view.record_count()) return LookupOutcome::kAbsent;
+    if (slot == view.record_count()) return {nullptr, 0, LookupOutcome::kAbsent};
     const RecordTag tag = view.TagAt(slot);
-    if (tag.type() == RecordType::kTombstone) return LookupOutcome::kTombstone;
-    const std::string_view stored = view.RawValueAt(slot);
+    if (tag.type() == RecordType::kTombstone) return {nullptr, 0, LookupOutcome::kTombstone};
     if (tag.out_of_line()) [[unlikely]]
-      return AssignOutOfLine(stored, value);
-    value->Assign(stored);
-    return LookupOutcome::kValue;
+      return {};
+    const std::string_view value = view.RawValueAt(slot);
+    return {value.data(), static_cast<uint32_t>(value.size()), LookupOutcome::kValue};
   }
 
+  // The same, whatever the value.
+  Result<LookupOutcome> Find(const BlockView& view, std::string_view key, uint16_t fraction,
+                             Value* value) const;
+
  private:
-  Result<LookupOutcome> AssignOutOfLine(std::string_view encoded_reference, Value* value) const;
   Result<std::string_view> OutOfLineValue(std::string_view encoded_reference,
                                           std::string* scratch) const;
 

@@ -21,7 +21,7 @@ void CloseFd(int* fd) {
   *fd = -1;
 }
 
-// Neither end is 0, 1 or 2, which the child replaces and this process may have been started without.
+// Neither end is 0, 1 or 2: the child replaces those, and this process may lack them.
 void MakePipe(int ends[2]) {
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
   for (int i = 0; i < 2; ++i) {

@@ -21,8 +21,12 @@ void CheckAbsent(const Segment& segment, const TestSegment& expected, const std:
     const auto outcome = segment.Lookup(key, BlockOf(expected, key), fraction, &value);
     REQUIRE(outcome);
     REQUIRE(outcome.value() == LookupOutcome::kAbsent);
-    REQUIRE(segment.LookupInPlace(key, BlockOf(expected, key), fraction).outcome ==
-            LookupOutcome::kAbsent);
+    const uint32_t block = BlockOf(expected, key);
+    for (const Segment::InPlace& found : {segment.LookupInPlace(key, block, fraction),
+                                          segment.LookupPrefetched(key, block, fraction)}) {
+      REQUIRE(
+          (found.outcome == LookupOutcome::kAbsent || found.outcome == LookupOutcome::kUnknown));
+    }
   }
 }
 
@@ -32,13 +36,16 @@ void Prefetch(const Segment& segment, uint32_t block, uint16_t fraction) {
   segment.PrefetchBlock(block, fraction);
 }
 
-// What is found in place, if anything, is what Lookup finds.
+// What is found in place, unless it is unknown, is what Lookup finds.
 void CheckLookupInPlace(const Segment& segment, const TestRecord& record, uint16_t fraction) {
-  const Segment::InPlace found = segment.LookupInPlace(record.key, record.block, fraction);
-  if (found.outcome == LookupOutcome::kAbsent) return;
-  REQUIRE((found.outcome == LookupOutcome::kTombstone) ==
-          (record.type == RecordType::kTombstone));
-  REQUIRE(found.value == (record.type == RecordType::kValue ? record.value : ""));
+  for (const Segment::InPlace& found :
+       {segment.LookupInPlace(record.key, record.block, fraction),
+        segment.LookupPrefetched(record.key, record.block, fraction)}) {
+    if (found.outcome == LookupOutcome::kUnknown) continue;
+    REQUIRE(found.outcome == (record.type == RecordType::kTombstone ? LookupOutcome::kTombstone
+                                                                    : LookupOutcome::kValue));
+    REQUIRE(found.value_view() == (record.type == RecordType::kValue ? record.value : ""));
+  }
 }
 
 void CheckLookup(const Segment& segment, const TestRecord& record) {
