@@ -12,6 +12,7 @@
 #include "bench/micro/comparison_table.h"
 #include "bench/micro/pareto_plot.h"
 #include "bench/micro/published_indexes.h"
+#include "index/two_stage.h"
 #include "sibyl/range_index.h"
 
 namespace sibyl::bench {
@@ -60,6 +61,30 @@ void AddPublished(bool sweep, std::vector<Contender>* all) {
         "radix_spline-" + std::to_string(epsilon), [=](std::span<const uint64_t> keys) {
           return OneByOne<RadixSplineLike>(keys, kRadixBits, epsilon);
         }));
+  }
+}
+
+// The paper's own shapes: two stages.
+void AddTwoStage(bool sweep, std::vector<Contender>* all) {
+  using index::RootKind;
+  const auto add = [&](const std::string& name, const index::RootOptions& root, uint32_t leaves) {
+    all->push_back(MakeContender<OneByOne<index::TwoStageIndex>>(
+        "rmi_" + name + "-" + std::to_string(leaves / 1000) + "k",
+        [=](std::span<const uint64_t> keys) {
+          return OneByOne<index::TwoStageIndex>(keys, root, leaves);
+        }));
+  };
+  add("linear", {.kind = RootKind::kLinear}, 100'000);
+  if (!sweep) return;
+  for (const uint32_t leaves : {10'000u, 50'000u, 200'000u}) {
+    add("linear", {.kind = RootKind::kLinear}, leaves);
+    add("log_linear", {.kind = RootKind::kLogLinear}, leaves);
+    add("cubic", {.kind = RootKind::kCubic}, leaves);
+    add("spline", {.kind = RootKind::kSpline}, leaves);
+    add("radix", {.kind = RootKind::kRadix}, leaves);
+    add("net0", {.kind = RootKind::kNet0}, leaves);
+    add("net1x16", {.kind = RootKind::kNet1, .hidden_units = 16}, leaves);
+    add("net2x32", {.kind = RootKind::kNet2, .hidden_units = 32}, leaves);
   }
 }
 
@@ -123,6 +148,7 @@ std::vector<Contender> Contenders(bool sweep, const std::vector<std::string>& on
   std::vector<Contender> all;
   AddSibyl(sweep, &all);
   AddPublished(sweep, &all);
+  AddTwoStage(sweep, &all);
   AddClassic(&all);
   if (only.empty()) return all;
   std::erase_if(all, [&](const Contender& contender) {

@@ -1,0 +1,84 @@
+// The roots of Kraska et al., "The Case for Learned Index Structures" (SIGMOD 2018, sections 3.2
+// and 3.3): models of the whole key distribution that pick one of many children.
+//
+// A root may be any function, wrong between the keys it was trained on and not even monotone: who
+// uses it (two_stage.h) keeps the children's true borders and corrects it. So floating point is
+// fine here, and nothing that a lookup returns depends on its rounding.
+
+#ifndef SIBYL_INDEX_ROOT_MODEL_H_
+#define SIBYL_INDEX_ROOT_MODEL_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sibyl::index {
+
+enum class RootKind : uint8_t {
+  kLinear,     // least squares over the keys
+  kLogLinear,  // over the logarithm of the distance from the smallest key
+  kCubic,      // over the first three powers of the key
+  kSpline,     // straight lines through keys at equal steps of rank
+  kRadix,      // the leading bits of the distance from the smallest key
+  kNet0,       // neural nets with no, one and two hidden layers of ReLU units, trained with Adam
+  kNet1,
+  kNet2,
+};
+
+struct RootOptions {
+  RootKind kind = RootKind::kLinear;
+  uint32_t hidden_units = 32;      // of each hidden layer: 1 to 32
+  uint32_t training_steps = 1500;  // of a net, each with 256 keys
+  uint32_t spline_knots = 64;      // at least 2
+};
+
+// For example "net 2x32".
+std::string NameOf(const RootOptions& options);
+
+// Immutable once trained; any number of threads may ask.
+class RootModel {
+ public:
+  // Deterministic: the same keys give the same model. Looks at a sample of up to 64 Ki keys.
+  // Preconditions: `keys` is sorted and not empty, options within their bounds, children > 0.
+  static RootModel Train(std::span<const uint64_t> keys, const RootOptions& options,
+                         uint32_t children);
+
+  // In [0, children), for any key.
+  uint32_t ChildOf(uint64_t key) const;
+
+  uint64_t memory_bytes() const;
+
+ private:
+  static constexpr uint32_t kMaxUnits = 32;
+  struct Layer {
+    uint32_t inputs = 0;
+    uint32_t outputs = 0;
+    std::vector<float> weights;  // of output o from its inputs: from o * inputs on
+    std::vector<float> biases;
+  };
+  struct Knot {
+    uint64_t key;
+    double fraction;
+  };
+  friend class RootTrainer;
+
+  double Scaled(uint64_t key) const;      // into [0, 1], by distance or by its logarithm
+  double FractionOf(uint64_t key) const;  // of the keys that are smaller, as the model has it
+  double SplineAt(uint64_t key) const;
+  double NetAt(double x) const;
+
+  RootKind kind_ = RootKind::kLinear;
+  uint32_t children_ = 1;
+  uint64_t smallest_ = 0;
+  uint64_t largest_ = 0;
+  uint32_t radix_shift_ = 0;
+  std::array<double, 4> polynomial_{};
+  std::vector<Knot> knots_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace sibyl::index
+
+#endif  // SIBYL_INDEX_ROOT_MODEL_H_

@@ -1,0 +1,59 @@
+// The index of the paper, for comparison: two stages, a root of any kind over many lines.
+//
+// Kraska et al., "The Case for Learned Index Structures" (SIGMOD 2018, section 3.2, and Algorithm 1
+// for two stages): the root picks one of 10,000 to 200,000 leaves, a leaf is a line with the
+// largest errors it makes, and a binary search between them finds the rank. Two differences make it
+// exact for keys that are not stored: each leaf keeps the first query that is its own, so a root
+// that is wrong or not monotone is corrected, and errors are taken over all queries, not over keys.
+// RangeIndex's recursive kind is what we made of it.
+
+#ifndef SIBYL_INDEX_TWO_STAGE_H_
+#define SIBYL_INDEX_TWO_STAGE_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/rank_line.h"
+#include "index/root_model.h"
+
+namespace sibyl::index {
+
+// Immutable once built; any number of threads may ask.
+class TwoStageIndex {
+ public:
+  // Preconditions: `keys` is sorted, fewer than 2^32, and outlives the index; leaves > 0.
+  // Time O(keys + 16 leaves x the root's evaluation).
+  TwoStageIndex(std::span<const uint64_t> keys, const RootOptions& root, uint32_t leaves);
+
+  // Keys smaller than `key`.
+  uint64_t LowerBound(uint64_t key) const;
+
+  uint64_t memory_bytes() const;
+
+  // The mean width of the last search, over the stored keys: what the root and its leaves miss by.
+  double MeanSearchedKeys() const;
+
+ private:
+  struct Leaf {
+    uint64_t first_query;  // this leaf's are the queries from here to the next leaf's
+    double slope;          // ranks per key
+    double rank;           // at first_query
+    uint32_t below;        // the rank is at most so much smaller than the line says
+    uint32_t above;        // and so much larger
+  };
+
+  void CutLeaves(uint32_t leaves);
+  void FitLeaf(size_t leaf, KeyRange queries, uint64_t* rank);
+  const Leaf& LeafOf(uint64_t query) const;
+  static int64_t RankAt(const Leaf& leaf, uint64_t query);
+
+  std::span<const uint64_t> keys_;
+  KeyRange queries_{0, 0};
+  RootModel root_;
+  std::vector<Leaf> leaves_;
+};
+
+}  // namespace sibyl::index
+
+#endif  // SIBYL_INDEX_TWO_STAGE_H_
