@@ -1,8 +1,11 @@
 #include "bench/workload/environment.h"
 
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <thread>
@@ -66,12 +69,21 @@ std::vector<std::pair<std::string, std::string>> DescribeEnvironment() {
       {"memory", MemoryGib()},
       {"kernel", Kernel()},
       {"huge pages",
-       FirstLine("/sys/kernel/mm/transparent_hugepage/enabled") + " (no engine asks for them)"},
+       FirstLine("/sys/kernel/mm/transparent_hugepage/enabled") +
+           (prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1
+                ? " (forbidden to this process)"
+                : " (no engine asks for them; files may get them from the page cache)")},
       {"load average", FirstLine("/proc/loadavg")},
       {"compiler", SIBYL_BENCH_COMPILER},
       {"build", BuildType()},
       {"commit", SIBYL_BENCH_COMMIT ", as configured"},
   };
+}
+
+Status ForbidHugePages() {
+  if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0) return Ok();
+  return Error{ErrorCode::kNotSupported,
+               std::string("huge pages cannot be forbidden: ") + std::strerror(errno)};
 }
 
 }  // namespace sibyl::bench

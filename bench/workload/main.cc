@@ -30,6 +30,7 @@ struct Arguments {
   uint64_t memory_bytes = 0;
   uint32_t threads = 1;
   std::string directory;
+  std::string huge_pages = "off";
   std::string json;
   bool quick = false;
 };
@@ -127,6 +128,12 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option(
       "--dir", arguments->directory,
       "Where the databases are made, and removed at the end (default: $TMPDIR or /tmp)");
+  app->add_option(
+         "--huge-pages", arguments->huge_pages,
+         "off: none for any engine; kernel: as the page cache gives them, which depends on "
+         "how a file was written")
+      ->check(CLI::IsMember({"off", "kernel"}))
+      ->capture_default_str();
   app->add_option("--json", arguments->json, "Write every number to this file");
   app->add_flag("--quick", arguments->quick,
                 "A short run: reads only, at most 500000 of the keys, 100000 operations, 2 rounds");
@@ -192,6 +199,7 @@ Status WriteFile(const std::string& path, const std::string& text) {
 }
 
 Status Run(const Arguments& arguments) {
+  if (arguments.huge_pages == "off") SIBYL_RETURN_IF_ERROR(ForbidHugePages());
   SIBYL_ASSIGN_OR_RETURN(auto contenders, ChooseContenders(arguments.engines));
   ComparisonOptions options;
   SIBYL_ASSIGN_OR_RETURN(options.workloads, ChooseWorkloads(arguments.workloads));
