@@ -1,6 +1,7 @@
 #include "index/slot_hash.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 #include <vector>
@@ -14,10 +15,9 @@ namespace {
 constexpr uint64_t kGroupRanks = 8;
 
 // The model alone should be as exact as two bytes per key allow; under groups it need only divide
-// the keys evenly.
-constexpr uint32_t kCdfWindow = 16;
-constexpr uint32_t kGroupedWindow = 64;
-constexpr uint32_t kRoughWindow = 512;  // where a finer model would be too large
+// the keys evenly. Wider windows make smaller models.
+constexpr std::array<uint32_t, 3> kCdfWindows = {16, 64, 512};
+constexpr std::array<uint32_t, 2> kGroupedWindows = {64, 512};
 constexpr size_t kMinKeys = 256;
 
 // A group of this many keys or fewer tries all seeds; a larger one, where the model found no
@@ -53,11 +53,14 @@ uint64_t GroupsOf(uint64_t keys) { return (keys - 1) / kGroupRanks + 1; }
 std::optional<SlotHash> SlotHash::Learn(std::span<const uint64_t> keys, PointHash kind,
                                         uint64_t slots) {
   if (keys.size() < kMinKeys) return std::nullopt;
-  const uint32_t window = kind == PointHash::kCdf ? kCdfWindow : kGroupedWindow;
+  const std::span<const uint32_t> windows =
+      kind == PointHash::kCdf ? std::span<const uint32_t>(kCdfWindows) : kGroupedWindows;
   const size_t most_lines = keys.size() * 2 / sizeof(RankLine);
   const RootChoice root = PickRoot(keys);
-  auto array = BuildRecursiveArray(keys, window, root, most_lines);
-  if (!array) array = BuildRecursiveArray(keys, kRoughWindow, root, most_lines);
+  std::optional<RecursiveArray> array;
+  for (size_t i = 0; i < windows.size() && !array; ++i) {
+    array = BuildRecursiveArray(keys, windows[i], root, most_lines);
+  }
   if (!array) return std::nullopt;
   SlotHash hash(slots);
   hash.kind_ = kind;

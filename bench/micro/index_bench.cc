@@ -1,6 +1,8 @@
 // sibyl_index_bench: lookups in a sorted array through learned indexes, against the static B-tree,
 // published learned indexes, absl::btree_map and std::lower_bound, on generated and real key sets.
 //
+// With --strings, --points or --filters, the other kinds of index beside their classical twins.
+//
 // Structures take turns in random order, every answer is checked while it is timed, a wrong one
 // fails the run, and medians count. Google Benchmark's own flags (--benchmark_filter=...) work too.
 
@@ -9,10 +11,13 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
+#include <iostream>
 #include <string>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "bench/micro/index_comparison.h"
+#include "bench/micro/kind_comparison.h"
 
 // jemalloc reads this at start: huge pages for every structure, where the system leaves a choice.
 extern "C" const char* malloc_conf;
@@ -34,11 +39,63 @@ void InitializeGoogleBenchmark(std::vector<char*>* arguments) {
   arguments->resize(static_cast<size_t>(count));
 }
 
+struct KindFlags {
+  std::vector<std::string> string_files;
+  size_t string_copies = 1;
+  bool points = false;
+  bool filters = false;
+};
+
+Result<bool> CompareStrings(const KindFlags& flags) {
+  std::vector<StringSet> sets;
+  sets.reserve(flags.string_files.size());  // keys point into a set's bytes: it must not move
+  for (const std::string& file : flags.string_files) {
+    SIBYL_ASSIGN_OR_RETURN(StringSet set, LoadStrings(file, flags.string_copies));
+    sets.push_back(std::move(set));
+  }
+  bool right = true;
+  for (size_t i = 0; i < sets.size(); ++i) {
+    if (!flags.filters) {
+      right &= CompareStringIndexes(sets[i]);
+      continue;
+    }
+    right &= CompareFilters(sets[i], nullptr);
+    if (sets.size() > 1) right &= CompareFilters(sets[i], &sets[(i + 1) % sets.size()]);
+  }
+  return right;
+}
+
+Result<bool> CompareIntegers(const ComparisonOptions& options, const KindFlags& flags) {
+  bool right = true;
+  const auto compare = [&](const Dataset& data) {
+    if (flags.points) right &= ComparePointIndexes(data.name, data.keys);
+    if (flags.filters) right &= CompareFilters(data.name, data.keys);
+  };
+  for (const std::string& file : options.sosd_files) {
+    SIBYL_ASSIGN_OR_RETURN(const Dataset data, LoadSosd(file));
+    compare(data);
+  }
+  for (const std::string& text : options.generated) {
+    SIBYL_ASSIGN_OR_RETURN(const Dataset data, Generate(text));
+    compare(data);
+  }
+  return right;
+}
+
+bool CompareKinds(const ComparisonOptions& options, const KindFlags& flags) {
+  for (const Result<bool>& right : {CompareStrings(flags), CompareIntegers(options, flags)}) {
+    if (!right) std::cerr << right.error().ToString() << "\n";
+    if (!right || !*right) return false;
+  }
+  return true;
+}
+
 int Run(std::vector<char*> arguments) {
   InitializeGoogleBenchmark(&arguments);
   ComparisonOptions options;
   std::vector<std::string> structures;
   bool sweep = false;
+  KindFlags kinds;
   CLI::App app("Compares learned indexes over sorted arrays with static and classic ones.");
   app.add_option("--sosd", options.sosd_files,
                  "SOSD file of uint64 keys, plain or .zst; repeatable");
@@ -51,8 +108,19 @@ int Run(std::vector<char*> arguments) {
   app.add_option("--json", options.json_file, "write all runs to this file");
   app.add_option("--plots", options.plot_directory,
                  "draw memory against time into this directory, an SVG per data set (gnuplot)");
+  app.add_option("--strings", kinds.string_files,
+                 "text file of one key a line, plain or .zst, for StringIndex; repeatable");
+  app.add_option("--string-copies", kinds.string_copies,
+                 "take the lines so many times, each time under another first directory")
+      ->check(CLI::Range(1, 999999));
+  app.add_flag("--points", kinds.points, "PointIndex over the integers, in place of RangeIndex");
+  app.add_flag("--filters", kinds.filters,
+               "ExistenceIndex over integers and strings, in place of the others");
   app.footer("Flags of Google Benchmark (--benchmark_filter=REGEX, ...) are accepted too.");
   CLI11_PARSE(app, static_cast<int>(arguments.size()), arguments.data());
+  if (!kinds.string_files.empty() || kinds.points || kinds.filters) {
+    return CompareKinds(options, kinds) ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   if (options.sosd_files.empty() && options.generated.empty()) {
     options.generated = {"uniform:1000000", "osm:1000000"};
   }

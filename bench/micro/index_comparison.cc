@@ -96,22 +96,6 @@ void AddClassic(std::vector<Contender>* all) {
       [](std::span<const uint64_t> keys) { return OneByOne<StdLowerBound>(keys); }));
 }
 
-Result<Dataset> LoadSosd(const std::string& path) {
-  Dataset data;
-  data.name = std::filesystem::path(path).filename().replace_extension("").string();
-  SIBYL_ASSIGN_OR_RETURN(data.keys, ReadSosd(path));
-  if (data.keys.empty()) return Error{ErrorCode::kInvalidArgument, path + ": no keys"};
-  return data;
-}
-
-Result<Dataset> Generate(const std::string& text) {
-  SIBYL_ASSIGN_OR_RETURN(const GeneratedSet set, ParseGeneratedSet(text));
-  Dataset data;
-  data.name = set.kind;
-  SIBYL_ASSIGN_OR_RETURN(data.keys, GenerateKeys(set.kind, set.count));
-  return data;
-}
-
 Status RunDataset(const Dataset& data, const std::vector<Contender>& contenders,
                   const std::string& plot_directory, TableReporter* reporter) {
   const QuerySet queries(data.keys);
@@ -143,6 +127,22 @@ Status RunAll(const ComparisonOptions& options, const std::vector<Contender>& co
 }
 
 }  // namespace
+
+Result<Dataset> LoadSosd(const std::string& path) {
+  Dataset data;
+  data.name = std::filesystem::path(path).filename().replace_extension("").string();
+  SIBYL_ASSIGN_OR_RETURN(data.keys, ReadSosd(path));
+  if (data.keys.empty()) return Error{ErrorCode::kInvalidArgument, path + ": no keys"};
+  return data;
+}
+
+Result<Dataset> Generate(const std::string& text) {
+  SIBYL_ASSIGN_OR_RETURN(const GeneratedSet set, ParseGeneratedSet(text));
+  Dataset data;
+  data.name = set.kind;
+  SIBYL_ASSIGN_OR_RETURN(data.keys, GenerateKeys(set.kind, set.count));
+  return data;
+}
 
 std::vector<Contender> Contenders(bool sweep, const std::vector<std::string>& only) {
   std::vector<Contender> all;

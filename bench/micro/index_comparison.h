@@ -19,6 +19,13 @@ struct ComparisonOptions {
   std::string plot_directory = {};          // one SVG per dataset; empty: none
 };
 
+// A SOSD file under its name without endings. Errors: those of ReadSosd; kInvalidArgument without
+// keys.
+Result<Dataset> LoadSosd(const std::string& path);
+
+// A generated set, from "KIND:COUNT". Errors: as of ParseGeneratedSet and GenerateKeys.
+Result<Dataset> Generate(const std::string& text);
+
 // The structures by name. `sweep` adds the shapes that trade memory for time; `only` keeps the
 // names and families it lists, unless it is empty.
 std::vector<Contender> Contenders(bool sweep, const std::vector<std::string>& only);

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "bench/data/random.h"
+#include "bench/micro/kind_comparison.h"
+#include "bench/micro/turns.h"
+#include "sibyl/existence_index.h"
+
+namespace sibyl::bench {
+namespace {
+
+constexpr size_t kChunkQueries = 16384;
+constexpr size_t kMostChunks = 16;
+constexpr size_t kRounds = 5;
+constexpr size_t kAbsentKeys = 600'000;  // half to build with, half to ask
+
+template <typename Key>
+struct FilterKeys {
+  std::vector<Key> stored;
+  std::vector<Key> sample;  // absent, to build with
+  std::vector<Key> absent;  // absent, to ask
+};
+
+// Alternately to the sample and to the questions.
+template <typename Key>
+void AddAbsent(Key key, FilterKeys<Key>* keys) {
+  (keys->sample.size() <= keys->absent.size() ? keys->sample : keys->absent).push_back(key);
+}
+
+template <typename Key>
+uint64_t CountYes(const index::ExistenceIndex& filter, std::span<const Key> keys) {
+  uint64_t yes = 0;
+  for (const Key key : keys) yes += filter.MayContain(key);
+  return yes;
+}
+
+template <typename Key>
+double NsPerKey(const index::ExistenceIndex& filter, const std::vector<Key>& keys) {
+  const size_t queries = std::min(keys.size(), kChunkQueries * kMostChunks);
+  const std::span<const Key> asked = std::span(keys).first(queries);
+  const uint64_t expected = CountYes(filter, asked);
+  std::vector<Turn> turn = {{"", [&](size_t) { return CountYes(filter, asked); }}};
+  TakeTurns(turn, std::span(&expected, 1), queries, kRounds);
+  return turn[0].median_ns;
+}
+
+template <typename Key>
+bool Run(const std::string& name, FilterKeys<Key> keys) {
+  // In the order of storage, lookups would be too easy.
+  Random random(7);
+  for (size_t i = keys.stored.size(); i > 1; --i) {
+    std::swap(keys.stored[i - 1], keys.stored[random.Below(i)]);
+  }
+  std::printf("\n%s: %zu stored keys, %zu absent ones to build with, %zu to ask\n", name.c_str(),
+              keys.stored.size(), keys.sample.size(), keys.absent.size());
+  std::printf("%-34s %7s %9s %9s %9s %9s %8s\n", "filter", "asked", "rate", "bits/key", "stored ns",
+              "absent ns", "build s");
+  bool right = true;
+  using index::ExistenceKind;
+  for (const double rate : {0.001, 0.01, 0.1}) {
+    for (const ExistenceKind kind : {ExistenceKind::kBlockedBloom, ExistenceKind::kLearnedBloom,
+                                     ExistenceKind::kPartitioned}) {
+      const auto filter = index::ExistenceIndex::Build(
+          std::span<const Key>(keys.stored), std::span<const Key>(keys.sample), {kind, rate});
+      if (!filter) {
+        std::cerr << name << ": " << filter.error().ToString() << "\n";
+        return false;
+      }
+      const index::ExistenceCandidate& report = filter->candidates()[0];
+      const auto absent_yes = CountYes<Key>(*filter, keys.absent);
+      std::printf(
+          "%-34s %6.1f%% %8.3f%% %9.2f %9.1f %9.1f %8.2f\n", report.name.c_str(), 100 * rate,
+          100 * static_cast<double>(absent_yes) / static_cast<double>(keys.absent.size()),
+          8 * static_cast<double>(filter->memory_bytes()) / static_cast<double>(keys.stored.size()),
+          NsPerKey(*filter, keys.stored), NsPerKey(*filter, keys.absent), report.build_seconds);
+      if (CountYes<Key>(*filter, keys.stored) == keys.stored.size()) continue;
+      std::cerr << "FAILED: " << report.name << " denied a stored key\n";
+      right = false;
+    }
+  }
+  return right;
+}
+
+}  // namespace
+
+bool CompareFilters(const std::string& name, std::span<const uint64_t> sorted) {
+  FilterKeys<uint64_t> keys;
+  keys.stored.assign(sorted.begin(), sorted.end());
+  Random random(3);
+  const uint64_t span = sorted.back() - sorted.front();
+  for (size_t tries = 0; keys.absent.size() < kAbsentKeys / 2; ++tries) {
+    // Where nearly all keys are stored, from everywhere.
+    const bool inside = span > 0 && tries < 4 * kAbsentKeys;
+    const uint64_t key = inside ? sorted.front() + random.Below(span) : random.Next();
+    if (!std::binary_search(sorted.begin(), sorted.end(), key)) AddAbsent(key, &keys);
+  }
+  return Run(name + ", uniform absent keys", std::move(keys));
+}
+
+bool CompareFilters(const StringSet& set, const StringSet* others) {
+  FilterKeys<std::string_view> keys;
+  if (others != nullptr) {
+    keys.stored = set.keys;
+    for (const std::string_view key : others->keys) AddAbsent(key, &keys);
+    return Run(set.name + ", absent: " + others->name, std::move(keys));
+  }
+  for (size_t i = 0; i < set.keys.size(); ++i) {
+    if (i % 2 == 0) {
+      keys.stored.push_back(set.keys[i]);
+    } else {
+      AddAbsent(set.keys[i], &keys);
+    }
+  }
+  return Run(set.name + ", every second key", std::move(keys));
+}
+
+}  // namespace sibyl::bench

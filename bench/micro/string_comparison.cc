@@ -1,0 +1,212 @@
+#include <absl/container/btree_map.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "bench/data/key_files.h"
+#include "bench/data/random.h"
+#include "bench/micro/kind_comparison.h"
+#include "bench/micro/structures.h"
+#include "bench/micro/turns.h"
+#include "sibyl/string_index.h"
+
+namespace sibyl::bench {
+namespace {
+
+constexpr size_t kChunkQueries = 4096;
+constexpr size_t kChunks = 64;
+constexpr size_t kBatchKeys = 64;
+constexpr size_t kRounds = 9;
+constexpr uint64_t kSeed = 42;
+
+using Keys = std::span<const std::string_view>;
+
+// Queries as a program has them: bytes of their own, not those of the array.
+struct StringQueries {
+  std::string bytes;
+  std::vector<std::string_view> keys;
+  std::vector<uint64_t> sums;  // of the answers of each chunk
+
+  explicit StringQueries(Keys array) {
+    Random random(kSeed);
+    std::vector<size_t> ends;
+    for (size_t i = 0; i < kChunks * kChunkQueries; ++i) {
+      bytes += array[random.Below(array.size())];
+      if (i % 10 == 0) bytes.back() = static_cast<char>(bytes.back() + 1);
+      ends.push_back(bytes.size());
+    }
+    size_t begin = 0;
+    for (const size_t end : ends) {
+      keys.push_back(std::string_view(bytes).substr(begin, end - begin));
+      begin = end;
+    }
+    for (size_t chunk = 0; chunk < kChunks; ++chunk) {
+      uint64_t sum = 0;
+      for (const std::string_view key : Chunk(chunk)) {
+        sum += static_cast<uint64_t>(std::lower_bound(array.begin(), array.end(), key) -
+                                     array.begin());
+      }
+      sums.push_back(sum);
+    }
+  }
+
+  Keys Chunk(size_t chunk) const {
+    return Keys(keys).subspan(chunk * kChunkQueries, kChunkQueries);
+  }
+};
+
+// A table of what takes part: two turns each, and what it takes.
+struct Entrant {
+  double bytes_per_key;
+  double build_seconds;
+};
+
+class StringComparison {
+ public:
+  explicit StringComparison(const StringSet& set) : keys_(set.keys), queries_(set.keys) {}
+
+  void AddSibyl(const std::string& name, const index::StringIndexOptions& options) {
+    const uint64_t start_ns = base::NowNs();
+    auto built = index::StringIndex::Build(keys_, options);
+    if (!built) {
+      std::cerr << name << ": " << built.error().ToString() << "\n";
+      ok_ = false;
+      return;
+    }
+    const auto index = std::make_shared<index::StringIndex>(std::move(*built));
+    if (options.kind == index::StringIndexKind::kAuto) note_ = index->Explain();
+    Add(
+        name, start_ns, index->memory_bytes(),
+        [index](std::string_view key) { return index->LowerBound(key); },
+        [index](Keys keys, std::span<uint64_t> ranks) { index->LowerBoundBatch(keys, ranks); });
+  }
+
+  void AddAbslBTree() {
+    using Value = std::pair<const std::string_view, uint32_t>;
+    using Map = absl::btree_map<std::string_view, uint32_t, std::less<>, CountingAllocator<Value>>;
+    const uint64_t start_ns = base::NowNs();
+    const auto bytes = std::make_shared<uint64_t>(0);
+    const auto map = std::make_shared<Map>(std::less<>(), CountingAllocator<Value>(bytes.get()));
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      map->emplace_hint(map->end(), keys_[i], static_cast<uint32_t>(i));
+    }
+    const uint64_t size = keys_.size();
+    const auto find = [map, bytes, size](std::string_view key) {
+      const auto place = map->lower_bound(key);
+      return place == map->end() ? size : place->second;
+    };
+    AddPlain("absl::btree_map", start_ns, *bytes, find);
+  }
+
+  void AddStdLowerBound() {
+    const Keys keys = keys_;
+    AddPlain("std::lower_bound", base::NowNs(), 0, [keys](std::string_view key) {
+      return static_cast<uint64_t>(std::lower_bound(keys.begin(), keys.end(), key) - keys.begin());
+    });
+  }
+
+  bool Run(const std::string& name) {
+    TakeTurns(single_, queries_.sums, kChunkQueries, kRounds);
+    TakeTurns(batch_, queries_.sums, kChunkQueries, kRounds);
+    std::printf("\n%s: ns per LowerBound (median thread CPU time)\n%-26s %8s %8s %8s %8s\n",
+                name.c_str(), "structure", "single", "batch", "B/key", "build s");
+    for (size_t i = 0; i < single_.size(); ++i) {
+      std::printf("%-26s %8.1f %8.1f %8.3f %8.3f\n", single_[i].name.c_str(), single_[i].median_ns,
+                  batch_[i].median_ns, entrants_[i].bytes_per_key, entrants_[i].build_seconds);
+      if (single_[i].right && batch_[i].right) continue;
+      std::cerr << "FAILED: " << single_[i].name << " gave wrong answers\n";
+      ok_ = false;
+    }
+    std::printf("auto considered: %s\n", note_.c_str());
+    return ok_;
+  }
+
+ private:
+  template <typename Find>
+  void AddPlain(const std::string& name, uint64_t start_ns, uint64_t memory_bytes, Find find) {
+    Add(name, start_ns, memory_bytes, find, [find](Keys keys, std::span<uint64_t> ranks) {
+      for (size_t i = 0; i < keys.size(); ++i) ranks[i] = find(keys[i]);
+    });
+  }
+
+  template <typename Find, typename FindBatch>
+  void Add(const std::string& name, uint64_t start_ns, uint64_t memory_bytes, Find find,
+           FindBatch find_batch) {
+    entrants_.push_back({static_cast<double>(memory_bytes) / static_cast<double>(keys_.size()),
+                         static_cast<double>(base::NowNs() - start_ns) * 1e-9});
+    single_.push_back({name, [this, find](size_t chunk) {
+                         uint64_t sum = 0;
+                         for (const std::string_view key : queries_.Chunk(chunk)) sum += find(key);
+                         return sum;
+                       }});
+    batch_.push_back({name, [this, find_batch](size_t chunk) {
+                        uint64_t sum = 0;
+                        std::array<uint64_t, kBatchKeys> ranks{};
+                        const Keys keys = queries_.Chunk(chunk);
+                        for (size_t i = 0; i < keys.size(); i += kBatchKeys) {
+                          find_batch(keys.subspan(i, kBatchKeys), ranks);
+                          for (const uint64_t rank : ranks) sum += rank;
+                        }
+                        return sum;
+                      }});
+  }
+
+  const Keys keys_;
+  const StringQueries queries_;
+  std::vector<Turn> single_;
+  std::vector<Turn> batch_;
+  std::vector<Entrant> entrants_;
+  std::string note_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+Result<StringSet> LoadStrings(const std::string& path, size_t copies) {
+  SIBYL_ASSIGN_OR_RETURN(std::vector<std::string> lines, ReadLines(path));
+  if (lines.empty()) return Error{ErrorCode::kInvalidArgument, path + ": no lines"};
+  std::sort(lines.begin(), lines.end());
+  StringSet set;
+  set.name = std::filesystem::path(path).filename().replace_extension("").string();
+  if (copies > 1) set.name += " x " + std::to_string(copies);
+  std::vector<size_t> ends;
+  for (size_t copy = 0; copy < copies; ++copy) {
+    char directory[24];
+    std::snprintf(directory, sizeof directory, "%06zu/", copy);
+    for (const std::string& line : lines) {
+      if (copies > 1) set.bytes += directory;
+      set.bytes += line;
+      ends.push_back(set.bytes.size());
+    }
+  }
+  size_t begin = 0;
+  set.keys.reserve(ends.size());
+  for (const size_t end : ends) {
+    set.keys.push_back(std::string_view(set.bytes).substr(begin, end - begin));
+    begin = end;
+  }
+  return set;
+}
+
+bool CompareStringIndexes(const StringSet& set) {
+  using Kind = index::StringIndexKind;
+  StringComparison comparison(set);
+  comparison.AddSibyl("auto", {});
+  comparison.AddSibyl("recursive, 16, halves", {Kind::kRecursive, 16, 0});
+  comparison.AddSibyl("recursive, 16, landmarks/2", {Kind::kRecursive, 16, 2});
+  comparison.AddSibyl("recursive, 32, landmarks", {Kind::kRecursive, 32, 1});
+  comparison.AddSibyl("recursive, 64, landmarks/8", {Kind::kRecursive, 64, 8});
+  comparison.AddSibyl("B-tree, 8, halves", {Kind::kBTree, 8, 0});
+  comparison.AddSibyl("B-tree, 16, halves", {Kind::kBTree, 16, 0});
+  comparison.AddSibyl("B-tree, 32, landmarks", {Kind::kBTree, 32, 1});
+  comparison.AddAbslBTree();
+  comparison.AddStdLowerBound();
+  return comparison.Run(set.name + "/" + std::to_string(set.keys.size()));
+}
+
+}  // namespace sibyl::bench
