@@ -32,7 +32,8 @@ LookupShape ShapeOf(Kind kind, uint32_t window, LastMile last_mile) {
   return {kind, window, false, last_mile};
 }
 
-bool HasLogRoot(std::span<const uint64_t> keys) {
+bool HasLogRoot(std::span<const uint64_t> keys, RangeIndexRoot root) {
+  if (root != RangeIndexRoot::kMeasured) return root == RangeIndexRoot::kLogLinear;
   return keys.size() > kMinLearnedKeys && PickRoot(keys) == RootChoice::kLogarithmic;
 }
 
@@ -89,7 +90,7 @@ class Auto {
     for (const uint32_t window : WindowsToTry(Kind::kStaticBTree, options_)) {
       Add({ShapeOf(Kind::kStaticBTree, window, options_.last_mile), std::nullopt});
     }
-    Consider(Kind::kRecursive, HasLogRoot(keys_));
+    Consider(Kind::kRecursive, HasLogRoot(keys_, options_.root));
     Consider(Kind::kPieces, false);
     AddPromising();
     if (built_.empty()) {
@@ -216,7 +217,7 @@ std::unique_ptr<RangeParts> BuildOneKind(std::span<const uint64_t> keys,
   LookupShape shape = ShapeOf(options.kind, options.window_keys != 0 ? options.window_keys : usual,
                               options.last_mile);
   if (keys.size() <= shape.window_keys) shape.kind = Kind::kStaticBTree;
-  shape.log_root = shape.kind == Kind::kRecursive && HasLogRoot(keys);
+  shape.log_root = shape.kind == Kind::kRecursive && HasLogRoot(keys, options.root);
   auto built = BuildOne(keys, shape);
   if (!built) {
     shape.kind = Kind::kStaticBTree;

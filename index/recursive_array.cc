@@ -16,6 +16,7 @@ constexpr double kKeysPerChildBelow = 64;   // what did not fit its parent's gue
 constexpr uint64_t kKeysPerStretch = 4096;  // of those tried before a bulk of keys is divided
 constexpr uint64_t kBulkKeys = 16384;
 constexpr int kMaxDepth = 100;  // 64 halvings, and some to spare
+constexpr int kMaxStages = 16;  // of a lookup: a model that needs more is not kept
 
 uint64_t RankOf(std::span<const uint64_t> keys, uint64_t from, uint64_t key) {
   // Galloping from a known lower bound: ranges follow each other.
@@ -141,7 +142,7 @@ class Builder {
     RankLine line{range.first, static_cast<uint32_t>(lines_.size()), 0};
     line.slope = InnerSlope(span, Fanout(last_rank - rank, span, depth, keys_per_child));
     const uint64_t fanout = Evaluate(line, range.last) - line.base + 1;
-    if (lines_.size() + fanout > max_lines_) {
+    if (lines_.size() + fanout > max_lines_ || depth >= kMaxStages) {
       too_large_ = true;
       return;
     }

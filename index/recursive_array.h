@@ -30,7 +30,8 @@ struct RecursiveArray {
 
 enum class RootChoice : uint8_t { kLinear, kLogarithmic };
 
-// None if the model would take more than `max_lines` records. Precondition: keys is sorted and
+// None if the model would take more than `max_lines` records, or any lookup more than 16 stages: so
+// no key set, made to hurt or not, costs more than that. Precondition: keys is sorted and
 // longer than a window.
 std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys,
                                                   uint32_t window_keys, RootChoice root,

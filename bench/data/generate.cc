@@ -6,6 +6,7 @@
 #include <limits>
 #include <numbers>
 
+#include "bench/data/adversaries.h"
 #include "bench/data/random.h"
 
 namespace sibyl::bench {
@@ -159,9 +160,11 @@ Result<std::vector<uint64_t>> GenerateKeys(std::string_view kind, size_t count) 
   if (kind == "osm") return Osm(count, &random);
   if (kind == "fb") return Fb(count, &random);
   if (kind == "weblog") return Weblog(count, &random);
+  if (auto keys = GenerateAdversary(kind, count)) return std::move(*keys);
+  std::string known = "uniform, dense, lognormal, osm, fb, weblog";
+  for (const std::string_view adversary : kAdversaries) known.append(", ").append(adversary);
   return Error{ErrorCode::kInvalidArgument,
-               "no kind of keys is called \"" + std::string(kind) +
-                   "\": there are uniform, dense, lognormal, osm, fb and weblog"};
+               "no kind of keys is called \"" + std::string(kind) + "\": there are " + known};
 }
 
 Result<GeneratedSet> ParseGeneratedSet(std::string_view text) {

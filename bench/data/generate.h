@@ -22,6 +22,7 @@ namespace sibyl::bench {
 //              along a Hilbert curve
 //   fb         user ids: heavy-tailed gaps, and 21 keys far above all others
 //   weblog     request times in microseconds over a year: days, weeks and bursts
+// or, no longer strictly increasing and only about as many, of a kind of adversaries.h.
 // Errors: kInvalidArgument for another kind, or a count below 100.
 Result<std::vector<uint64_t>> GenerateKeys(std::string_view kind, size_t count);
 

@@ -100,7 +100,8 @@ int Run(std::vector<char*> arguments) {
   app.add_option("--sosd", options.sosd_files,
                  "SOSD file of uint64 keys, plain or .zst; repeatable");
   app.add_option("--generate", options.generated,
-                 "uniform|dense|lognormal|osm|fb|weblog:COUNT; repeatable");
+                 "uniform|dense|lognormal|osm|fb|weblog|poisoned|clustered|doubling|runs|denormal:COUNT; "
+                 "repeatable");
   app.add_option("--structures", structures,
                  "only these, by name or family: auto,splus,pgm-64; all others are not even built")
       ->delimiter(',');

@@ -40,6 +40,13 @@ enum class LastMile : uint8_t {
                  // since the processor guesses ahead instead of waiting for memory
 };
 
+// The first stage of kRecursive.
+enum class RangeIndexRoot : uint8_t {
+  kMeasured = 0,  // whichever a sample of the keys needs fewer records and stages under
+  kLinear = 1,
+  kLogLinear = 2,  // on a logarithmic scale of the distance from the smallest key
+};
+
 // What kAuto is to make best.
 enum class RangeIndexObjective : uint8_t {
   kThroughput = 0,  // independent lookups, single and in batches
@@ -56,6 +63,8 @@ struct RangeIndexOptions {
   uint32_t window_keys = 0;
 
   LastMile last_mile = LastMile::kSimd;
+
+  RangeIndexRoot root = RangeIndexRoot::kMeasured;  // of kRecursive
 
   RangeIndexObjective objective = RangeIndexObjective::kThroughput;  // of kAuto
 
@@ -82,6 +91,7 @@ struct RangeIndexCandidate {
 };
 
 struct RangeParts;
+class RangeInspector;
 
 // Immutable once built: any number of threads may call any method at the same time.
 class RangeIndex {
@@ -128,6 +138,7 @@ class RangeIndex {
   void LowerBoundBatch(std::span<const uint64_t> keys, std::span<uint64_t> ranks) const;
 
   uint64_t size() const { return keys_.size(); }
+  std::span<const uint64_t> keys() const { return keys_; }
   RangeIndexKind kind() const;    // what was built: never kAuto
   uint32_t window_keys() const;   // that the last step searches
   uint64_t memory_bytes() const;  // of the index, without the array
@@ -154,6 +165,8 @@ class RangeIndex {
   Status Verify() const;
 
  private:
+  friend class RangeInspector;  // index/range_report.cc
+
   RangeIndex(std::span<const uint64_t> keys, std::unique_ptr<const RangeParts> parts);
 
   // A lookup is one indirect call: the function for this machine's SIMD, kind, window and root is
