@@ -83,7 +83,9 @@ Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
 }
 
 Status CommitQueue::LeadGroup(const std::deque<Writer*>& group) {
-  SIBYL_RETURN_IF_ERROR(drain_.WaitForRoom());
+  uint64_t bytes = 0;
+  for (const Writer* writer : group) bytes += writer->records.size();
+  SIBYL_RETURN_IF_ERROR(drain_.MakeRoom(bytes));
   if (const Validator* validator = group.front()->validator) {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
@@ -142,6 +144,7 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
       view.catalogue = changed_catalogue;
       publish();
     });
+    drain_.WorkArrived();
   }
   if (active->memory_bytes() >= state_.options.generation_bytes) {
     // The group is committed whatever happens here: after a failure the generation goes on, and
@@ -157,7 +160,7 @@ Status CommitQueue::StartGeneration() {
   state_.views.Update([&](View& view) {
     view.generations.insert(view.generations.begin(), std::move(generation));
   });
-  drain_.GenerationFrozen();
+  drain_.WorkArrived();
   return Ok();
 }
 

@@ -28,12 +28,12 @@ class DrainHandler {
  public:
   virtual ~DrainHandler() = default;
 
-  // A generation was frozen: drain it when you can.
-  virtual void GenerationFrozen() = 0;
+  // A generation was frozen, or a tree dropped: drain and clear away when you can.
+  virtual void WorkArrived() = 0;
 
-  // Returns once the frozen generations are few enough for more writes. Errors: why they cannot
-  // be drained.
-  virtual Status WaitForRoom() = 0;
+  // Called before `bytes` are written. Returns once there is room for them, perhaps a little later
+  // than that, so that writers are not faster than the drain. Errors: why there will be none.
+  virtual Status MakeRoom(uint64_t bytes) = 0;
 };
 
 // Thread-safe.

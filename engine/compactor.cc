@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/internal_key.h"
-#include "engine/merging_cursor.h"
+#include "engine/merge_stream.h"
 #include "engine/segment_builder.h"
 
 namespace sibyl::engine {
@@ -20,21 +21,77 @@ constexpr auto kRetryDelay = std::chrono::seconds(1);
 // How often an idle background thread looks for views that can be let go.
 constexpr auto kHousekeepingInterval = std::chrono::milliseconds(100);
 
+// A merge looks up this often: whether it should end, whether something should be drained.
+constexpr uint64_t kRecordsBetweenChecks = 512;
+
+// A drained run goes straight to the level where nothing overlaps it if it is at least this share
+// of a segment: smaller ones would leave that level in crumbs.
+constexpr uint64_t kWholeSegmentShare = 8;
+
 size_t FrozenCount(const View& view) { return view.generations.size() - 1; }
 
-// Whether a level below the output may hold an older version of `key`.
-bool MayExistBelow(const View& view, size_t output_level, std::string_view key) {
-  for (size_t i = output_level + 1; i < view.levels.size(); ++i) {
-    const LearnedSegment* segment = view.levels[i]->FindSegment(key);
+std::vector<SegmentPtr> SegmentsOf(const std::vector<std::shared_ptr<const Level>>& levels) {
+  std::vector<SegmentPtr> segments;
+  for (const auto& level : levels) {
+    segments.insert(segments.end(), level->segments().begin(), level->segments().end());
+  }
+  return segments;
+}
+
+uint64_t FileBytesOf(const std::vector<std::shared_ptr<const Level>>& levels) {
+  uint64_t bytes = 0;
+  for (const auto& level : levels) bytes += level->file_bytes();
+  return bytes;
+}
+
+// Whether one of `levels` may hold a version of `key`.
+bool MayHold(const std::vector<std::shared_ptr<const Level>>& levels, std::string_view key) {
+  for (const auto& level : levels) {
+    const LearnedSegment* segment = level->FindSegment(key);
     if (segment != nullptr && key <= segment->largest_key()) return true;
   }
   return false;
 }
 
+// Whether `segment` has a record of a tree that is (`dropped`) or is not in `catalogue` any more.
+bool HasTree(const LearnedSegment& segment, const Catalogue& catalogue, bool dropped) {
+  return std::any_of(segment.models().begin(), segment.models().end(), [&](const TreeModel& model) {
+    return catalogue.Contains(model.tree) != dropped;
+  });
+}
+
+// The segments of `level` with a key range in which one of `inputs` has a record: those that a
+// merge has to read. Errors: what reading the inputs gave.
+Result<std::vector<SegmentPtr>> TouchedSegments(
+    const Level& level, const std::vector<std::shared_ptr<const Level>>& inputs) {
+  std::vector<SegmentPtr> touched;
+  std::vector<std::unique_ptr<Cursor>> cursors;
+  for (const auto& input : inputs) cursors.push_back(input->NewCursor());
+  for (const SegmentPtr& segment : level.segments()) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i]->Overlapping(segment->smallest_key(), segment->largest_key()).empty()) continue;
+      cursors[i]->Seek(segment->smallest_key());
+      SIBYL_RETURN_IF_ERROR(cursors[i]->status());
+      if (!cursors[i]->Valid() || cursors[i]->key() > segment->largest_key()) continue;
+      touched.push_back(segment);
+      break;
+    }
+  }
+  return touched;
+}
+
+bool Contains(const std::vector<SegmentPtr>& segments, const SegmentPtr& wanted) {
+  return std::find(segments.begin(), segments.end(), wanted) != segments.end();
+}
+
+Error Closing(const DatabaseState& state) {
+  return {ErrorCode::kReadOnly, state.directory.string() + ": the database is closing"};
+}
+
 }  // namespace
 
 Compactor::Compactor(DatabaseState& state, storage::Manifest manifest)
-    : state_(state), manifest_(std::move(manifest)) {}
+    : state_(state), pacer_(state.options), manifest_(std::move(manifest)) {}
 
 Compactor::~Compactor() { Stop(); }
 
@@ -51,7 +108,8 @@ void Compactor::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Compactor::GenerationFrozen() {
+void Compactor::WorkArrived() {
+  drain_wanted_ = true;
   {
     const std::lock_guard lock(signal_mutex_);
     work_pending_ = true;
@@ -59,35 +117,43 @@ void Compactor::GenerationFrozen() {
   signal_.notify_all();
 }
 
-Status Compactor::WaitForRoom() {
-  const auto has_room = [this] {
+Status Compactor::MakeRoom(uint64_t bytes) {
+  Backlog backlog;
+  {
+    const ViewKeeper::ShortPin view(state_.views, 0);
+    backlog = {FrozenCount(*view), view->generations.front()->memory_bytes(),
+               merging_stopped_ ? 0 : view->runs};
+  }
+  if (state_.options.background_threads == 0) {
+    if (backlog.frozen_generations == 0) return Ok();
+    SIBYL_RETURN_IF_ERROR(DrainFrozen());
+    bool merged = true;
+    while (merged) SIBYL_RETURN_IF_ERROR(RunOneMerge(&merged));
+    return Ok();
+  }
+  const uint64_t began_ns = base::NowNs();
+  const uint64_t delay_ns = pacer_.DelayNs(backlog, bytes, began_ns);
+  const bool has_room = backlog.frozen_generations < state_.options.max_frozen_generations;
+  if (delay_ns == 0 && has_room) [[likely]]
+    return Ok();
+  std::unique_lock lock(signal_mutex_);
+  if (has_room) {
+    signal_.wait_for(lock, std::chrono::nanoseconds(delay_ns), [this] { return stop_.load(); });
+    Count(state_.counters.writer_stall_ns, base::NowNs() - began_ns);
+    return Ok();
+  }
+  const auto room = [this] {
     return FrozenCount(*state_.views.Current()) < state_.options.max_frozen_generations;
   };
-  const auto frozen = [this] {
-    const ViewKeeper::ShortPin view(state_.views, 0);
-    return FrozenCount(*view);
-  };
-  if (frozen() == 0) [[likely]]
-    return Ok();
-  if (state_.options.background_threads == 0) {
-    SIBYL_RETURN_IF_ERROR(DrainFrozen());
-    const std::lock_guard work(work_mutex_);
-    bool compacted = true;
-    while (compacted) SIBYL_RETURN_IF_ERROR(CompactOverfullLevel(&compacted));
-    return Ok();
-  }
-  if (has_room()) return Ok();
-  const uint64_t began_ns = base::NowNs();
-  std::unique_lock lock(signal_mutex_);
-  signal_.wait(lock, [&] { return has_room() || !background_status_ || stop_; });
+  signal_.wait(lock, [&] { return room() || !drain_status_ || stop_; });
   Count(state_.counters.writer_stall_ns, base::NowNs() - began_ns);
-  if (has_room()) return Ok();
-  if (!background_status_) {
-    return Error{background_status_.error().code,
+  if (room()) return Ok();
+  if (!drain_status_) {
+    return Error{drain_status_.error().code,
                  "no room for more writes, since draining the delta fails: " +
-                     background_status_.error().message};
+                     drain_status_.error().message};
   }
-  return Error{ErrorCode::kReadOnly, state_.directory.string() + ": the database is closing"};
+  return Closing(state_);
 }
 
 void Compactor::RunInBackground() {
@@ -111,178 +177,298 @@ void Compactor::RunInBackground() {
 
 // Runs the most urgent task. Returns whether to look for another at once.
 bool Compactor::RunOnePendingTask() {
-  bool done = false;
-  Status status = Ok();
+  bool drained = false;
+  Status drain_status = Ok();
   {
-    const std::lock_guard work(work_mutex_);
-    status = DrainOldest(&done);
-    if (status && !done) status = CompactOverfullLevel(&done);
+    const std::lock_guard drain(drain_mutex_);
+    drain_status = DrainWaiting(false, &drained);
   }
-  // So that the next freeze finds its family made; what fails here fails there again and is told.
-  if (status && !done) (void)state_.log->PrepareGeneration();
-  std::unique_lock lock(signal_mutex_);
-  background_status_ = status;
+  {
+    const std::lock_guard lock(signal_mutex_);
+    drain_status_ = drain_status;
+  }
   signal_.notify_all();
-  if (!status) {
-    signal_.wait_for(lock, kRetryDelay, [this] { return stop_; });
-    // A log that is dead stays so until the database is opened again.
-    if (status.error().code != ErrorCode::kReadOnly) work_pending_ = true;
-    return false;
-  }
-  return done && !stop_;
+  bool merged = false;
+  Status status = drain_status;
+  if (drain_status && !drained) status = RunOneMerge(&merged);
+
+  std::unique_lock lock(signal_mutex_);
+  if (status) return (drained || merged) && !stop_;
+  signal_.wait_for(lock, kRetryDelay, [this] { return stop_.load(); });
+  // A log that is dead stays so until the database is opened again.
+  if (status.error().code != ErrorCode::kReadOnly) work_pending_ = true;
+  return false;
+}
+
+// Wakes those who wait for room. Whoever looked before the change waits by now: it held the lock.
+void Compactor::Announce() {
+  { const std::lock_guard lock(signal_mutex_); }
+  signal_.notify_all();
 }
 
 Status Compactor::DrainFrozen() {
-  const std::shared_ptr<const View> view = state_.views.Current();
-  const uint64_t active_id = view->generations.front()->id();
-  for (;;) {
-    const std::lock_guard work(work_mutex_);
-    const std::shared_ptr<const View> now = state_.views.Current();
-    if (now->generations.back()->id() >= active_id) return Ok();
-    bool drained = false;
-    SIBYL_RETURN_IF_ERROR(DrainOldest(&drained));
-  }
+  const std::lock_guard drain(drain_mutex_);
+  bool drained = false;
+  return DrainWaiting(false, &drained);
 }
 
-Status Compactor::DrainOldest(bool* drained) {
-  *drained = false;
-  const std::shared_ptr<const View> view = state_.views.Current();
-  if (FrozenCount(*view) == 0) return Ok();
-  Task task;
-  task.generations = {view->generations.back()};
-  const auto cursor = task.generations[0]->NewCursor(UINT64_MAX);
-  cursor->SeekToFirst();
-  if (!view->levels.empty() && cursor->Valid()) {
-    const std::string smallest(cursor->key());
-    cursor->SeekToLast();
-    const std::string largest(cursor->key());
-    task.level_inputs.emplace_back(0, view->levels[0]->Overlapping(smallest, largest));
+Status Compactor::MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
+                                   const View& view, SegmentBuilder* builder) {
+  std::vector<std::unique_ptr<Cursor>> cursors;
+  for (const auto& generation : newest_first) cursors.push_back(generation->NewCursor(UINT64_MAX));
+  MergeStream stream(std::move(cursors));
+  for (; stream.Valid(); stream.Next()) {
+    if (!view.catalogue->Contains(TreeOf(stream.key()))) continue;
+    if (stream.type() == RecordType::kTombstone && !MayHold(view.levels, stream.key())) continue;
+    SIBYL_RETURN_IF_ERROR(builder->Add(stream.key(), stream.type(), stream.value()));
   }
-  SIBYL_RETURN_IF_ERROR(Run(task));
-  Count(state_.counters.generations_drained);
-  *drained = true;
   return Ok();
 }
 
-Status Compactor::CompactAll() {
-  const std::lock_guard work(work_mutex_);
+// All frozen generations become one run: what is newer replaces what is older on the way.
+Status Compactor::DrainWaiting(bool merging, bool* drained) {
+  *drained = false;
+  drain_wanted_ = false;
   const std::shared_ptr<const View> view = state_.views.Current();
-  Task task;
-  task.generations.assign(view->generations.begin() + 1, view->generations.end());
-  uint64_t bytes = 0;
-  for (size_t i = 0; i < view->levels.size(); ++i) {
-    task.level_inputs.emplace_back(i, Level::Range{0, view->levels[i]->segments().size()});
-    bytes += view->levels[i]->file_bytes();
+  if (FrozenCount(*view) == 0) return Ok();
+  const uint64_t began_ns = base::NowNs();
+  const std::vector<std::shared_ptr<Generation>> generations(view->generations.begin() + 1,
+                                                             view->generations.end());
+  SegmentBuilder builder(state_.segments, state_.options, true);
+  SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, &builder));
+  SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
+  Count(state_.counters.training_ns, builder.training_ns());
+  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
+
+  Edit edit;
+  edit.added.assign(output.begin(), output.end());
+  edit.in_front = true;
+  edit.drained_generations = generations.size();
+  edit.generation_floor = generations.front()->id() + 1;
+  std::unique_lock merge(merge_mutex_, std::defer_lock);
+  if (builder.written_bytes() >= state_.options.segment_bytes / kWholeSegmentShare && !merging &&
+      merge.try_lock()) {  // while a merge runs, the levels are its own
+    edit.added_level = DeepestFreeLevel(*state_.views.Current(), output.front()->smallest_key(),
+                                        output.back()->largest_key(), builder.written_bytes());
   }
-  for (const auto& generation : task.generations) bytes += generation->memory_bytes();
-  task.output_level = std::max(LevelFor(bytes), view->levels.empty() ? 0 : view->levels.size() - 1);
-  return Run(task);
+  SIBYL_RETURN_IF_ERROR(Install(edit));
+  if (merge.owns_lock()) merge.unlock();
+  *drained = true;
+  uint64_t memory_bytes = 0;
+  for (const auto& generation : generations) memory_bytes += generation->memory_bytes();
+  pacer_.NoteDrained(memory_bytes, base::NowNs() - began_ns);
+  Count(state_.counters.generations_drained, generations.size());
+  Announce();
+  SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(edit.generation_floor));
+  // So that the next freeze finds its family made; what fails here fails there again and is told.
+  (void)state_.log->PrepareGeneration();
+  return Ok();
+}
+
+// Where new segments of a key range can go so that nothing in or above that level overlaps them:
+// as far down as that is true, or where so many bytes belong if there is nothing at all. 0: only in
+// front.
+size_t Compactor::DeepestFreeLevel(const View& view, std::string_view smallest,
+                                   std::string_view largest, uint64_t bytes) const {
+  size_t free_levels = 0;  // from the top
+  while (free_levels < view.levels.size() &&
+         view.levels[free_levels]->Overlapping(smallest, largest).empty()) {
+    ++free_levels;
+  }
+  if (free_levels < view.runs || (free_levels == view.runs && view.levels.size() > view.runs)) {
+    return 0;
+  }
+  const size_t free = free_levels - view.runs;  // levels below the runs
+  if (free_levels < view.levels.size()) return free;
+  return std::max(LevelFor(bytes, state_.options), free);
+}
+
+Status Compactor::CompactAll() {
+  SIBYL_RETURN_IF_ERROR(DrainFrozen());
+  const std::lock_guard lock(merge_mutex_);
+  const std::shared_ptr<const View> view = state_.views.Current();
+  Merge merge;
+  merge.inputs = view->levels;
+  merge.output_level = std::max(LevelFor(FileBytesOf(view->levels), state_.options),
+                                view->levels.size() - view->runs);
+  return RunMerge(std::move(merge));
 }
 
 Status Compactor::AddIngested(const Segments& segments) {
   if (segments.empty()) return Ok();
-  SIBYL_RETURN_IF_ERROR(DrainFrozen());
-  const std::lock_guard work(work_mutex_);
-  const std::shared_ptr<const View> view = state_.views.Current();
-  const std::string_view smallest = segments.front()->smallest_key();
-  const std::string_view largest = segments.back()->largest_key();
-  size_t free_levels = 0;  // levels from the top without a key in the range
-  while (free_levels < view->levels.size() &&
-         view->levels[free_levels]->Overlapping(smallest, largest).empty()) {
-    ++free_levels;
-  }
-  Task task;
-  task.ingested = segments;
-  if (free_levels == 0 && !view->levels.empty()) {
-    task.level_inputs.emplace_back(0, view->levels[0]->Overlapping(smallest, largest));
-    return Run(task);
-  }
+  const std::lock_guard drain(drain_mutex_);
+  bool drained = false;
+  SIBYL_RETURN_IF_ERROR(DrainWaiting(false, &drained));
   uint64_t bytes = 0;
   for (const auto& segment : segments) bytes += segment->file().file_bytes();
-  task.output_level = free_levels == view->levels.size()
-                          ? std::max(LevelFor(bytes), free_levels == 0 ? 0 : free_levels - 1)
-                          : free_levels - 1;
-  return Install(task, *view, segments);
+  Edit edit;
+  edit.added.assign(segments.begin(), segments.end());
+  edit.in_front = true;
+  edit.ingested = true;
+  std::unique_lock merge(merge_mutex_, std::try_to_lock);  // nobody waits long for an ingestion
+  if (merge.owns_lock()) {
+    edit.added_level = DeepestFreeLevel(*state_.views.Current(), segments.front()->smallest_key(),
+                                        segments.back()->largest_key(), bytes);
+  }
+  return Install(edit);
 }
 
 std::pair<storage::Manifest, std::shared_ptr<const View>> Compactor::ManifestAndView() const {
-  const std::lock_guard work(work_mutex_);
+  const std::lock_guard lock(install_mutex_);
   return {manifest_, state_.views.Current()};
 }
 
-uint64_t Compactor::LevelCapacityBytes(size_t level) const {
-  uint64_t capacity = state_.options.first_level_bytes;
-  for (size_t i = 0; i < level; ++i) {
-    if (capacity > UINT64_MAX / state_.options.level_ratio) return UINT64_MAX;
-    capacity *= state_.options.level_ratio;
+void Compactor::AddStats(Stats* stats) const {
+  {
+    const std::lock_guard lock(install_mutex_);
+    for (const auto& drained : drained_) {
+      const std::shared_ptr<Generation> pinned = drained.lock();
+      if (pinned == nullptr) continue;
+      ++stats->pinned_generations;
+      stats->pinned_generation_bytes += pinned->memory_bytes();
+    }
   }
-  return capacity;
+  const std::lock_guard lock(signal_mutex_);
+  if (!merge_status_) stats->merging_stopped_by = merge_status_.error().ToString();
 }
 
-// The first level that holds `bytes` without being over-full.
-size_t Compactor::LevelFor(uint64_t bytes) const {
-  size_t level = 0;
-  while (LevelCapacityBytes(level) < bytes) ++level;
-  return level;
+// Damage that a merge meets is reported, and met once: merging the same again would end the same.
+Status Compactor::RunOneMerge(bool* merged) {
+  *merged = false;
+  if (merging_stopped_) return Ok();
+  Status status = RunChosenMerge(merged);
+  if (status || status.error().code != ErrorCode::kCorruption) return status;
+  *merged = false;
+  merging_stopped_ = true;
+  const std::lock_guard lock(signal_mutex_);
+  merge_status_ = std::move(status);
+  return Ok();
 }
 
-// Moves one segment of the first over-full level into the next, each time the one after the last.
-Status Compactor::CompactOverfullLevel(bool* compacted) {
-  *compacted = false;
+Status Compactor::RunChosenMerge(bool* merged) {
+  const std::unique_lock lock(merge_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return Ok();  // whoever has it tells us when it is done
   const std::shared_ptr<const View> view = state_.views.Current();
-  size_t level = 0;
-  while (level < view->levels.size() &&
-         view->levels[level]->file_bytes() <= LevelCapacityBytes(level)) {
-    ++level;
+  SIBYL_RETURN_IF_ERROR(RemoveDroppedTrees(*view, merged));
+  if (*merged) return Ok();
+  LevelSizes sizes;
+  for (size_t i = 0; i < view->levels.size(); ++i) {
+    (i < view->runs ? sizes.run_bytes : sizes.level_bytes).push_back(view->levels[i]->file_bytes());
   }
-  if (level == view->levels.size()) return Ok();
-
-  const auto& segments = view->levels[level]->segments();
-  compact_pointers_.resize(std::max(compact_pointers_.size(), level + 1));
-  std::string& pointer = compact_pointers_[level];
-  size_t chosen = 0;
-  while (chosen < segments.size() && segments[chosen]->largest_key() <= pointer) ++chosen;
-  if (chosen == segments.size()) chosen = 0;
-  pointer = segments[chosen]->largest_key();
-
-  Task task;
-  task.level_inputs.emplace_back(level, Level::Range{chosen, chosen + 1});
-  task.output_level = level + 1;
-  Level::Range below;
-  if (level + 1 < view->levels.size()) {
-    below = view->levels[level + 1]->Overlapping(segments[chosen]->smallest_key(),
-                                                 segments[chosen]->largest_key());
-    task.level_inputs.emplace_back(level + 1, below);
+  const CompactionChoice choice = ChooseCompaction(sizes, state_.options);
+  if (choice.kind == CompactionChoice::Kind::kNone) return Ok();
+  *merged = true;
+  if (choice.kind == CompactionChoice::Kind::kJoinRuns) {
+    return RunMerge(MergeOfRuns(*view, choice.runs));
   }
-  *compacted = true;
-  return below.empty() ? MoveDown(level, chosen) : Run(task);
+  return RunMerge(MergeDown(*view, choice));
 }
 
-// Nothing below overlaps: the segment changes its level and stays as it is.
-Status Compactor::MoveDown(size_t level, size_t segment) {
-  const std::shared_ptr<const View> view = state_.views.Current();
-  std::vector<std::shared_ptr<const Level>> levels = view->levels;
-  levels.resize(std::max(levels.size(), level + 2), std::make_shared<Level>());
-  std::vector<SegmentPtr> upper = levels[level]->segments();
-  std::vector<SegmentPtr> lower = levels[level + 1]->segments();
-  const SegmentPtr moved = upper[segment];
-  upper.erase(upper.begin() + static_cast<ptrdiff_t>(segment));
-  lower.insert(std::find_if(lower.begin(), lower.end(),
-                            [&](const SegmentPtr& other) {
-                              return other->smallest_key() > moved->smallest_key();
-                            }),
-               moved);
-  levels[level] = std::make_shared<Level>(std::move(upper));
-  levels[level + 1] = std::make_shared<Level>(std::move(lower));
-  return CommitLevels(std::move(levels), {}, manifest_.generation_floor, 0, false);
+// Removes the segments that have nothing but records of dropped trees, without reading them.
+Status Compactor::RemoveDroppedTrees(const View& view, bool* removed) {
+  *removed = false;
+  if (swept_ == view.catalogue) return Ok();
+  Edit edit;
+  for (const SegmentPtr& segment : SegmentsOf(view.levels)) {
+    if (!HasTree(*segment, *view.catalogue, false)) edit.removed.push_back(segment);
+  }
+  if (!edit.removed.empty()) SIBYL_RETURN_IF_ERROR(Install(edit));
+  *removed = !edit.removed.empty();
+  swept_ = view.catalogue;
+  return Ok();
 }
 
-Status Compactor::Run(const Task& task) {
+Compactor::Merge Compactor::MergeOfRuns(const View& view, size_t count) const {
+  Merge merge;
+  merge.inputs.assign(view.levels.begin(), view.levels.begin() + static_cast<ptrdiff_t>(count));
+  merge.below.assign(view.levels.begin() + static_cast<ptrdiff_t>(count), view.levels.end());
+  return merge;
+}
+
+// All runs, or the next segment of a level: each time the one after the last.
+Compactor::Merge Compactor::MergeDown(const View& view, const CompactionChoice& choice) {
+  Merge merge;
+  if (choice.kind == CompactionChoice::Kind::kMergeRunsDown) {
+    merge = MergeOfRuns(view, view.runs);
+    merge.output_level = 1;
+  } else {
+    const auto& segments = view.levels[view.runs + choice.level - 1]->segments();
+    compact_pointers_.resize(std::max(compact_pointers_.size(), choice.level + 1));
+    std::string& pointer = compact_pointers_[choice.level];
+    const auto next = std::find_if(
+        segments.begin(), segments.end(),
+        [&pointer](const SegmentPtr& segment) { return segment->largest_key() > pointer; });
+    const SegmentPtr chosen = next == segments.end() ? segments.front() : *next;
+    pointer = chosen->largest_key();
+    merge.inputs = {std::make_shared<Level>(std::vector<SegmentPtr>{chosen})};
+    merge.output_level = choice.level + 1;
+  }
+  merge.into_what_is_there = true;
+  const size_t below = std::min(view.runs + merge.output_level, view.levels.size());
+  merge.below.assign(view.levels.begin() + static_cast<ptrdiff_t>(below), view.levels.end());
+  return merge;
+}
+
+// Adds what the inputs touch in the output level, and the borders that the rest of it sets.
+Status Compactor::AddOutputLevel(const View& view, Merge* merge) const {
+  const size_t index = view.runs + merge->output_level - 1;
+  if (index < view.levels.size()) {
+    SIBYL_ASSIGN_OR_RETURN(auto touched, TouchedSegments(*view.levels[index], merge->inputs));
+    for (const SegmentPtr& segment : view.levels[index]->segments()) {
+      if (!Contains(touched, segment)) {
+        merge->borders.push_back({std::string(segment->smallest_key()), 0});
+      }
+    }
+    if (!touched.empty()) merge->inputs.push_back(std::make_shared<Level>(std::move(touched)));
+  }
+  if (index + 1 < view.levels.size()) {
+    for (const SegmentPtr& segment : view.levels[index + 1]->segments()) {
+      merge->borders.push_back(
+          {std::string(segment->smallest_key()), state_.options.segment_bytes / 2});
+    }
+  }
+  std::sort(merge->borders.begin(), merge->borders.end(),
+            [](const Border& a, const Border& b) { return a.key < b.key; });
+  return Ok();
+}
+
+// Segments that touch nothing in their new level change the level and stay as they are, if they
+// have no records of dropped trees, and no segment of the level lies between two of theirs.
+bool Compactor::MovesUnchanged(const Merge& merge, const View& view) {
+  if (!merge.into_what_is_there || merge.inputs.size() != 1) return false;
+  const auto& segments = merge.inputs.front()->segments();
+  return std::none_of(segments.begin(), segments.end(), [&](const SegmentPtr& segment) {
+    const bool spans_other =
+        std::any_of(merge.borders.begin(), merge.borders.end(), [&](const Border& border) {
+          return border.least_bytes == 0 && border.key > segment->smallest_key() &&
+                 border.key < segment->largest_key();
+        });
+    return spans_other || HasTree(*segment, *view.catalogue, true);
+  });
+}
+
+Status Compactor::RunMerge(Merge merge) {
   const uint64_t began_ns = base::NowNs();
   const std::shared_ptr<const View> view = state_.views.Current();
-  Segments output;
-  SIBYL_RETURN_IF_ERROR(Merge(task, *view, &output));
-  SIBYL_RETURN_IF_ERROR(Install(task, *view, output));
+  if (merge.into_what_is_there) SIBYL_RETURN_IF_ERROR(AddOutputLevel(*view, &merge));
+  Edit edit;
+  edit.removed = SegmentsOf(merge.inputs);
+  edit.added_level = merge.output_level;
+  if (MovesUnchanged(merge, *view)) {
+    edit.added = edit.removed;
+    edit.added_are_new = false;
+    return Install(edit);
+  }
+  const bool is_last = merge.below.empty() && merge.output_level > 0;
+  SegmentBuilder builder(state_.segments, state_.options,
+                         !is_last || state_.options.filter_last_level);
+  SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));
+  SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
+  edit.added.assign(output.begin(), output.end());
+  SIBYL_RETURN_IF_ERROR(Install(edit));
+  Count(state_.counters.training_ns, builder.training_ns());
+  Count(state_.counters.compaction_read_bytes, FileBytesOf(merge.inputs));
+  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
   Count(state_.counters.compactions);
   Count(state_.counters.compaction_ns, base::NowNs() - began_ns);
   return Ok();
@@ -290,85 +476,97 @@ Status Compactor::Run(const Task& task) {
 
 // Streams the inputs, newest version first, into new segments. A tombstone is dropped where nothing
 // older can exist, and so are the records of trees that were dropped.
-Status Compactor::Merge(const Task& task, const View& view, Segments* output) {
+Status Compactor::MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder) {
   std::vector<std::unique_ptr<Cursor>> newest_first;
-  for (const auto& generation : task.generations) {
-    newest_first.push_back(generation->NewCursor(UINT64_MAX));
+  for (const auto& input : merge.inputs) newest_first.push_back(input->NewCursor());
+  MergeStream stream(std::move(newest_first));
+  auto border = merge.borders.begin();
+  uint64_t records = 0;
+  for (; stream.Valid(); stream.Next()) {
+    if (++records % kRecordsBetweenChecks == 0) SIBYL_RETURN_IF_ERROR(DrainBetweenRecords());
+    const std::string_view key = stream.key();
+    for (; border != merge.borders.end() && border->key <= key; ++border) {
+      SIBYL_RETURN_IF_ERROR(builder->EndSegment(border->least_bytes));
+    }
+    const RecordType type = stream.type();
+    // Read after the inputs were made: a tree with records in them is in it unless dropped since.
+    if (!view.catalogue->Contains(TreeOf(key))) continue;
+    if (type == RecordType::kTombstone && !MayHold(merge.below, key)) continue;
+    const std::string_view value = stream.value();
+    if (!stream.Valid()) break;  // an out-of-line value could not be read
+    SIBYL_RETURN_IF_ERROR(builder->Add(key, type, value));
   }
-  const Level ingested(std::vector<SegmentPtr>(task.ingested.begin(), task.ingested.end()));
-  if (!ingested.empty()) newest_first.push_back(ingested.NewCursor());
-  std::vector<std::unique_ptr<Level>> inputs;
-  for (const auto& [level, range] : task.level_inputs) {
-    const auto& segments = view.levels[level]->segments();
-    inputs.push_back(std::make_unique<Level>(
-        std::vector<SegmentPtr>(segments.begin() + static_cast<ptrdiff_t>(range.begin),
-                                segments.begin() + static_cast<ptrdiff_t>(range.end))));
-    Count(state_.counters.compaction_read_bytes, inputs.back()->file_bytes());
-    if (!inputs.back()->empty()) newest_first.push_back(inputs.back()->NewCursor());
-  }
-  const auto cursor = NewMergingCursor(std::move(newest_first));
-
-  // Read after the inputs were frozen: a tree with records in them is in it unless dropped since.
-  const Catalogue& catalogue = *view.catalogue;
-  SegmentBuilder builder(state_.segments, state_.options);
-  for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
-    const std::string_view key = cursor->key();
-    const RecordType type = cursor->type();
-    if (!catalogue.Contains(TreeOf(key))) continue;
-    if (type == RecordType::kTombstone && !MayExistBelow(view, task.output_level, key)) continue;
-    const std::string_view value = cursor->value();
-    if (!cursor->Valid()) break;  // an out-of-line value could not be read
-    SIBYL_RETURN_IF_ERROR(builder.Add(key, type, value));
-  }
-  SIBYL_RETURN_IF_ERROR(cursor->status());
-  SIBYL_ASSIGN_OR_RETURN(*output, builder.Finish());
-  Count(state_.counters.training_ns, builder.training_ns());
-  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
-  return Ok();
+  return stream.status();
 }
 
-// Replaces the inputs by the output, in the manifest and in the view.
-Status Compactor::Install(const Task& task, const View& view, const Segments& output) {
-  std::vector<std::shared_ptr<const Level>> levels = view.levels;
-  levels.resize(std::max(levels.size(), task.output_level + 1), std::make_shared<Level>());
-  std::vector<SegmentPtr> replaced(task.ingested.begin(), task.ingested.end());
-  for (const auto& [level, range] : task.level_inputs) {
-    std::vector<SegmentPtr> kept = levels[level]->segments();
-    const auto begin = kept.begin() + static_cast<ptrdiff_t>(range.begin);
-    const auto end = kept.begin() + static_cast<ptrdiff_t>(range.end);
-    replaced.insert(replaced.end(), begin, end);
-    kept.erase(begin, end);
-    levels[level] = std::make_shared<Level>(std::move(kept));
-  }
-  std::vector<SegmentPtr> merged = levels[task.output_level]->segments();
-  merged.insert(merged.end(), output.begin(), output.end());
-  std::sort(merged.begin(), merged.end(), [](const SegmentPtr& a, const SegmentPtr& b) {
-    return a->smallest_key() < b->smallest_key();
-  });
-  levels[task.output_level] = std::make_shared<Level>(std::move(merged));
-
-  uint64_t floor = manifest_.generation_floor;
-  if (!task.generations.empty()) floor = task.generations.front()->id() + 1;
-  SIBYL_RETURN_IF_ERROR(CommitLevels(std::move(levels), output, floor, task.generations.size(),
-                                     !task.ingested.empty()));
-  for (const SegmentPtr& segment : replaced) {
-    if (std::find(output.begin(), output.end(), segment) != output.end()) continue;
-    Count(state_.counters.retired_bound_violations, segment->bound_violations());
-    segment->MakeObsolete();
-  }
-  return task.generations.empty() ? Ok() : state_.log->DropGenerations(floor);
+// Errors: kReadOnly when the database closes; those of a drain.
+Status Compactor::DrainBetweenRecords() {
+  if (stop_) return Closing(state_);
+  if (!drain_wanted_) return Ok();
+  const std::unique_lock drain(drain_mutex_, std::try_to_lock);
+  bool drained = false;
+  return drain.owns_lock() ? DrainWaiting(true, &drained) : Ok();
 }
 
-// `added` are the segments among `levels` that no manifest names yet.
-Status Compactor::CommitLevels(std::vector<std::shared_ptr<const Level>> levels,
-                               const Segments& added, uint64_t generation_floor,
-                               size_t drained_generations, bool ingested) {
+// The segments of `level` that `edit` leaves there.
+std::vector<SegmentPtr> Compactor::Kept(const Level& level, const Edit& edit) {
+  std::vector<SegmentPtr> kept = level.segments();
+  std::erase_if(kept, [&edit](const auto& segment) { return Contains(edit.removed, segment); });
+  return kept;
+}
+
+// The runs of `view` after `edit`. Runs that were joined, all of them whole, leave their place to
+// what they became.
+std::vector<std::shared_ptr<const Level>> Compactor::RunsAfter(const View& view, const Edit& edit) {
+  std::vector<std::shared_ptr<const Level>> runs;
+  bool placed = edit.added.empty() || edit.added_level > 0;
+  const auto place = [&] {
+    if (!placed) runs.push_back(std::make_shared<Level>(edit.added));
+    placed = true;
+  };
+  if (edit.in_front) place();
+  for (size_t i = 0; i < view.runs; ++i) {
+    std::vector<SegmentPtr> kept = Kept(*view.levels[i], edit);
+    const bool changed = kept.size() < view.levels[i]->segments().size();
+    if (changed) place();
+    if (!changed) {
+      runs.push_back(view.levels[i]);
+    } else if (!kept.empty()) {
+      runs.push_back(std::make_shared<Level>(std::move(kept)));
+    }
+  }
+  return runs;
+}
+
+// The levels of `view` below the runs after `edit`, the last of them not empty.
+std::vector<std::shared_ptr<const Level>> Compactor::LevelsAfter(const View& view,
+                                                                 const Edit& edit) {
+  std::vector<std::shared_ptr<const Level>> levels;
+  const size_t count = std::max(view.levels.size() - view.runs, edit.added_level);
+  for (size_t level = 1; level <= count; ++level) {
+    std::vector<SegmentPtr> segments;
+    const size_t index = view.runs + level - 1;
+    if (index < view.levels.size()) segments = Kept(*view.levels[index], edit);
+    if (level == edit.added_level) {
+      segments.insert(segments.end(), edit.added.begin(), edit.added.end());
+      std::sort(segments.begin(), segments.end(), [](const SegmentPtr& a, const SegmentPtr& b) {
+        return a->smallest_key() < b->smallest_key();
+      });
+    }
+    levels.push_back(std::make_shared<Level>(std::move(segments)));
+  }
   while (!levels.empty() && levels.back()->empty()) levels.pop_back();
+  return levels;
+}
+
+// The manifest in force, but with `levels`, `runs` of them runs. With install_mutex_ held.
+storage::Manifest Compactor::ManifestWith(const std::vector<std::shared_ptr<const Level>>& levels,
+                                          size_t runs) const {
   storage::Manifest next = manifest_;
   next.next_segment_id = state_.segments.next_id();
-  next.generation_floor = generation_floor;
   next.last_sequence = state_.published_sequence.load(std::memory_order_acquire);
   next.next_tree_id = state_.next_tree_id.load(std::memory_order_relaxed);
+  next.runs = static_cast<uint32_t>(runs);
   next.levels.clear();
   for (const auto& level : levels) {
     next.levels.emplace_back();
@@ -376,21 +574,47 @@ Status Compactor::CommitLevels(std::vector<std::shared_ptr<const Level>> levels,
       next.levels.back().push_back(Describe(*segment));
     }
   }
-  for (const auto& segment : added) segment->Keep();
+  return next;
+}
+
+// Changes the levels, in the manifest and in the view.
+Status Compactor::Install(const Edit& edit) {
+  const std::lock_guard lock(install_mutex_);
+  const std::shared_ptr<const View> view = state_.views.Current();
+  std::vector<std::shared_ptr<const Level>> levels = RunsAfter(*view, edit);
+  const size_t runs = levels.size();
+  for (auto& level : LevelsAfter(*view, edit)) levels.push_back(std::move(level));
+  storage::Manifest next = ManifestWith(levels, runs);
+  next.generation_floor = std::max(next.generation_floor, edit.generation_floor);
+  for (const SegmentPtr& segment : edit.added) segment->Keep();
   if (auto committed = state_.log->CommitManifest(storage::EncodeManifest(next)); !committed) {
     // After kIo the next opening may find the new manifest or the old one: the files of both stay.
-    if (committed.error().code != ErrorCode::kIo) {
-      for (const auto& segment : added) segment->MakeObsolete();
+    if (committed.error().code != ErrorCode::kIo && edit.added_are_new) {
+      for (const SegmentPtr& segment : edit.added) segment->MakeObsolete();
     }
     return committed;
   }
   manifest_ = std::move(next);
-  state_.views.Update([&](View& view) {
-    view.levels = std::move(levels);
-    view.generations.resize(view.generations.size() - drained_generations);
-    if (ingested) ++view.ingestions;
+  state_.views.Update([&](View& current) {
+    current.levels = std::move(levels);
+    current.runs = runs;
+    current.generations.resize(current.generations.size() - edit.drained_generations);
+    if (edit.ingested) ++current.ingestions;
   });
+  std::erase_if(drained_, [](const auto& generation) { return generation.expired(); });
+  for (size_t i = 0; i < edit.drained_generations; ++i) {
+    drained_.push_back(view->generations[view->generations.size() - 1 - i]);
+  }
+  ForgetRemoved(edit);
   return Ok();
+}
+
+void Compactor::ForgetRemoved(const Edit& edit) {
+  for (const SegmentPtr& segment : edit.removed) {
+    if (Contains(edit.added, segment)) continue;
+    Count(state_.counters.retired_bound_violations, segment->bound_violations());
+    segment->MakeObsolete();
+  }
 }
 
 }  // namespace sibyl::engine

@@ -1,16 +1,21 @@
-// Moves data down: drains frozen generations into segments, merges levels, retrains as it goes.
+// Moves data down: drains frozen generations into runs, merges runs and levels, retrains as it
+// goes.
 //
 // Every task builds new segments beside the old ones and ends with one manifest commit, so a crash
 // or an error at any moment leaves the database as it was before the task. The order that keeps
 // data: segments synced, directory synced, manifest committed, view replaced, log dropped, old
 // files removed when their last reader ends.
+//
+// A drain only adds a run in front, a merge replaces segments that it names one by one: so a drain
+// never waits for a merge. The one background thread does both, draining between the records of a
+// merge: a second one would take the processor from the writers (measured on two cores).
 
 #ifndef SIBYL_ENGINE_COMPACTOR_H_
 #define SIBYL_ENGINE_COMPACTOR_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,29 +24,33 @@
 #include <vector>
 
 #include "engine/commit_queue.h"
+#include "engine/compaction_policy.h"
 #include "engine/database_state.h"
 #include "engine/level.h"
+#include "engine/write_pacer.h"
 #include "sibyl/result.h"
 #include "storage/manifest.h"
 
 namespace sibyl::engine {
+
+class SegmentBuilder;
 
 // Thread-safe.
 class Compactor final : public DrainHandler {
  public:
   // `state` outlives the compactor; `manifest` is the one in force.
   Compactor(DatabaseState& state, storage::Manifest manifest);
-  ~Compactor() override;  // stops after the running task
+  ~Compactor() override;  // stops
 
   // Starts the background thread, if the options want one.
   void Start();
 
-  // Ends background work after the running task. Idempotent.
+  // Ends background work: a running merge is given up within moments, a drain ends. Idempotent.
   void Stop();
 
   // DrainHandler.
-  void GenerationFrozen() override;
-  Status WaitForRoom() override;
+  void WorkArrived() override;
+  Status MakeRoom(uint64_t bytes) override;
 
   // Drains every generation that is frozen when called.
   Status DrainFrozen();
@@ -50,52 +59,102 @@ class Compactor final : public DrainHandler {
   Status CompactAll();
 
   // Puts new, sorted segments above everything that is in segments: deep down where nothing
-  // overlaps, merged into the first level otherwise. Drains what is frozen first; the caller sees
-  // to it that nobody writes meanwhile. Errors leave the database without them, but after kIo they
-  // may be there when it is opened again.
+  // overlaps, as a run otherwise. Drains what is frozen first; the caller sees to it that nobody
+  // writes meanwhile. Errors leave the database without them, but after kIo they may be there when
+  // it is opened again.
   Status AddIngested(const std::vector<std::shared_ptr<LearnedSegment>>& segments);
 
-  // The manifest in force, and a view with the levels that it names. Waits for the running task.
+  // The manifest in force, and a view with the levels that it names.
   std::pair<storage::Manifest, std::shared_ptr<const View>> ManifestAndView() const;
+
+  // Adds what is known of generations kept by readers only, and why merging stopped if it has.
+  void AddStats(Stats* stats) const;
 
  private:
   using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
 
-  // One merge: what is read, where the result goes.
-  struct Task {
-    std::vector<std::shared_ptr<Generation>> generations;  // newest first, all frozen
-    Segments ingested;                                     // newer than every input level
-    // Input segments per level, as index ranges; levels not named are not read.
-    std::vector<std::pair<size_t, Level::Range>> level_inputs;  // newest first
-    size_t output_level = 0;
+  // A key at which the output of a merge begins another segment, if the one before it has enough
+  // bytes: always where a segment of the output level begins that is not touched; if it is large
+  // enough also where one of the next level does, so that it will be merged with few of those.
+  struct Border {
+    std::string key;
+    uint64_t least_bytes;
+  };
+
+  // One merge: what is read, and where the result goes.
+  struct Merge {
+    std::vector<std::shared_ptr<const Level>> inputs;  // parts of runs and levels, newest first
+    std::vector<std::shared_ptr<const Level>> below;   // what may hold older records of their keys
+    size_t output_level = 0;          // 0: one run, in place of those that it joins
+    bool into_what_is_there = false;  // what the inputs touch in the output level is an input too
+    std::vector<Border> borders;      // in key order
+  };
+
+  // A change of the levels.
+  struct Edit {
+    std::vector<SegmentPtr> removed;
+    std::vector<SegmentPtr> added;
+    size_t added_level = 0;
+    bool in_front = false;  // of level 0: a new run, not one in place of those removed
+    bool ingested = false;
+    bool added_are_new = true;  // no manifest names them yet
+    uint64_t drained_generations = 0;
+    uint64_t generation_floor = 0;  // of the log, after them
   };
 
   void RunInBackground();
   bool RunOnePendingTask();
+  Status RunOneMerge(bool* merged);
+  Status RunChosenMerge(bool* merged);
+  void Announce();
 
-  // All below: with work_mutex_ held.
-  Status DrainOldest(bool* drained);
-  Status CompactOverfullLevel(bool* compacted);
-  Status MoveDown(size_t level, size_t segment);
-  Status Run(const Task& task);
-  Status Merge(const Task& task, const View& view, Segments* output);
-  Status Install(const Task& task, const View& view, const Segments& output);
-  Status CommitLevels(std::vector<std::shared_ptr<const Level>> levels, const Segments& added,
-                      uint64_t generation_floor, size_t drained_generations, bool ingested);
-  uint64_t LevelCapacityBytes(size_t level) const;
-  size_t LevelFor(uint64_t bytes) const;
+  // With drain_mutex_ held, and merge_mutex_ too if `merging`.
+  Status DrainWaiting(bool merging, bool* drained);
+  static Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
+                                 const View& view, SegmentBuilder* builder);
+  size_t DeepestFreeLevel(const View& view, std::string_view smallest, std::string_view largest,
+                          uint64_t bytes) const;
+
+  // With merge_mutex_ held.
+  Status RemoveDroppedTrees(const View& view, bool* removed);
+  Merge MergeOfRuns(const View& view, size_t count) const;
+  Merge MergeDown(const View& view, const CompactionChoice& choice);
+  Status RunMerge(Merge merge);
+  Status AddOutputLevel(const View& view, Merge* merge) const;
+  static bool MovesUnchanged(const Merge& merge, const View& view);
+  Status MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder);
+  Status DrainBetweenRecords();
+
+  static std::vector<SegmentPtr> Kept(const Level& level, const Edit& edit);
+  static std::vector<std::shared_ptr<const Level>> RunsAfter(const View& view, const Edit& edit);
+  static std::vector<std::shared_ptr<const Level>> LevelsAfter(const View& view, const Edit& edit);
+  storage::Manifest ManifestWith(const std::vector<std::shared_ptr<const Level>>& levels,
+                                 size_t runs) const;
+  Status Install(const Edit& edit);
+  void ForgetRemoved(const Edit& edit);
 
   DatabaseState& state_;
+  WritePacer pacer_;
 
-  mutable std::mutex work_mutex_;              // one task at a time
-  storage::Manifest manifest_;                 // guarded by work_mutex_
-  std::vector<std::string> compact_pointers_;  // per level, where the last compaction ended
+  // Lock order, outermost first: merge, drain, install; signal by itself.
+  std::mutex merge_mutex_;                     // one merge at a time
+  std::vector<std::string> compact_pointers_;  // per level, where the last merge ended; by merges
+  std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
 
-  std::mutex signal_mutex_;
-  std::condition_variable signal_;   // work arrived, room appeared, or stop
-  bool stop_ = false;                // guarded by signal_mutex_
-  bool work_pending_ = false;        // guarded by signal_mutex_
-  Status background_status_ = Ok();  // of the last task; guarded by signal_mutex_
+  std::mutex drain_mutex_;  // one drain or ingestion at a time
+  std::atomic<bool> drain_wanted_ = false;
+
+  mutable std::mutex install_mutex_;
+  storage::Manifest manifest_;                      // guarded by install_mutex_
+  std::vector<std::weak_ptr<Generation>> drained_;  // that may be pinned; the same
+
+  mutable std::mutex signal_mutex_;
+  std::condition_variable signal_;  // work arrived, room appeared, or stop
+  std::atomic<bool> stop_ = false;  // changed with signal_mutex_ held
+  bool work_pending_ = false;       // guarded by signal_mutex_
+  Status drain_status_ = Ok();      // of the last drain in the background; the same
+  Status merge_status_ = Ok();      // the damage that ended merging; the same
+  std::atomic<bool> merging_stopped_ = false;
   std::thread thread_;
 };
 

@@ -124,7 +124,7 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
   database->commits_ = std::make_unique<CommitQueue>(*database->state_, *database->compactor_);
   if (options.read_only) return database;
   database->compactor_->Start();
-  database->compactor_->GenerationFrozen();  // recovery may have left some
+  database->compactor_->WorkArrived();  // recovery may have left some
   return database;
 }
 
@@ -263,7 +263,7 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   IngestResult result;
   result.segments = segments.size();
   for (const auto& segment : segments) result.records += segment->file().properties().records;
-  compactor_->GenerationFrozen();  // levels may be over-full now
+  compactor_->WorkArrived();  // levels may be over-full now
   return result;
 }
 
@@ -307,6 +307,7 @@ Status DatabaseImpl::Compact() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   SIBYL_RETURN_IF_ERROR(commits_->Freeze());
   SIBYL_RETURN_IF_ERROR(compactor_->CompactAll());
+  compactor_->WorkArrived();  // what came meanwhile may have waited for it
   state_->views.ReleaseRetired();
   return Ok();
 }
@@ -362,13 +363,16 @@ Result<Stats> DatabaseImpl::GetStats() {
         {generation->id(), active, generation->records(), generation->memory_bytes()});
   }
   stats.counters.model_bound_violations = from.retired_bound_violations.load();
-  for (uint32_t i = 0; i < point.view->levels.size(); ++i) {
-    stats.levels.push_back({i, {}});
+  for (size_t i = 0; i < point.view->levels.size(); ++i) {
+    const size_t runs = point.view->runs;
+    const auto level = static_cast<uint32_t>(i < runs ? 0 : i - runs + 1);
+    stats.levels.push_back({level, {}});
     for (const SegmentPtr& segment : point.view->levels[i]->segments()) {
-      stats.levels.back().segments.push_back(segment->Stats(i));
+      stats.levels.back().segments.push_back(segment->Stats(level));
       stats.counters.model_bound_violations += segment->bound_violations();
     }
   }
+  compactor_->AddStats(&stats);
   stats.counters.gets = state_->views.reads();
   stats.counters.writes_records = from.writes_records.load();
   stats.counters.writes_batches = from.writes_batches.load();

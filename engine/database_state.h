@@ -50,7 +50,7 @@ inline void Count(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
 }
 
 // Thread-safe as far as its members are. Lock order, outermost first: the leadership of the commit
-// queue, the compactor's work mutex, the view keeper's mutex.
+// queue, the compactor's merge, drain and install mutexes, the view keeper's mutex.
 struct DatabaseState {
   DatabaseState(const Options& chosen, storage::Path where, storage::FileSystem& file_system)
       : options(chosen),
@@ -71,15 +71,26 @@ struct DatabaseState {
 
   std::atomic<uint32_t> next_tree_id{2};
 
+  // A tree id that was never given out. Errors: kNotSupported once all of them were.
+  Result<Tree> NewTree() {
+    uint32_t id = next_tree_id.load(std::memory_order_relaxed);
+    do {
+      if (id == UINT32_MAX) {
+        return Error{ErrorCode::kNotSupported, directory.string() + ": all tree ids are used up"};
+      }
+    } while (!next_tree_id.compare_exchange_weak(id, id + 1, std::memory_order_relaxed));
+    return Tree{id};
+  }
+
   // The process that opened the database was forked, and this is the child.
   std::atomic<bool> inherited{false};
 
   // Errors: kInvalidArgument in a child process.
   Status CheckUsable() const {
     if (inherited.load(std::memory_order_relaxed)) [[unlikely]] {
-      return Error{ErrorCode::kInvalidArgument,
-                   directory.string() +
-                       ": opened before fork(); the child process must open it itself"};
+      return Error{
+          ErrorCode::kInvalidArgument,
+          directory.string() + ": opened before fork(); the child process must open it itself"};
     }
     return Ok();
   }

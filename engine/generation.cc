@@ -1,9 +1,6 @@
 #include "engine/generation.h"
 
 #include <cassert>
-
-#include "base/checksum.h"
-
 namespace sibyl::engine {
 namespace {
 
@@ -77,9 +74,9 @@ void Generation::Add(std::string_view internal_key, uint64_t sequence, RecordTyp
   records_.store(records() + 1, std::memory_order_relaxed);
 }
 
-std::optional<VersionedRecord> Generation::Find(std::string_view internal_key,
+std::optional<VersionedRecord> Generation::Find(std::string_view internal_key, uint64_t hash,
                                                 uint64_t max_sequence) const {
-  if (!filter_.MayContain(base::Checksum(internal_key))) return std::nullopt;
+  if (!filter_.MayContain(hash)) return std::nullopt;
   const DeltaIndex::Entry* const entry = index_.Find(internal_key);
   if (entry == nullptr) return std::nullopt;
   const DeltaIndex::Version* const version = entry->At(max_sequence);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/checksum.h"
 #include "engine/arena.h"
 #include "engine/cursor.h"
 #include "engine/delta_index.h"
@@ -41,7 +42,13 @@ class Generation {
   // live as long as the generation. A key that was never written costs one probe of the filter.
   // Walks the key's versions from the newest: a reader of an old snapshot pays for later
   // overwrites.
-  std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t max_sequence) const;
+  std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t max_sequence) const {
+    return Find(internal_key, base::Checksum(internal_key), max_sequence);
+  }
+
+  // The same for who has the key's checksum already.
+  std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t hash,
+                                      uint64_t max_sequence) const;
 
   // The sequence of the newest write to the key; 0 if there was none.
   uint64_t NewestSequence(std::string_view internal_key) const;

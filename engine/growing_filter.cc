@@ -3,21 +3,17 @@
 #include <array>
 #include <cstddef>
 
+#include "engine/bloom_block.h"
+
 namespace sibyl::engine {
 namespace {
 
-// Each hash sets six bits of a block of one cache line. At 16 bits per key that errs about once in
-// a thousand; a table is replaced when it has that many keys.
-constexpr size_t kWordsPerBlock = 8;
-constexpr int kBitsPerKey = 6;
-constexpr uint64_t kKeysPerBlock = 512 / 16;
+// At 16 bits per key a line errs about once in a thousand.
+constexpr uint64_t kKeysPerBlock = 8 * kBloomBlockBytes / 16;
 constexpr uint64_t kFirstBlocks = 8;
 
-// The bits of a block come from another mixture of the hash than the block's number does.
-constexpr uint64_t kMixer = 0x9e3779b97f4a7c15;
-
-struct alignas(64) Block {
-  std::array<std::atomic<uint64_t>, kWordsPerBlock> words = {};
+struct alignas(kBloomBlockBytes) Block {
+  std::array<std::atomic<uint64_t>, kBloomBlockWords> words = {};
 };
 
 }  // namespace
@@ -27,25 +23,21 @@ struct alignas(64) Block {
 struct GrowingFilter::Table {
   explicit Table(uint64_t block_count) : blocks(block_count) {}
 
-  uint64_t BlockOf(uint64_t hash) const { return ((hash >> 32) * blocks.size()) >> 32; }
-
   void Add(uint64_t hash) {
-    Block& block = blocks[BlockOf(hash)];
-    uint64_t bits = hash * kMixer;
-    for (int i = 0; i < kBitsPerKey; ++i, bits <<= 9) {
-      std::atomic<uint64_t>& word = block.words[bits >> 61];
-      const uint64_t bit = uint64_t{1} << (bits >> 55 & 63);
-      word.store(word.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
-    }
+    Block& block = blocks[BloomBlockOf(hash, blocks.size())];
+    ForEachBloomBit(hash, [&block](size_t index, unsigned bit) {
+      std::atomic<uint64_t>& word = block.words[index];
+      word.store(word.load(std::memory_order_relaxed) | uint64_t{1} << bit,
+                 std::memory_order_relaxed);
+    });
   }
 
   bool MayContain(uint64_t hash) const {
-    const Block& block = blocks[BlockOf(hash)];
-    uint64_t bits = hash * kMixer;
+    const Block& block = blocks[BloomBlockOf(hash, blocks.size())];
     uint64_t all = 1;
-    for (int i = 0; i < kBitsPerKey; ++i, bits <<= 9) {
-      all &= block.words[bits >> 61].load(std::memory_order_relaxed) >> (bits >> 55 & 63);
-    }
+    ForEachBloomBit(hash, [&](size_t word, unsigned bit) {
+      all &= block.words[word].load(std::memory_order_relaxed) >> bit;
+    });
     return all != 0;
   }
 

@@ -55,7 +55,7 @@ class SortBuffer {
   Result<Segments> BuildRun(SegmentStore& store, const Options& options) {
     std::stable_sort(entries_.begin(), entries_.end(),
                      [this](const Entry& a, const Entry& b) { return KeyOf(a) < KeyOf(b); });
-    SegmentBuilder builder(store, options);
+    SegmentBuilder builder(store, options, true);
     for (size_t i = 0; i < entries_.size(); ++i) {
       const bool repeated = i + 1 < entries_.size() && KeyOf(entries_[i]) == KeyOf(entries_[i + 1]);
       if (repeated) continue;
@@ -86,7 +86,7 @@ class SortBuffer {
 
 Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options, Tree tree,
                                  const RecordSource& source) {
-  SegmentBuilder builder(store, options);
+  SegmentBuilder builder(store, options, true);
   std::string previous;  // internal key
   std::string internal_key;
   for (uint64_t rank = 0;; ++rank) {
@@ -106,7 +106,7 @@ Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options, Tr
 }
 
 Result<Segments> MergeRuns(SegmentStore& store, const Options& options, const TemporaryRuns& runs) {
-  SegmentBuilder builder(store, options);
+  SegmentBuilder builder(store, options, true);
   const auto cursor = runs.NewCursor();
   for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
     const std::string_view value = cursor->value();

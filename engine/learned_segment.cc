@@ -222,6 +222,9 @@ Result<std::shared_ptr<LearnedSegment>> LearnedSegment::Open(
     return Error{models.error().code, path.string() + ": " + models.error().message};
   }
   segment->models_ = std::move(*models);
+  auto filter = SegmentFilter::Decode(segment->file_->TakeFilter());
+  if (!filter) return Error{filter.error().code, path.string() + ": " + filter.error().message};
+  segment->filter_ = std::move(*filter);
   return segment;
 }
 
@@ -305,6 +308,10 @@ Status LearnedSegment::Verify() const {
                                                  " lies in block " + std::to_string(number) +
                                                  ", not where the model predicts it"};
       }
+      if (!filter_.MayContain(base::Checksum(key))) {
+        return Error{ErrorCode::kCorruption, file_->path().string() + ": the filter denies key " +
+                                                 base::Quoted(key) + ", which is there"};
+      }
       // A tree without a model falls to the next tree's, whose count is then wrong.
       ++records[static_cast<size_t>(model - first_model)];
     }
@@ -339,7 +346,8 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.largest_block_bytes = properties.largest_block_bytes;
   stats.training_ns = properties.training_ns;
   stats.build_ns = properties.build_ns;
-  stats.index_bytes = file_->resident_bytes();
+  stats.filter_bytes = filter_.memory_bytes();
+  stats.index_bytes = file_->resident_bytes() + stats.filter_bytes;
   for (const TreeModel& model : models_) {
     const index::BlockModelShape shape = model.model.Shape();
     stats.index_bytes += shape.memory_bytes;

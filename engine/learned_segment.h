@@ -16,6 +16,7 @@
 
 #include "engine/cursor.h"
 #include "engine/internal_key.h"
+#include "engine/segment_filter.h"
 #include "index/block_model.h"
 #include "sibyl/result.h"
 #include "sibyl/stats.h"
@@ -82,10 +83,16 @@ class LearnedSegment {
   // use the model; one that it refutes counts as a violation and is answered rightly.
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
+  // Which keys, by their checksums, the segment certainly does not have.
+  const SegmentFilter& filter() const { return filter_; }
+
+  const std::vector<TreeModel>& models() const { return models_; }  // in tree order
+
   std::unique_ptr<Cursor> NewCursor() const;
 
-  // Checks the whole file, that every record lies in the block its model predicts, and that each
-  // tree's model counts that tree's records. Errors: the first damage found.
+  // Checks the whole file, that every record lies in the block its model predicts, that the
+  // filter has it, and that each tree's model counts that tree's records. Errors: the first damage
+  // found.
   Status Verify() const;
 
   SegmentStats Stats(uint32_t level) const;
@@ -120,6 +127,7 @@ class LearnedSegment {
   uint64_t id_;
   std::unique_ptr<storage::Segment> file_;
   std::vector<TreeModel> models_;  // in tree order
+  SegmentFilter filter_;
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};
 };

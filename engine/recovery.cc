@@ -125,6 +125,7 @@ Result<Replayed> ReplayGenerations(DatabaseState& state, const storage::Manifest
 // Opens the segments and replays what the manifest does not cover.
 Result<View> LoadView(DatabaseState& state, const storage::Manifest& manifest, Replayed* replayed) {
   View view;
+  view.runs = manifest.runs;
   SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state.segments, manifest));
   SIBYL_ASSIGN_OR_RETURN(*replayed, ReplayGenerations(state, manifest));
   view.generations = replayed->newest_first;

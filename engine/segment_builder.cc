@@ -6,20 +6,22 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/internal_key.h"
 
 namespace sibyl::engine {
 
-std::string_view SegmentBuilder::Arena::Copy(std::string_view bytes) {
-  if (bytes.empty()) return {};
+// Both one after the other.
+const char* SegmentBuilder::Arena::Copy(std::string_view first, std::string_view second) {
+  const size_t size_bytes = first.size() + second.size();
   char* to = nullptr;
-  if (bytes.size() > kChunkBytes / 4) {
-    large_.push_back(std::make_unique_for_overwrite<char[]>(bytes.size()));
+  if (size_bytes > kChunkBytes / 4) {
+    large_.push_back(std::make_unique_for_overwrite<char[]>(size_bytes));
     to = large_.back().get();
   } else {
-    if (chunk_count_used_ == 0 || used_in_chunk_ + bytes.size() > kChunkBytes) {
+    if (chunk_count_used_ == 0 || used_in_chunk_ + size_bytes > kChunkBytes) {
       if (chunk_count_used_ == chunks_.size()) {
         chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
       }
@@ -27,10 +29,11 @@ std::string_view SegmentBuilder::Arena::Copy(std::string_view bytes) {
       used_in_chunk_ = 0;
     }
     to = chunks_[chunk_count_used_ - 1].get() + used_in_chunk_;
-    used_in_chunk_ += bytes.size();
+    used_in_chunk_ += size_bytes;
   }
-  std::memcpy(to, bytes.data(), bytes.size());
-  return {to, bytes.size()};
+  if (!first.empty()) std::memcpy(to, first.data(), first.size());
+  if (!second.empty()) std::memcpy(to + first.size(), second.data(), second.size());
+  return to;
 }
 
 void SegmentBuilder::Arena::Clear() {
@@ -39,14 +42,27 @@ void SegmentBuilder::Arena::Clear() {
   large_.clear();
 }
 
-SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options)
-    : store_(store), options_(options) {}
+SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter)
+    : store_(store),
+      options_(options),
+      with_filter_(with_filter && options.filter_bits_per_key > 0) {}
 
 Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
   if (records_.empty()) buffering_since_ns_ = base::NowNs();
-  records_.push_back({arena_.Copy(internal_key), arena_.Copy(value), type});
+  records_.push_back({arena_.Copy(internal_key, value), static_cast<uint32_t>(internal_key.size()),
+                      static_cast<uint32_t>(value.size()), type == RecordType::kTombstone});
+  if (with_filter_) key_hashes_.push_back(base::Checksum(internal_key));
   buffered_bytes_ += internal_key.size() + value.size();
-  if (buffered_bytes_ < options_.segment_bytes) return Ok();
+  // Short records take more memory than bytes: theirs is bounded too.
+  const uint64_t memory_bytes = buffered_bytes_ + records_.size() * kBookkeepingBytes;
+  if (buffered_bytes_ < options_.segment_bytes && memory_bytes < 2 * options_.segment_bytes) {
+    return Ok();
+  }
+  return WriteSegment();
+}
+
+Status SegmentBuilder::EndSegment(uint64_t least_bytes) {
+  if (records_.empty() || buffered_bytes_ < least_bytes) return Ok();
   return WriteSegment();
 }
 
@@ -69,8 +85,10 @@ Status SegmentBuilder::WriteSegment() {
   uint32_t block_count = 0;
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();
   properties.build_ns = base::NowNs() - buffering_since_ns_;
+  std::string filter;
+  if (with_filter_) filter = SegmentFilter::Encode(key_hashes_, options_.filter_bits_per_key);
   SIBYL_ASSIGN_OR_RETURN(const storage::SegmentFileInfo info,
-                         writer->Finish(block_count, EncodeTreeModels(models), properties));
+                         writer->Finish(block_count, EncodeTreeModels(models), filter, properties));
   auto segment = store_.Open(id);
   if (!segment) {
     (void)store_.files().Remove(store_.PathOf(id));  // the first error is the one to report
@@ -81,6 +99,7 @@ Status SegmentBuilder::WriteSegment() {
   training_ns_ += properties.training_ns;
   written_bytes_ += info.file_bytes;
   records_.clear();
+  key_hashes_.clear();
   arena_.Clear();
   buffered_bytes_ = 0;
   return Ok();
@@ -92,15 +111,15 @@ Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() const {
   std::vector<std::string_view> user_keys(records_.size());
   std::vector<uint32_t> record_bytes(records_.size());
   for (size_t i = 0; i < records_.size(); ++i) {
-    user_keys[i] = UserKeyOf(records_[i].key);
-    record_bytes[i] = storage::BlockBytesOfRecord(records_[i].key, records_[i].value);
+    user_keys[i] = UserKeyOf(records_[i].key());
+    record_bytes[i] = storage::BlockBytesOfRecord(records_[i].key(), records_[i].value());
   }
   std::vector<TreeModel> models;
   uint32_t first_block = 0;
   for (size_t begin = 0; begin < records_.size();) {
-    const Tree tree = TreeOf(records_[begin].key);
+    const Tree tree = TreeOf(records_[begin].key());
     size_t end = begin;
-    while (end < records_.size() && TreeOf(records_[end].key) == tree) ++end;
+    while (end < records_.size() && TreeOf(records_[end].key()) == tree) ++end;
     const size_t count = end - begin;
     SIBYL_ASSIGN_OR_RETURN(
         index::BlockModel model,
@@ -119,11 +138,11 @@ Status SegmentBuilder::WriteRecords(const std::vector<TreeModel>& models,
                                     storage::SegmentWriter* writer) const {
   auto model = models.begin();
   for (const BufferedRecord& record : records_) {
-    while (model->tree != TreeOf(record.key)) ++model;
-    const uint32_t block = model->model.Find(UserKeyOf(record.key)).block;
+    while (model->tree != TreeOf(record.key())) ++model;
+    const uint32_t block = model->model.Find(UserKeyOf(record.key())).block;
     SIBYL_CHECK(block < model->model.block_count());
     SIBYL_RETURN_IF_ERROR(
-        writer->Add(record.key, record.value, record.type, model->first_block + block));
+        writer->Add(record.key(), record.value(), record.type(), model->first_block + block));
   }
   return Ok();
 }

@@ -20,12 +20,16 @@ namespace sibyl::engine {
 // LearnedSegment::MakeObsolete) until somebody keeps them: after an error no file is left behind.
 class SegmentBuilder {
  public:
-  // `store` must outlive the builder.
-  SegmentBuilder(SegmentStore& store, const Options& options);
+  // `store` and `options` must outlive the builder.
+  SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter);
 
   // Adds the next record; internal keys strictly increase. Copies the bytes.
   // Errors: kIo (disk full included) from writing a segment that became full.
   Status Add(std::string_view internal_key, RecordType type, std::string_view value);
+
+  // Ends the segment that is being buffered, if it has at least this many bytes of records: the
+  // next record begins another one.
+  Status EndSegment(uint64_t least_bytes);
 
   // Writes what is buffered, syncs the directory and returns all segments, in key order, opened.
   Result<std::vector<std::shared_ptr<LearnedSegment>>> Finish();
@@ -34,16 +38,26 @@ class SegmentBuilder {
   uint64_t written_bytes() const { return written_bytes_; }
 
  private:
+  // Its key, internal, and its value lie one after the other.
   struct BufferedRecord {
-    std::string_view key;  // internal
-    std::string_view value;
-    RecordType type;
+    const char* bytes;
+    uint32_t key_bytes;
+    uint32_t value_bytes : 31;
+    uint32_t is_tombstone : 1;
+
+    std::string_view key() const { return {bytes, key_bytes}; }
+    std::string_view value() const { return {bytes + key_bytes, value_bytes}; }
+    RecordType type() const { return is_tombstone ? RecordType::kTombstone : RecordType::kValue; }
   };
+
+  // What a record takes beside its bytes, until its segment is written.
+  static constexpr uint64_t kBookkeepingBytes =
+      sizeof(BufferedRecord) + sizeof(std::string_view) + sizeof(uint32_t) + sizeof(uint64_t);
 
   // Bytes that stay in place until cleared.
   class Arena {
    public:
-    std::string_view Copy(std::string_view bytes);
+    const char* Copy(std::string_view first, std::string_view second);
     void Clear();
 
    private:
@@ -60,8 +74,10 @@ class SegmentBuilder {
 
   SegmentStore& store_;
   const Options& options_;
+  const bool with_filter_;
   Arena arena_;
   std::vector<BufferedRecord> records_;
+  std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one
   uint64_t buffered_bytes_ = 0;
   uint64_t buffering_since_ns_ = 0;
   uint64_t training_ns_ = 0;

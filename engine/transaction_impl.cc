@@ -73,7 +73,7 @@ Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
   if (catalogue().Find(name)) return TreeNameTaken(name);
-  const Tree tree{state_.next_tree_id.fetch_add(1, std::memory_order_relaxed)};
+  SIBYL_ASSIGN_OR_RETURN(const Tree tree, state_.NewTree());
   ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name});
   return tree;
 }

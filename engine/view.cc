@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/status_macros.h"
 #include "engine/merging_cursor.h"
 
@@ -17,33 +18,40 @@ using storage::LookupOutcome;
 // processor's miss queues and for the stack.
 constexpr size_t kBatchKeys = 32;
 
+// Levels that a Get looks at together; there are hardly ever more.
+constexpr size_t kLevelsAtOnce = 32;
+
 // What the sources seen so far say about one key of a batch.
 enum class Answer : uint8_t { kOpen, kDecided };
 
-Answer LookInGenerations(const View& view, std::string_view internal_key, uint64_t sequence,
-                         Value* value) {
+// A key and, once somebody asks for it, its checksum.
+class HashedKey {
+ public:
+  HashedKey() = default;
+  explicit HashedKey(std::string_view internal_key) : key_(internal_key) {}
+  std::string_view key() const { return key_; }
+  uint64_t hash() {
+    if (!known_) hash_ = base::Checksum(key_);
+    known_ = true;
+    return hash_;
+  }
+
+ private:
+  std::string_view key_;
+  uint64_t hash_ = 0;
+  bool known_ = false;
+};
+
+Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Value* value) {
   for (const auto& generation : view.generations) {
     if (generation->empty()) continue;  // the active one of a database that is only read
-    if (const auto record = generation->Find(internal_key, sequence)) {
+    if (const auto record = generation->Find(key->key(), key->hash(), sequence)) {
       if (record->type == RecordType::kValue) value->Assign(record->value);
       return Answer::kDecided;
     }
   }
   return Answer::kOpen;
 }
-
-// One batch of MultiGet: the keys that no source has decided yet.
-struct Batch {
-  struct Item {
-    std::string_view key;
-    Value* value;
-    const LearnedSegment* segment;
-    index::BlockPosition position;
-    storage::Segment::InPlace found;
-  };
-  std::array<Item, kBatchKeys> items;
-  size_t count = 0;
-};
 
 // What a lookup in place has found becomes the answer; what it could not find out is looked up.
 [[gnu::always_inline]] inline Result<LookupOutcome> Settle(const storage::Segment::InPlace& found,
@@ -59,13 +67,63 @@ struct Batch {
   return segment.Lookup(key, value);
 }
 
-// Looks for all open keys in one level and keeps those it does not decide.
-Status LookInLevel(const Level& level, Batch* batch) {
+// Looks for the key in several levels, newest first. Their filters are asked for all at once, so
+// that the cache misses of many runs overlap.
+[[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
+    std::span<const std::shared_ptr<const Level>> levels, HashedKey* key, Value* value) {
+  std::array<const LearnedSegment*, kLevelsAtOnce> candidates;
+  size_t count = 0;
+  for (const auto& level : levels) {
+    const LearnedSegment* segment = level->FindSegment(key->key());
+    if (segment == nullptr) continue;
+    candidates[count++] = segment;
+    if (!segment->filter().empty()) segment->filter().Prefetch(key->hash());
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const LearnedSegment& segment = *candidates[i];
+    if (!segment.filter().empty() && !segment.filter().MayContain(key->hash())) continue;
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           Settle(segment.LookupInPlace(key->key()), segment, key->key(), value));
+    if (outcome != LookupOutcome::kAbsent) return outcome;
+  }
+  return LookupOutcome::kAbsent;
+}
+
+// One batch of MultiGet: the keys that no source has decided yet.
+struct Batch {
+  struct Item {
+    HashedKey key;
+    Value* value;
+    const LearnedSegment* segment;  // null: not in this level
+    index::BlockPosition position;
+    storage::Segment::InPlace found;
+  };
+  std::array<Item, kBatchKeys> items;
+  size_t count = 0;
+};
+
+// Finds the segment of each open key in one level, if its filter lets the key pass.
+void FindSegments(const Level& level, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    item.segment = level.FindSegment(item.key);
+    item.segment = level.FindSegment(item.key.key());
+    if (item.segment == nullptr || item.segment->filter().empty()) continue;
+    item.segment->filter().Prefetch(item.key.hash());
+  }
+  for (size_t i = 0; i < batch->count; ++i) {
+    Batch::Item& item = batch->items[i];
+    if (item.segment == nullptr || item.segment->filter().empty()) continue;
+    if (!item.segment->filter().MayContain(item.key.hash())) item.segment = nullptr;
+  }
+}
+
+// Looks for all open keys in one level and keeps those it does not decide.
+Status LookInLevel(const Level& level, Batch* batch) {
+  FindSegments(level, batch);
+  for (size_t i = 0; i < batch->count; ++i) {
+    Batch::Item& item = batch->items[i];
     if (item.segment == nullptr) continue;
-    item.position = item.segment->Predict(item.key);
+    item.position = item.segment->Predict(item.key.key());
     item.segment->file().PrefetchOffset(item.position.block);
   }
   for (size_t i = 0; i < batch->count; ++i) {
@@ -76,7 +134,7 @@ Status LookInLevel(const Level& level, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     if (item.segment == nullptr) continue;
-    item.found = item.segment->file().LookupPrefetched(item.key, item.position.block,
+    item.found = item.segment->file().LookupPrefetched(item.key.key(), item.position.block,
                                                        item.position.fraction);
   }
   size_t open = 0;
@@ -84,7 +142,7 @@ Status LookInLevel(const Level& level, Batch* batch) {
     const Batch::Item& item = batch->items[i];
     if (item.segment != nullptr) {
       SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                             Settle(item.found, *item.segment, item.key, item.value));
+                             Settle(item.found, *item.segment, item.key.key(), item.value));
       if (outcome != LookupOutcome::kAbsent) continue;
     }
     batch->items[open++] = item;
@@ -97,14 +155,12 @@ Status LookInLevel(const Level& level, Batch* batch) {
 
 Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* value) const {
   value->Clear();
-  if (LookInGenerations(*this, internal_key, sequence, value) == Answer::kDecided) {
-    return value->found();
-  }
-  for (const auto& level : levels) {
-    const LearnedSegment* segment = level->FindSegment(internal_key);
-    if (segment == nullptr) continue;
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, Settle(segment->LookupInPlace(internal_key),
-                                                               *segment, internal_key, value));
+  HashedKey key(internal_key);
+  if (LookInGenerations(*this, &key, sequence, value) == Answer::kDecided) return value->found();
+  for (size_t begin = 0; begin < levels.size(); begin += kLevelsAtOnce) {
+    const size_t count = std::min(levels.size() - begin, kLevelsAtOnce);
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           LookInLevels(std::span(levels).subspan(begin, count), &key, value));
     if (outcome != LookupOutcome::kAbsent) return outcome == LookupOutcome::kValue;
   }
   return false;
@@ -117,8 +173,9 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
     Batch batch;
     for (size_t i = begin; i < end; ++i) {
       values[i].Clear();
-      if (LookInGenerations(*this, internal_keys[i], sequence, &values[i]) == Answer::kOpen) {
-        batch.items[batch.count++] = {internal_keys[i], &values[i], nullptr, {}, {}};
+      HashedKey key(internal_keys[i]);
+      if (LookInGenerations(*this, &key, sequence, &values[i]) == Answer::kOpen) {
+        batch.items[batch.count++] = {key, &values[i], nullptr, {}, {}};
       }
     }
     for (const auto& level : levels) {

@@ -33,6 +33,7 @@ namespace sibyl::engine {
 struct View {
   std::vector<std::shared_ptr<Generation>> generations;  // newest first; the first is active
   std::vector<std::shared_ptr<const Level>> levels;      // newest first
+  size_t runs = 0;  // so many of the levels are runs; after them comes level 1
   std::shared_ptr<const Catalogue> catalogue;
   uint64_t ingestions = 0;  // how often records were put into levels past the generations
 

@@ -12,7 +12,7 @@ namespace sibyl::storage {
 namespace {
 
 constexpr std::string_view kMagic = "SIBYLMAN";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 Error Damaged(std::string what) {
   return Error{ErrorCode::kCorruption, "manifest: " + std::move(what)};
@@ -82,6 +82,7 @@ std::string EncodeManifest(const Manifest& manifest) {
   base::Put64(&bytes, manifest.generation_floor);
   base::Put64(&bytes, manifest.last_sequence);
   base::Put32(&bytes, manifest.next_tree_id);
+  base::PutVarint(&bytes, manifest.runs);
   base::PutVarint(&bytes, manifest.levels.size());
   for (const auto& level : manifest.levels) {
     base::PutVarint(&bytes, level.size());
@@ -114,7 +115,11 @@ Result<Manifest> DecodeManifest(std::string_view bytes) {
   manifest.generation_floor = decoder.Get64();
   manifest.last_sequence = decoder.Get64();
   manifest.next_tree_id = decoder.Get32();
-  if (version == 0 || !DecodeLevels(&decoder, &manifest)) return Damaged("malformed");
+  const uint64_t runs = version >= 2 ? decoder.GetVarint() : 0;
+  if (version == 0 || !DecodeLevels(&decoder, &manifest) || runs > manifest.levels.size()) {
+    return Damaged("malformed");
+  }
+  manifest.runs = static_cast<uint32_t>(runs);
   if (const Status checked_segments = CheckSegments(manifest); !checked_segments) {
     return checked_segments.error();
   }

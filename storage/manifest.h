@@ -29,6 +29,7 @@ struct Manifest {
   uint64_t generation_floor = 1;                     // generations below are in segments
   uint64_t last_sequence = 0;                        // of what is in segments
   uint32_t next_tree_id = 2;                         // ids below were given out
+  uint32_t runs = 0;  // how many of the first levels are runs: since version 2
   std::vector<std::vector<ManifestSegment>> levels;  // newest first; segments in key order
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };

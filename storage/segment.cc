@@ -25,6 +25,7 @@ SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentP
   file_bytes_ = file_->size_bytes();
   properties_ = std::move(parts.properties);
   model_ = std::move(parts.model);
+  filter_ = std::move(parts.filter);
   block_count_ = directory_->block_count();
   resident_bytes_ = directory_->memory_bytes();
 }

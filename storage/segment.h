@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sibyl/result.h"
 #include "sibyl/value.h"
@@ -57,6 +58,10 @@ class Segment {
   uint64_t file_bytes() const { return file_bytes_; }
   const SegmentProperties& properties() const { return properties_; }
   std::string_view model() const { return model_; }  // the bytes given to SegmentWriter::Finish
+
+  // The bytes of the filter given there, empty if there was none. They are handed over, not kept.
+  std::string TakeFilter() { return std::move(filter_); }
+
   uint32_t block_count() const { return block_count_; }
 
   // Bytes of block offsets and rank samples kept resident.
@@ -111,6 +116,7 @@ class Segment {
   uint64_t file_bytes_ = 0;
   SegmentProperties properties_;
   std::string model_;
+  std::string filter_;
   uint32_t block_count_ = 0;
   uint64_t resident_bytes_ = 0;
 };

@@ -24,7 +24,7 @@ enum class SectionKind : uint32_t {
   kBlockOffsets = 3,
   kRanks = 4,
   kModel = 5,
-  kFilter = 6,  // reserved
+  kFilter = 6,  // optional
   kProperties = 7,
 };
 

@@ -81,6 +81,7 @@ Result<SegmentParts> ReadParts(const ReadableFile& file) {
       if (section.kind == SectionKind::kBlockOffsets) offsets = std::move(bytes);
       if (section.kind == SectionKind::kRanks) ranks = std::move(bytes);
       if (section.kind == SectionKind::kModel) parts.model = std::move(bytes);
+      if (section.kind == SectionKind::kFilter) parts.filter = std::move(bytes);
       if (section.kind == SectionKind::kProperties) properties = std::move(bytes);
     }
   }

@@ -19,6 +19,7 @@ struct SegmentParts {
   Section values;
   std::unique_ptr<const BlockDirectory> directory;
   std::string model;
+  std::string filter;  // empty: the segment has none
   SegmentProperties properties;
 };
 

@@ -107,6 +107,7 @@ class SegmentWriterImpl final : public SegmentWriter {
   }
 
   Result<SegmentFileInfo> Finish(uint32_t block_count, std::string_view model,
+                                 std::string_view filter,
                                  const SegmentProperties& properties) override {
     if (properties_.records > 0 && block_count <= block_) {
       return Invalid(path_, "block count " + std::to_string(block_count) +
@@ -118,7 +119,7 @@ class SegmentWriterImpl final : public SegmentWriter {
     properties_.training_ns = properties.training_ns;
     properties_.build_ns = properties.build_ns;
     properties_.model_note = properties.model_note;
-    SIBYL_RETURN_IF_ERROR(WriteSections(model));
+    SIBYL_RETURN_IF_ERROR(WriteSections(model, filter));
     SIBYL_RETURN_IF_ERROR(file_->Sync());
     finished_ = true;
     return SegmentFileInfo{file_->offset(), properties_};
@@ -185,13 +186,14 @@ class SegmentWriterImpl final : public SegmentWriter {
     block_ = block;
   }
 
-  Status WriteSections(std::string_view model) {
+  Status WriteSections(std::string_view model, std::string_view filter) {
     sections_.push_back(
         {SectionKind::kBlocks, kSegmentHeaderBytes, file_->offset() - kSegmentHeaderBytes, 0});
     SIBYL_RETURN_IF_ERROR(WriteValues());
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kBlockOffsets, EncodeBlockOffsets(offsets_)));
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kRanks, EncodeRanks(ranks_)));
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kModel, model));
+    if (!filter.empty()) SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kFilter, filter));
     SIBYL_RETURN_IF_ERROR(
         WriteSection(SectionKind::kProperties, EncodeSegmentProperties(properties_)));
     return file_->Append(EncodeSegmentFooter(sections_, file_->offset()));

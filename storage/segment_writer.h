@@ -66,9 +66,17 @@ class SegmentWriter {
                      uint32_t block) = 0;
 
   // Writes the remaining sections and syncs the file (not the directory). `block_count` is greater
-  // than every block number added. Errors: kIo (disk full included); kInvalidArgument.
+  // than every block number added. An empty `filter` is left out of the file.
+  // Errors: kIo (disk full included); kInvalidArgument.
   virtual Result<SegmentFileInfo> Finish(uint32_t block_count, std::string_view model,
+                                         std::string_view filter,
                                          const SegmentProperties& properties) = 0;
+
+  // The same without a filter.
+  Result<SegmentFileInfo> Finish(uint32_t block_count, std::string_view model,
+                                 const SegmentProperties& properties) {
+    return Finish(block_count, model, {}, properties);
+  }
 };
 
 }  // namespace sibyl::storage

@@ -76,7 +76,7 @@ struct EngineSettings {
   uint64_t memory_bytes = 0;
 
   uint64_t write_buffer_bytes = 64ull << 20;  // Sibyl's generation, RocksDB's memtable
-  uint64_t first_level_bytes = 256ull << 20;  // Sibyl's first level, RocksDB's level base
+  uint64_t first_level_bytes = 512ull << 20;  // Sibyl's runs together, RocksDB's level base
   uint64_t map_bytes = 1ull << 30;            // address space for LMDB's and SQLite's mapping
 };
 

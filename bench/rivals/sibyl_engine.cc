@@ -67,7 +67,7 @@ class SibylEngine : public Engine {
   std::string description() const override {
     return std::string("SibylDB ") + kVersion + "; mapped segments, generation " +
            MebiBytes(settings_.write_buffer_bytes) + ", first level " +
-           MebiBytes(settings_.first_level_bytes) + "; log without fsync";
+           MebiBytes(settings_.first_level_bytes) + ", 12 runs; log without fsync";
   }
 
   Result<std::unique_ptr<Session>> NewSession() override {

@@ -54,8 +54,9 @@ struct Options {
   // undrained delta is replayed from the log. At least 4 KiB.
   uint64_t generation_bytes = 64ull << 20;
 
-  // Writers wait once this many frozen generations queue up for the drain: with generation_bytes
-  // it bounds the memory of the delta. At least 1.
+  // Most frozen generations that queue up for the drain: with generation_bytes it bounds the memory
+  // of the delta. Writers are slowed down, by at most a millisecond at a time, from half of that
+  // on, so that they hardly ever have to wait for a drain to end. At least 1.
   uint32_t max_frozen_generations = 3;
 
   // Size at which a compaction closes one segment and begins the next. Also bounds the memory
@@ -71,18 +72,31 @@ struct Options {
   // record. Smaller: evener blocks. Larger: fewer pieces in the model. Range: 1/64 to 64.
   double epsilon_blocks = 0.5;
 
-  // Capacity of the first level, at least 4 KiB; each next level holds level_ratio times as much.
-  // Range of level_ratio: 2 to 1000.
-  uint64_t first_level_bytes = 256ull << 20;
+  // Each drain leaves a run, a sorted list of segments of its own. The runs are merged into the
+  // first level below them, all at once, when together they exceed first_level_bytes (at least
+  // 4 KiB) or are max_runs (1 to 1000). Larger: less is rewritten while loading. Smaller: less to
+  // look at per read, some 20 ns per run and Get. Each level below holds level_ratio (2 to 1000)
+  // times as much as what is above it.
+  uint64_t first_level_bytes = 512ull << 20;
+  uint32_t max_runs = 12;
   uint32_t level_ratio = 10;
+
+  // Size of the filters that tell most keys that a segment does not have, in bits per key; 0: none
+  // are made. 10 let pass 1 key in 100. Range: 0 to 64.
+  uint32_t filter_bits_per_key = 10;
+
+  // Filters for the last level too, and not only for what lies above it, where most lookups go on:
+  // costs filter_bits_per_key of memory for all keys, and saves most of a Get of an absent key.
+  bool filter_last_level = false;
 
   ReadMode read_mode = ReadMode::kMapping;
 
   // Memory for cached blocks when read_mode is kPread; unused otherwise.
   uint64_t cache_bytes = 64ull << 20;
 
-  // Threads that drain and compact in the background; at present there is never more than one. 0: nothing happens in the background and
-  // the writer that fills a generation drains it itself (for tests and for single-threaded hosts).
+  // Threads that drain and compact in the background; there is never more than one, which merges
+  // and, between the records of a merge, drains. 0: nothing happens in the background and the
+  // writer that fills a generation drains it itself (for tests and for single-threaded hosts).
   uint32_t background_threads = 1;
 };
 

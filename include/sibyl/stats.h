@@ -33,15 +33,16 @@ struct SegmentStats {
   uint64_t blocks = 0;
   uint64_t largest_block_records = 0;
   uint64_t largest_block_bytes = 0;
-  uint64_t data_bytes = 0;   // blocks and out-of-line values
-  uint64_t index_bytes = 0;  // model, block offsets and ranks: what is not data
+  uint64_t data_bytes = 0;    // blocks and out-of-line values
+  uint64_t index_bytes = 0;   // model, block offsets, ranks and filter: what is not data
+  uint64_t filter_bytes = 0;  // of those, the filter's
   uint64_t training_ns = 0;
-  uint64_t build_ns = 0;  // the whole of making this segment, training included
+  uint64_t build_ns = 0;           // the whole of making this segment, training included
   std::vector<ModelStats> models;  // one per tree, in tree order
 };
 
 struct LevelStats {
-  uint32_t level = 0;
+  uint32_t level = 0;  // several may be level 0: runs, each from one drain, which may overlap
   std::vector<SegmentStats> segments;  // in key order
 };
 
@@ -77,6 +78,15 @@ struct Stats {
   Counters counters;
   uint64_t last_sequence = 0;
   uint64_t pinned_views = 0;  // snapshots, iterators and transactions alive
+
+  // Generations that are in segments already, but still in memory for the readers that see them.
+  uint64_t pinned_generations = 0;
+  uint64_t pinned_generation_bytes = 0;
+
+  // Why the background thread stopped to merge: damage that it found in a segment. Empty: all is
+  // well. Writes go on and are drained; what they leave behind is not merged until the database is
+  // opened again.
+  std::string merging_stopped_by;
 };
 
 }  // namespace sibyl

@@ -18,6 +18,7 @@ Manifest Example() {
   manifest.generation_floor = 7;
   manifest.last_sequence = 1234567;
   manifest.next_tree_id = 5;
+  manifest.runs = 1;
   manifest.levels = {{{9, 100, 3, 1, "a", "f"}, {8, 200, 4, 0, std::string("f\0x", 3), "z"}},
                      {},
                      {{1, 1 << 30, 1000, 0, "", std::string(300, '\xff')}}};
@@ -71,13 +72,26 @@ TEST_CASE("a manifest cut short or run on is reported", "[storage][manifest]") {
 
 TEST_CASE("a newer manifest is not supported, version 0 is damage", "[storage][manifest]") {
   std::string bytes = EncodeManifest(Example());
-  bytes[8] = 2;
+  bytes[8] = 3;
   Reseal(&bytes);
   CHECK(DecodeManifest(bytes).error().code == ErrorCode::kNotSupported);
-  CHECK_THAT(DecodeManifest(bytes).error().message, Catch::Contains("version 2"));
+  CHECK_THAT(DecodeManifest(bytes).error().message, Catch::Contains("version 3"));
   bytes[8] = 0;
   Reseal(&bytes);
   CHECK(DecodeManifest(bytes).error().code == ErrorCode::kCorruption);
+}
+
+// As version 1 wrote it: without the number of runs, which is one byte here.
+TEST_CASE("a manifest of version 1 has levels only", "[storage][manifest]") {
+  std::string bytes = EncodeManifest(Example());
+  const size_t runs_at = 8 + 4 + 8 + 8 + 8 + 8 + 4;
+  REQUIRE(bytes[runs_at] == 1);
+  bytes.erase(runs_at, 1);
+  bytes[8] = 1;
+  Reseal(&bytes);
+  Manifest expected = Example();
+  expected.runs = 0;
+  CHECK(DecodeManifest(bytes).value() == expected);
 }
 
 TEST_CASE("a manifest that contradicts itself is damage", "[storage][manifest]") {
@@ -101,6 +115,9 @@ TEST_CASE("a manifest that contradicts itself is damage", "[storage][manifest]")
   CheckRefused(manifest);
   manifest = Example();
   manifest.levels[0][0].tombstones = 4;  // of 3 records
+  CheckRefused(manifest);
+  manifest = Example();
+  manifest.runs = 4;  // of 3 levels
   CheckRefused(manifest);
 }
 
