@@ -1,6 +1,7 @@
 #include "engine/commit_queue.h"
 
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -43,13 +44,11 @@ Status CommitQueue::Enqueue(Writer* writer) {
   writer->turn.wait(lock, [&] { return writer->done || writers_.front() == writer; });
   if (writer->done) return std::move(writer->status);
 
-  const std::deque<Writer*> group(writers_.begin(),
-                                  writers_.begin() + static_cast<ptrdiff_t>(GroupSize(lock)));
-  lock.unlock();
-  Status status = writer->alone != nullptr ? LeadAlone(*writer->alone) : LeadGroup(group);
-  lock.lock();
+  const size_t group_size = GroupSize(lock);
+  Status status = Lead(&lock, group_size);
 
-  for (Writer* member : group) {
+  for (size_t i = 0; i < group_size; ++i) {
+    Writer* const member = writers_.front();
     writers_.pop_front();
     if (member == writer) continue;
     member->status = status;
@@ -57,6 +56,35 @@ Status CommitQueue::Enqueue(Writer* writer) {
     member->turn.notify_one();
   }
   if (!writers_.empty()) writers_.front()->turn.notify_one();
+  return status;
+}
+
+// Does the work of the first `group_size` writers, with `lock` released meanwhile. Nobody would
+// wake those who wait if an exception passed: memory that runs out is an error like others.
+Status CommitQueue::Lead(std::unique_lock<std::mutex>* lock, size_t group_size) {
+  const auto out_of_memory = [this](const char* when) {
+    return Error{ErrorCode::kIo, state_.directory.string() + ": out of memory " + when};
+  };
+  try {
+    group_.assign(writers_.begin(), writers_.begin() + static_cast<ptrdiff_t>(group_size));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("before a commit");
+  }
+  lock->unlock();
+  Status status = Ok();
+  try {
+    const auto* const alone = group_.front()->alone;
+    if (half_inserted_) {
+      status = Error{ErrorCode::kReadOnly, state_.directory.string() +
+                                               ": memory ran out during a commit, so the delta "
+                                               "is incomplete; open the database again"};
+    } else {
+      status = alone != nullptr ? LeadAlone(*alone) : LeadGroup();
+    }
+  } catch (const std::bad_alloc&) {
+    status = out_of_memory("during a commit");
+  }
+  lock->lock();
   return status;
 }
 
@@ -82,25 +110,41 @@ Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
   return work();
 }
 
-Status CommitQueue::LeadGroup(const std::deque<Writer*>& group) {
+Status CommitQueue::LeadGroup() {
   uint64_t bytes = 0;
-  for (const Writer* writer : group) bytes += writer->records.size();
+  for (const Writer* writer : group_) bytes += writer->records.size();
   SIBYL_RETURN_IF_ERROR(drain_.MakeRoom(bytes));
-  if (const Validator* validator = group.front()->validator) {
+  if (const Validator* validator = group_.front()->validator) {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
   const uint64_t first_sequence = state_.published_sequence.load(std::memory_order_relaxed) + 1;
-  std::string_view records = group.front()->records;
-  if (group.size() > 1) {
+  std::string_view records = group_.front()->records;
+  if (group_.size() > 1) {
     group_records_.clear();
-    for (const Writer* writer : group) group_records_.append(writer->records);
+    for (const Writer* writer : group_) group_records_.append(writer->records);
     records = group_records_;
   }
-  SIBYL_RETURN_IF_ERROR(state_.log->Append(first_sequence, group.size(), records));
-  return InsertGroup(group, first_sequence);
+  half_inserted_ = true;  // an exception from here on leaves it so
+  Status committed = state_.log->Append(first_sequence, group_.size(), records);
+  bool is_full = false;
+  if (committed) is_full = InsertGroup(first_sequence);
+  half_inserted_ = false;
+  if (is_full) TryToStartGeneration();
+  return committed;
 }
 
-Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first_sequence) {
+// The group before is committed whatever happens here: after a failure the generation goes on, and
+// the log refuses the next group if it is broken.
+void CommitQueue::TryToStartGeneration() {
+  try {
+    (void)StartGeneration();
+  } catch (const std::bad_alloc&) {
+    // There may be memory for the next attempt.
+  }
+}
+
+// Inserts the group and publishes it. Returns whether the active generation is full now.
+bool CommitQueue::InsertGroup(uint64_t first_sequence) {
   std::shared_ptr<Generation> active;
   std::shared_ptr<const Catalogue> catalogue;
   state_.views.Read([&](const std::shared_ptr<const View>& view) {
@@ -111,7 +155,7 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
   std::shared_ptr<Catalogue> changed_catalogue;
   std::string internal_key;
   uint64_t sequence = first_sequence;
-  for (Writer* writer : group) {
+  for (Writer* writer : group_) {
     writer->sequence = sequence;
     BatchReader reader(writer->records);
     BatchRecord record;
@@ -130,7 +174,7 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
     Count(state_.counters.writes_records, writer->record_count);
     ++sequence;
   }
-  Count(state_.counters.writes_batches, group.size());
+  Count(state_.counters.writes_batches, group_.size());
 
   const auto publish = [&] {
     state_.published_sequence.store(sequence - 1, std::memory_order_release);
@@ -146,12 +190,7 @@ Status CommitQueue::InsertGroup(const std::deque<Writer*>& group, uint64_t first
     });
     drain_.WorkArrived();
   }
-  if (active->memory_bytes() >= state_.options.generation_bytes) {
-    // The group is committed whatever happens here: after a failure the generation goes on, and
-    // the log refuses the next group if it is broken.
-    (void)StartGeneration();
-  }
-  return Ok();
+  return active->memory_bytes() >= state_.options.generation_bytes;
 }
 
 Status CommitQueue::StartGeneration() {

@@ -17,6 +17,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/database_state.h"
 #include "sibyl/result.h"
@@ -47,7 +48,8 @@ class CommitQueue {
 
   // Commits encoded records (batch_codec.h) and returns their sequence: visible to every reader
   // that begins afterwards, and durable if `sync`.
-  // Errors: the validator's; kIo; kReadOnly after an earlier log error.
+  // Errors: the validator's; kIo (memory that ran out included); kReadOnly after an error that left
+  // log and delta different: open the database again.
   Result<uint64_t> Commit(std::string_view records, uint64_t record_count, bool sync,
                           const Validator& validator = nullptr);
 
@@ -74,9 +76,11 @@ class CommitQueue {
 
   Status Enqueue(Writer* writer);
   size_t GroupSize(const std::unique_lock<std::mutex>& held) const;
+  Status Lead(std::unique_lock<std::mutex>* lock, size_t group_size);
   Status LeadAlone(const std::function<Status()>& work);
-  Status LeadGroup(const std::deque<Writer*>& group);
-  Status InsertGroup(const std::deque<Writer*>& group, uint64_t first_sequence);
+  Status LeadGroup();
+  bool InsertGroup(uint64_t first_sequence);
+  void TryToStartGeneration();
   Status StartGeneration();
 
   DatabaseState& state_;
@@ -85,7 +89,10 @@ class CommitQueue {
   std::mutex mutex_;
   std::deque<Writer*> writers_;  // guarded by mutex_; the first one is the leader
 
-  std::string group_records_;  // used by the leader only
+  // Used by the leader only.
+  std::vector<Writer*> group_;
+  std::string group_records_;
+  bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
 
   std::mutex sync_mutex_;
   uint64_t synced_sequence_ = 0;  // guarded by sync_mutex_

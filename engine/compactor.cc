@@ -214,7 +214,7 @@ Status Compactor::DrainFrozen() {
 
 Status Compactor::MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
                                    const View& view, SegmentBuilder* builder) {
-  std::vector<std::unique_ptr<Cursor>> cursors;
+  std::vector<std::unique_ptr<ForwardCursor>> cursors;
   for (const auto& generation : newest_first) cursors.push_back(generation->NewCursor(UINT64_MAX));
   MergeStream stream(std::move(cursors));
   for (; stream.Valid(); stream.Next()) {
@@ -477,7 +477,7 @@ Status Compactor::RunMerge(Merge merge) {
 // Streams the inputs, newest version first, into new segments. A tombstone is dropped where nothing
 // older can exist, and so are the records of trees that were dropped.
 Status Compactor::MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder) {
-  std::vector<std::unique_ptr<Cursor>> newest_first;
+  std::vector<std::unique_ptr<ForwardCursor>> newest_first;
   for (const auto& input : merge.inputs) newest_first.push_back(input->NewCursor());
   MergeStream stream(std::move(newest_first));
   auto border = merge.borders.begin();

@@ -16,21 +16,17 @@ namespace sibyl::engine {
 
 using storage::RecordType;
 
-// One record per key: the newest version that the source may show. One thread at a time. Starts
-// invalid.
-class Cursor {
+// One record per key: the newest version that the source may show, in key order. One thread at a
+// time. Starts invalid.
+class ForwardCursor {
  public:
-  virtual ~Cursor() = default;
+  virtual ~ForwardCursor() = default;
 
   virtual bool Valid() const = 0;
   virtual void SeekToFirst() = 0;
-  virtual void SeekToLast() = 0;
-  virtual void Seek(std::string_view target) = 0;         // first key >= target
-  virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
 
-  // Precondition of all below: Valid().
+  // Precondition of the next four: Valid().
   virtual void Next() = 0;
-  virtual void Prev() = 0;
   virtual std::string_view key() const = 0;  // valid until the cursor moves
   virtual RecordType type() const = 0;
 
@@ -43,9 +39,18 @@ class Cursor {
   // invalid, sets status() and yields an empty value.
   virtual std::string_view value() = 0;
 
-  // Errors: kIo, kCorruption met since the last positioning call (SeekToFirst and the three after
-  // it); the cursor is then invalid.
+  // Errors: kIo, kCorruption met since the last positioning call (SeekToFirst, and the three of
+  // Cursor); the cursor is then invalid.
   virtual Status status() const = 0;
+};
+
+// The same, in both directions and from anywhere.
+class Cursor : public ForwardCursor {
+ public:
+  virtual void SeekToLast() = 0;
+  virtual void Seek(std::string_view target) = 0;         // first key >= target
+  virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
+  virtual void Prev() = 0;                                // precondition: Valid()
 };
 
 }  // namespace sibyl::engine

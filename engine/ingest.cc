@@ -8,9 +8,9 @@
 #include "base/text.h"
 #include "engine/batch_codec.h"
 #include "engine/internal_key.h"
-#include "engine/level.h"
-#include "engine/merging_cursor.h"
+#include "engine/merge_stream.h"
 #include "engine/segment_builder.h"
+#include "engine/sort_run.h"
 
 namespace sibyl::engine {
 
@@ -18,25 +18,66 @@ namespace {
 
 using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
 
-// Segments that exist only until they are merged: nobody keeps them, so their files go with them.
-class TemporaryRuns {
- public:
-  void Add(const Segments& run) {
-    runs_.emplace_back(std::vector<SegmentPtr>(run.begin(), run.end()));
-  }
-  bool empty() const { return runs_.empty(); }
+// So many runs are read at once, at most: of that many of one tier, one of the next tier is made.
+// It bounds the open files, and the memory for reading them.
+constexpr size_t kFanIn = 64;
 
-  // One record per key, from the run that was added last.
-  std::unique_ptr<Cursor> NewCursor() const {
-    std::vector<std::unique_ptr<Cursor>> newest_first;
-    for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
-      newest_first.push_back(run->NewCursor());
+// The sorted runs of one ingestion.
+class SortRuns {
+ public:
+  explicit SortRuns(SegmentStore& store) : store_(store) {}
+
+  bool empty() const { return tiers_.empty(); }
+
+  Result<std::unique_ptr<SortRunWriter>> NewRun() {
+    storage::Path path = store_.PathOf(store_.NewId());
+    return SortRunWriter::Create(store_.files(), path.replace_extension(".run"));
+  }
+
+  // `run` holds what came last.
+  Status Add(std::unique_ptr<SortRun> run) {
+    for (size_t tier = 0;; ++tier) {
+      if (tier == tiers_.size()) tiers_.emplace_back();
+      tiers_[tier].push_back(std::move(run));
+      if (tiers_[tier].size() < kFanIn) return Ok();
+      SIBYL_ASSIGN_OR_RETURN(run, MergeTier(tiers_[tier]));
+      tiers_[tier].clear();
     }
-    return NewMergingCursor(std::move(newest_first));
+  }
+
+  // One record per key over all runs, that of the run that was added last.
+  Result<MergeStream> NewStream() const {
+    std::vector<std::unique_ptr<ForwardCursor>> newest_first;
+    for (const auto& tier : tiers_) SIBYL_RETURN_IF_ERROR(AddCursors(tier, &newest_first));
+    return MergeStream(std::move(newest_first));
   }
 
  private:
-  std::vector<Level> runs_;
+  using Tier = std::vector<std::unique_ptr<SortRun>>;  // the oldest first
+
+  static Status AddCursors(const Tier& tier,
+                           std::vector<std::unique_ptr<ForwardCursor>>* newest_first) {
+    for (auto run = tier.rbegin(); run != tier.rend(); ++run) {
+      SIBYL_ASSIGN_OR_RETURN(auto cursor, (*run)->NewCursor());
+      newest_first->push_back(std::move(cursor));
+    }
+    return Ok();
+  }
+
+  Result<std::unique_ptr<SortRun>> MergeTier(const Tier& tier) {
+    std::vector<std::unique_ptr<ForwardCursor>> newest_first;
+    SIBYL_RETURN_IF_ERROR(AddCursors(tier, &newest_first));
+    SIBYL_ASSIGN_OR_RETURN(const auto writer, NewRun());
+    MergeStream stream(std::move(newest_first));
+    for (; stream.Valid(); stream.Next()) {
+      SIBYL_RETURN_IF_ERROR(writer->Add(stream.key(), stream.value()));
+    }
+    SIBYL_RETURN_IF_ERROR(stream.status());
+    return writer->Finish();
+  }
+
+  SegmentStore& store_;
+  std::vector<Tier> tiers_;  // the newest runs first
 };
 
 // Records in the order they came, to be sorted.
@@ -49,22 +90,21 @@ class SortBuffer {
     bytes_.append(record.value);
   }
   bool empty() const { return entries_.empty(); }
-  size_t size_bytes() const { return bytes_.size(); }
+  size_t memory_bytes() const { return bytes_.size() + entries_.size() * sizeof(Entry); }
 
-  // Hands the records over in key order, of equal keys only the last, and becomes empty.
-  Result<Segments> BuildRun(SegmentStore& store, const Options& options) {
+  // Calls add(key, value) for all records in key order, of equal keys only for the last, and
+  // becomes empty. Stops at an error.
+  template <typename Add>
+  Status TakeSorted(Add add) {
     std::stable_sort(entries_.begin(), entries_.end(),
                      [this](const Entry& a, const Entry& b) { return KeyOf(a) < KeyOf(b); });
-    SegmentBuilder builder(store, options, true);
     for (size_t i = 0; i < entries_.size(); ++i) {
       const bool repeated = i + 1 < entries_.size() && KeyOf(entries_[i]) == KeyOf(entries_[i + 1]);
-      if (repeated) continue;
-      SIBYL_RETURN_IF_ERROR(
-          builder.Add(KeyOf(entries_[i]), RecordType::kValue, ValueOf(entries_[i])));
+      if (!repeated) SIBYL_RETURN_IF_ERROR(add(KeyOf(entries_[i]), ValueOf(entries_[i])));
     }
     entries_.clear();
     bytes_.clear();
-    return builder.Finish();
+    return Ok();
   }
 
  private:
@@ -105,37 +145,42 @@ Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options, Tr
   }
 }
 
-Result<Segments> MergeRuns(SegmentStore& store, const Options& options, const TemporaryRuns& runs) {
-  SegmentBuilder builder(store, options, true);
-  const auto cursor = runs.NewCursor();
-  for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
-    const std::string_view value = cursor->value();
-    if (!cursor->Valid()) break;  // an out-of-line value could not be read
-    SIBYL_RETURN_IF_ERROR(builder.Add(cursor->key(), RecordType::kValue, value));
-  }
-  SIBYL_RETURN_IF_ERROR(cursor->status());
-  return builder.Finish();
+Status AddRun(SortBuffer* buffer, SortRuns* runs) {
+  SIBYL_ASSIGN_OR_RETURN(const auto writer, runs->NewRun());
+  SIBYL_RETURN_IF_ERROR(buffer->TakeSorted(
+      [&writer](std::string_view key, std::string_view value) { return writer->Add(key, value); }));
+  SIBYL_ASSIGN_OR_RETURN(auto run, writer->Finish());
+  return runs->Add(std::move(run));
 }
 
 Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options, Tree tree,
                                    const RecordSource& source) {
-  TemporaryRuns runs;
+  SortRuns runs(store);
   SortBuffer buffer;
   for (;;) {
     SIBYL_ASSIGN_OR_RETURN(const std::optional<Record> record, source());
     if (!record) break;
     SIBYL_RETURN_IF_ERROR(CheckRecordLimits(record->key, record->value));
     buffer.Add(tree, *record);
-    if (buffer.size_bytes() < options.segment_bytes) continue;
-    SIBYL_ASSIGN_OR_RETURN(const Segments run, buffer.BuildRun(store, options));
-    runs.Add(run);
+    if (buffer.memory_bytes() >= options.segment_bytes) {
+      SIBYL_RETURN_IF_ERROR(AddRun(&buffer, &runs));
+    }
   }
-  if (runs.empty()) return buffer.BuildRun(store, options);
-  if (!buffer.empty()) {
-    SIBYL_ASSIGN_OR_RETURN(const Segments run, buffer.BuildRun(store, options));
-    runs.Add(run);
+  SegmentBuilder builder(store, options, true);
+  const auto add = [&builder](std::string_view key, std::string_view value) {
+    return builder.Add(key, RecordType::kValue, value);
+  };
+  if (runs.empty()) {
+    SIBYL_RETURN_IF_ERROR(buffer.TakeSorted(add));
+    return builder.Finish();
   }
-  return MergeRuns(store, options, runs);
+  if (!buffer.empty()) SIBYL_RETURN_IF_ERROR(AddRun(&buffer, &runs));
+  SIBYL_ASSIGN_OR_RETURN(MergeStream stream, runs.NewStream());
+  for (; stream.Valid(); stream.Next()) {
+    SIBYL_RETURN_IF_ERROR(add(stream.key(), stream.value()));
+  }
+  SIBYL_RETURN_IF_ERROR(stream.status());
+  return builder.Finish();
 }
 
 }  // namespace

@@ -15,8 +15,9 @@
 namespace sibyl::engine {
 
 // Reads `source` to its end and returns its records as segments in key order, one record per key,
-// the last one given. Not yet part of any manifest: their files go with them unless they are kept. Input in any order is sorted in runs of
-// options.segment_bytes, which are merged from disk: memory stays bounded.
+// the last one given. Not yet part of any manifest: their files go with them unless they are kept.
+// Input in any order is sorted in runs of options.segment_bytes, which are merged from disk, a few
+// dozen at a time: memory and open files stay bounded.
 // Errors: those of `source`; kInvalidArgument past the limits of write_batch.h, or naming the key
 // that breaks a promised order; kIo. No file is left behind.
 Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(

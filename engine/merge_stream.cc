@@ -9,7 +9,7 @@
 
 namespace sibyl::engine {
 
-MergeStream::MergeStream(std::vector<std::unique_ptr<Cursor>> newest_first)
+MergeStream::MergeStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first)
     : losers_(newest_first.size()) {
   sources_.reserve(newest_first.size());
   for (auto& cursor : newest_first) {

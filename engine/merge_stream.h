@@ -22,7 +22,7 @@ namespace sibyl::engine {
 // at a time. Positioned at the first record when made.
 class MergeStream {
  public:
-  explicit MergeStream(std::vector<std::unique_ptr<Cursor>> newest_first);
+  explicit MergeStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first);
 
   bool Valid() const;
 
@@ -42,7 +42,7 @@ class MergeStream {
   __extension__ using Window = unsigned __int128;
 
   struct Source {
-    std::unique_ptr<Cursor> cursor;
+    std::unique_ptr<ForwardCursor> cursor;
     std::string_view key;
     Window window = 0;  // the key's first 16 bytes
     bool valid = false;

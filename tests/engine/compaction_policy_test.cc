@@ -130,7 +130,7 @@ TEST_CASE("a merge stream shows the newest record of each key", "[engine][compac
   std::mt19937_64 random(seed);
   const std::vector<std::string> edges = EdgeKeys();
   std::vector<std::unique_ptr<Generation>> generations;
-  std::vector<std::unique_ptr<Cursor>> newest_first;
+  std::vector<std::unique_ptr<ForwardCursor>> newest_first;
   std::map<std::string, std::pair<RecordType, std::string>> expected;
   for (size_t i = 0; i < sources; ++i) {
     generations.push_back(std::make_unique<Generation>(i + 1));

@@ -97,6 +97,34 @@ TEST_CASE("a disk that dies, and a power cut, lose nothing", "[engine][fault]") 
   }
 }
 
+TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engine][fault]") {
+  Options options = FaultOptions();
+  options.segment_bytes = 64 << 10;
+  Records records;
+  Model model;
+  for (uint64_t i = 0; i < 3000; ++i) {
+    records.emplace_back(BigEndianKey(i * 7919 % 2500), std::to_string(i) + std::string(90, 's'));
+    model[records.back().first] = records.back().second;
+  }
+  bool ingested = false;
+  for (uint64_t failing = 1; !ingested; failing += 5) {
+    INFO("call " << failing);
+    MemoryLogDatabase database(options);
+    Must(database.Open());
+    const uint64_t call = database.files().calls() + failing;
+    database.files().FailCalls(call, call);
+    ingested = database->Ingest(kDefaultTree, SourceOf(records)).has_value();
+    database.files().FailCalls(1, 0);
+    REQUIRE(Everything(*database) ==
+            (ingested ? Records(model.begin(), model.end()) : Records{}));
+    database.Close();
+    CheckAgainst(database, ingested ? model : Model{});
+    for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
+      REQUIRE(name.ends_with(".segment"));
+    }
+  }
+}
+
 TEST_CASE("opening fails cleanly at every call", "[engine][fault]") {
   const bool existing = GENERATE(false, true);
   for (uint64_t failing = 1;; ++failing) {

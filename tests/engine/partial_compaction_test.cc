@@ -189,6 +189,25 @@ TEST_CASE("damage ends merging, is reported, and lets writes go on", "[engine][c
   CHECK(compacted.error().code == ErrorCode::kCorruption);
 }
 
+// More runs than are merged at once, twice over.
+TEST_CASE("an ingestion sorts more than it can merge at once", "[engine][ingest]") {
+  Options options = ForegroundOptions();
+  MemoryLogDatabase database(options);
+  Must(database.Open());
+  std::mt19937_64 random(11);
+  Records records;
+  Model model;
+  for (uint64_t i = 0; i < 1500; ++i) {
+    // Long values make many runs of few records; one lies alone in its chunk, one out of line.
+    const size_t size = i == 700 ? 300 << 10 : i == 800 ? 70 << 10 : 6000;
+    records.emplace_back(BigEndianKey(random() % 1000), std::to_string(i) + std::string(size, 'l'));
+    model[records.back().first] = records.back().second;
+  }
+  const IngestResult result = Must(database->Ingest(kDefaultTree, SourceOf(records)));
+  CHECK(result.records == model.size());
+  CheckContent(*database, model);
+}
+
 TEST_CASE("generations that only readers keep are counted", "[engine][compaction]") {
   MemoryLogDatabase database(ForegroundOptions());
   Must(database.Open());
