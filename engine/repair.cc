@@ -93,16 +93,19 @@ class Repairer {
     for (auto segment = found_.rbegin(); segment != found_.rend(); ++segment) {
       manifest_.levels.emplace_back(1).front().id = segment->first;
     }
+    manifest_.runs = static_cast<uint32_t>(manifest_.levels.size());
   }
 
   Status SaveLevels() {
-    for (const auto& named : manifest_.levels) {
+    for (size_t i = 0; i < manifest_.levels.size(); ++i) {
       Segments level;
-      for (const storage::ManifestSegment& claimed : named) {
+      for (const storage::ManifestSegment& claimed : manifest_.levels[i]) {
         SIBYL_ASSIGN_OR_RETURN(const Segments saved, SaveSegment(claimed));
         level.insert(level.end(), saved.begin(), saved.end());
       }
-      if (!level.empty()) levels_.push_back(std::make_shared<Level>(std::move(level)));
+      if (level.empty()) continue;
+      levels_.push_back(std::make_shared<Level>(std::move(level)));
+      if (i < manifest_.runs) ++runs_;
     }
     return Ok();
   }
@@ -137,7 +140,7 @@ class Repairer {
   }
 
   Result<Segments> SalvageRecords(const storage::Path& path) {
-    SegmentBuilder builder(store_, options_);
+    SegmentBuilder builder(store_, options_, true);
     SIBYL_ASSIGN_OR_RETURN(
         const storage::SalvagedSegment salvaged,
         storage::SalvageSegment(
@@ -220,7 +223,7 @@ class Repairer {
   }
 
   Status SaveLog() {
-    SegmentBuilder builder(store_, options_);
+    SegmentBuilder builder(store_, options_, true);
     const auto cursor = delta_->NewCursor(UINT64_MAX);
     for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
       SIBYL_RETURN_IF_ERROR(builder.Add(cursor->key(), cursor->type(), cursor->value()));
@@ -228,6 +231,7 @@ class Repairer {
     SIBYL_ASSIGN_OR_RETURN(Segments segments, Keep(&builder));
     if (!segments.empty()) {
       levels_.insert(levels_.begin(), std::make_shared<Level>(std::move(segments)));
+      ++runs_;
     }
     return Ok();
   }
@@ -235,6 +239,7 @@ class Repairer {
   storage::Manifest NewManifest() const {
     storage::Manifest manifest;
     manifest.next_segment_id = store_.next_id();
+    manifest.runs = runs_;
     manifest.last_sequence = last_sequence_;
     manifest.next_tree_id = std::max(manifest_.next_tree_id, trees_.rbegin()->id + 1);
     for (const auto& level : levels_) {
@@ -256,6 +261,7 @@ class Repairer {
   std::map<uint64_t, storage::Path> found_;  // files of segments, by number
   storage::Manifest manifest_;               // of the damaged database, or a guess
   std::vector<std::shared_ptr<const Level>> levels_;
+  uint32_t runs_ = 0;  // so many of them are runs
   const std::shared_ptr<Generation> delta_ = std::make_shared<Generation>(1);
   uint64_t last_sequence_ = 0;
   std::set<Tree> trees_;  // all that ever had a record or a name
