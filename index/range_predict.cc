@@ -28,7 +28,7 @@ double ChainNs(std::span<const uint64_t> keys, uint64_t bytes) {
   constexpr uint64_t kSteps = 2048;
   constexpr size_t kTries = 5;
   const uint64_t places = std::max<uint64_t>(1, std::min(bytes / sizeof(uint64_t), keys.size()));
-  uint64_t state = 1;
+  uint64_t state = bytes;  // no two sizes visit the same places: the second would find them cached
   const auto run = [&](uint64_t steps) {
     for (uint64_t i = 0; i < steps; ++i) {
       const auto place =
@@ -108,8 +108,10 @@ TreeCost CostOfTree(double children, const MemoryProfile& memory) {
 
 MemoryProfile::MemoryProfile(std::span<const uint64_t> keys) {
   uint64_t bytes = kSmallestBytes;
-  for (double& ns : read_ns_) {
-    ns = ChainNs(keys, bytes);
+  for (size_t i = 0; i < kSizes; ++i) {
+    // Beyond the array there is nothing to read.
+    const bool beyond = i > 0 && bytes / kStep >= keys.size_bytes();
+    read_ns_[i] = beyond ? read_ns_[i - 1] : ChainNs(keys, bytes);
     bytes *= kStep;
   }
   // The chain's own arithmetic is in every number: what the first cache takes counts as nothing.

@@ -34,16 +34,29 @@ void AddSibyl(bool sweep, std::vector<Contender>* all) {
   all->push_back(Sibyl("auto_latency", {.objective = index::RangeIndexObjective::kLatency}));
   all->push_back(Sibyl("auto_smallest", {.objective = index::RangeIndexObjective::kSmallest}));
   const auto add = [&](const std::string& family, RangeIndexKind kind, uint32_t window) {
-    const std::string shape = "-" + std::to_string(window);
-    all->push_back(Sibyl(family + shape, {.kind = kind, .window_keys = window}));
+    const std::string shape = std::to_string(window);
+    all->push_back(Sibyl(family + "-" + shape, {.kind = kind, .window_keys = window}));
     if (!sweep && kind != RangeIndexKind::kStaticBTree) return;
-    all->push_back(Sibyl(family + "_branchy" + shape,
+    all->push_back(Sibyl(family + "_branchy-" + shape,
                          {.kind = kind, .window_keys = window, .last_mile = LastMile::kBranchy}));
   };
   for (const uint32_t window : {16u, 32u, 64u}) {
     if (sweep || window == 16) add("recursive", RangeIndexKind::kRecursive, window);
     if (sweep || window == 32) add("pieces", RangeIndexKind::kPieces, window);
     if (window != 64) add("splus", RangeIndexKind::kStaticBTree, window);
+  }
+}
+
+// One index, rebuilt with less and less memory: "budget-0.01" has a hundredth of a byte per key.
+void AddBudgets(std::vector<Contender>* all) {
+  for (const char* bytes_per_key :
+       {"0.25", "0.125", "0.0625", "0.03", "0.015", "0.008", "0.004", "0.002", "0.001", "0.0005"}) {
+    all->push_back(MakeContender<SibylIndex>(
+        std::string("budget-") + bytes_per_key, [=](std::span<const uint64_t> keys) {
+          const double bytes = std::stod(bytes_per_key) * static_cast<double>(keys.size());
+          const auto index = index::RangeIndex::Build(keys, {.kind = RangeIndexKind::kStaticBTree});
+          return SibylIndex(index.value().RebuildWithBudget(static_cast<uint64_t>(bytes)));
+        }));
   }
 }
 
@@ -147,6 +160,7 @@ Result<Dataset> Generate(const std::string& text) {
 std::vector<Contender> Contenders(bool sweep, const std::vector<std::string>& only) {
   std::vector<Contender> all;
   AddSibyl(sweep, &all);
+  if (sweep) AddBudgets(&all);
   AddPublished(sweep, &all);
   AddTwoStage(sweep, &all);
   AddClassic(&all);
