@@ -89,17 +89,18 @@ class MappedSegment final : public SegmentBase {
     if (lines_bytes > 0) __builtin_prefetch(value.data() + lines_bytes - 1);
   }
 
-  // Asks for the windows around the place where the key is expected, the up to three lines that the
-  // search compares first, while the header is on its way.
+  // Asks for the windows around the place where the key is expected, the five lines that usual
+  // blocks have, while the header is on its way.
   void PrefetchWindows(std::string_view bytes, uint16_t fraction) const {
     constexpr size_t kUsualPrefixBytes = 8;
-    constexpr size_t kReachBytes = 64;
+    constexpr ptrdiff_t kReachLines = 2;
     const uint64_t column_bytes = bytes.size() * window_share_ >> 16;
     const char* expected =
         bytes.data() + kBlockHeaderBytes + kUsualPrefixBytes + (column_bytes * fraction >> 16);
-    __builtin_prefetch(expected - kReachBytes);
-    __builtin_prefetch(expected);
-    __builtin_prefetch(expected + kReachBytes - 1);
+#pragma GCC unroll 5
+    for (ptrdiff_t line = -kReachLines; line <= kReachLines; ++line) {
+      __builtin_prefetch(expected + line * kCacheLineBytes);
+    }
   }
 
   // Asks for the lines where the value is expected, so that its miss of cache and translation runs
