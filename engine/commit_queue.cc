@@ -29,6 +29,13 @@ Result<uint64_t> CommitQueue::Commit(std::string_view records, uint64_t record_c
   return writer.sequence;
 }
 
+Status CommitQueue::CommitComposed(const Composer& compose, bool sync) {
+  Writer writer;
+  writer.compose = &compose;
+  SIBYL_RETURN_IF_ERROR(Enqueue(&writer));
+  return sync ? Sync() : Ok();
+}
+
 Status CommitQueue::Freeze() { return FreezeAndRun(Ok); }
 
 Status CommitQueue::FreezeAndRun(const std::function<Status()>& work) {
@@ -93,7 +100,8 @@ size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
   size_t size = 0;
   size_t bytes = 0;
   for (const Writer* writer : writers_) {
-    const bool alone = writer->alone != nullptr || writer->validator != nullptr;
+    const bool alone =
+        writer->alone != nullptr || writer->validator != nullptr || writer->compose != nullptr;
     if (size > 0 && (alone || bytes + writer->records.size() > kMaxGroupBytes)) break;
     bytes += writer->records.size();
     ++size;
@@ -118,6 +126,13 @@ Status CommitQueue::LeadGroup() {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
   const uint64_t first_sequence = state_.published_sequence.load(std::memory_order_relaxed) + 1;
+  Composed composed;
+  if (const Composer* compose = group_.front()->compose) {
+    SIBYL_ASSIGN_OR_RETURN(composed, (*compose)(*state_.views.Current(), first_sequence - 1));
+    if (composed.record_count == 0) return Ok();
+    group_.front()->records = composed.records;
+    group_.front()->record_count = composed.record_count;
+  }
   std::string_view records = group_.front()->records;
   if (group_.size() > 1) {
     group_records_.clear();

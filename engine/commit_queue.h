@@ -53,6 +53,16 @@ class CommitQueue {
   Result<uint64_t> Commit(std::string_view records, uint64_t record_count, bool sync,
                           const Validator& validator = nullptr);
 
+  // Encodes what to commit from the state that everything before it has made; nothing is allowed.
+  struct Composed {
+    std::string records;
+    uint64_t record_count = 0;
+  };
+  using Composer = std::function<Result<Composed>(const View& current, uint64_t sequence)>;
+
+  // Commits what `compose` says while nobody else commits. Errors: the composer's, and as above.
+  Status CommitComposed(const Composer& compose, bool sync);
+
   // Starts a new generation if the active one has records.
   Status Freeze();
 
@@ -67,6 +77,7 @@ class CommitQueue {
     std::string_view records;
     uint64_t record_count = 0;
     const Validator* validator = nullptr;
+    const Composer* compose = nullptr;               // makes the records
     const std::function<Status()>* alone = nullptr;  // instead of records: freeze, then run this
     bool done = false;
     Status status = Ok();

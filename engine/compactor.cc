@@ -119,8 +119,10 @@ void Compactor::WorkArrived() {
 
 Status Compactor::MakeRoom(uint64_t bytes) {
   Backlog backlog;
+  uint64_t active_id = 0;
   {
     const ViewKeeper::ShortPin view(state_.views, 0);
+    active_id = view->generations.front()->id();
     backlog = {FrozenCount(*view), view->generations.front()->memory_bytes(),
                merging_stopped_ ? 0 : view->runs};
   }
@@ -130,6 +132,12 @@ Status Compactor::MakeRoom(uint64_t bytes) {
     bool merged = true;
     while (merged) SIBYL_RETURN_IF_ERROR(RunOneMerge(&merged));
     return Ok();
+  }
+  if (backlog.active_bytes > state_.options.generation_bytes / 4 * 3 &&
+      prepared_for_ != active_id) {
+    prepared_for_ = active_id;
+    prepare_wanted_ = true;
+    signal_.notify_all();
   }
   const uint64_t began_ns = base::NowNs();
   const uint64_t delay_ns = pacer_.DelayNs(backlog, bytes, began_ns);
@@ -162,6 +170,11 @@ void Compactor::RunInBackground() {
       std::unique_lock lock(signal_mutex_);
       while (!stop_ && !work_pending_) {
         signal_.wait_for(lock, kHousekeepingInterval);
+        if (prepare_wanted_) {
+          lock.unlock();
+          PrepareGeneration();
+          lock.lock();
+        }
         if (work_pending_ || !state_.views.has_retired()) continue;
         lock.unlock();  // unmapping and removing large files takes its time
         state_.views.ReleaseRetired();
@@ -260,9 +273,15 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   Count(state_.counters.generations_drained, generations.size());
   Announce();
   SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(edit.generation_floor));
-  // So that the next freeze finds its family made; what fails here fails there again and is told.
-  (void)state_.log->PrepareGeneration();
+  PrepareGeneration();
   return Ok();
+}
+
+// So that the next freeze finds its family made, and little to sync. What fails here fails there
+// again and is told.
+void Compactor::PrepareGeneration() {
+  prepare_wanted_ = false;
+  (void)state_.log->PrepareGeneration();
 }
 
 // Where new segments of a key range can go so that nothing in or above that level overlaps them:
@@ -358,10 +377,10 @@ Status Compactor::RunChosenMerge(bool* merged) {
   const CompactionChoice choice = ChooseCompaction(sizes, state_.options);
   if (choice.kind == CompactionChoice::Kind::kNone) return Ok();
   *merged = true;
-  if (choice.kind == CompactionChoice::Kind::kJoinRuns) {
-    return RunMerge(MergeOfRuns(*view, choice.runs));
-  }
-  return RunMerge(MergeDown(*view, choice));
+  Merge merge = choice.kind == CompactionChoice::Kind::kJoinRuns ? MergeOfRuns(*view, choice.runs)
+                                                                 : MergeDown(*view, choice);
+  merge.bytes_per_second = state_.options.background_bytes_per_second;
+  return RunMerge(std::move(merge));
 }
 
 // Removes the segments that have nothing but records of dropped trees, without reading them.
@@ -460,8 +479,9 @@ Status Compactor::RunMerge(Merge merge) {
     return Install(edit);
   }
   const bool is_last = merge.below.empty() && merge.output_level > 0;
-  SegmentBuilder builder(state_.segments, state_.options,
-                         !is_last || state_.options.filter_last_level);
+  SegmentBuilder builder(
+      state_.segments, state_.options, !is_last || state_.options.filter_last_level,
+      [this, &merge](uint64_t bytes) { return PayForWrite(bytes, merge.bytes_per_second); });
   SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
   edit.added.assign(output.begin(), output.end());
@@ -483,7 +503,7 @@ Status Compactor::MergeInto(const Merge& merge, const View& view, SegmentBuilder
   auto border = merge.borders.begin();
   uint64_t records = 0;
   for (; stream.Valid(); stream.Next()) {
-    if (++records % kRecordsBetweenChecks == 0) SIBYL_RETURN_IF_ERROR(DrainBetweenRecords());
+    if (++records % kRecordsBetweenChecks == 0) SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
     const std::string_view key = stream.key();
     for (; border != merge.borders.end() && border->key <= key; ++border) {
       SIBYL_RETURN_IF_ERROR(builder->EndSegment(border->least_bytes));
@@ -500,8 +520,9 @@ Status Compactor::MergeInto(const Merge& merge, const View& view, SegmentBuilder
 }
 
 // Errors: kReadOnly when the database closes; those of a drain.
-Status Compactor::DrainBetweenRecords() {
+Status Compactor::DrainMeanwhile() {
   if (stop_) return Closing(state_);
+  if (prepare_wanted_) PrepareGeneration();
   if (!drain_wanted_) return Ok();
   const std::unique_lock drain(drain_mutex_, std::try_to_lock);
   bool drained = false;
@@ -575,6 +596,23 @@ storage::Manifest Compactor::ManifestWith(const std::vector<std::shared_ptr<cons
     }
   }
   return next;
+}
+
+// Takes the time that a merge has for writing so many bytes, and drains meanwhile.
+Status Compactor::PayForWrite(uint64_t bytes, uint64_t bytes_per_second) {
+  SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
+  if (bytes_per_second == 0) return Ok();
+  const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_second);
+  const uint64_t until_ns = base::NowNs() + static_cast<uint64_t>(seconds * 1e9);
+  for (uint64_t now_ns = base::NowNs(); now_ns < until_ns; now_ns = base::NowNs()) {
+    {
+      const auto left = std::chrono::nanoseconds(until_ns - now_ns);
+      std::unique_lock lock(signal_mutex_);
+      signal_.wait_for(lock, left, [this] { return stop_ || drain_wanted_; });
+    }
+    SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
+  }
+  return Ok();
 }
 
 // Changes the levels, in the manifest and in the view.

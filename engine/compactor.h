@@ -86,6 +86,7 @@ class Compactor final : public DrainHandler {
     std::vector<std::shared_ptr<const Level>> inputs;  // parts of runs and levels, newest first
     std::vector<std::shared_ptr<const Level>> below;   // what may hold older records of their keys
     size_t output_level = 0;          // 0: one run, in place of those that it joins
+    uint64_t bytes_per_second = 0;    // that it may write; 0: as many as it can
     bool into_what_is_there = false;  // what the inputs touch in the output level is an input too
     std::vector<Border> borders;      // in key order
   };
@@ -123,7 +124,9 @@ class Compactor final : public DrainHandler {
   Status AddOutputLevel(const View& view, Merge* merge) const;
   static bool MovesUnchanged(const Merge& merge, const View& view);
   Status MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder);
-  Status DrainBetweenRecords();
+  Status DrainMeanwhile();
+  void PrepareGeneration();
+  Status PayForWrite(uint64_t bytes, uint64_t bytes_per_second);
 
   static std::vector<SegmentPtr> Kept(const Level& level, const Edit& edit);
   static std::vector<std::shared_ptr<const Level>> RunsAfter(const View& view, const Edit& edit);
@@ -143,6 +146,11 @@ class Compactor final : public DrainHandler {
 
   std::mutex drain_mutex_;  // one drain or ingestion at a time
   std::atomic<bool> drain_wanted_ = false;
+
+  // The active generation is nearly full: the log should be synced and the next family be there
+  // before the writer that fills it needs them.
+  std::atomic<bool> prepare_wanted_ = false;
+  uint64_t prepared_for_ = 0;  // the generation for which that was asked; by MakeRoom
 
   mutable std::mutex install_mutex_;
   storage::Manifest manifest_;                      // guarded by install_mutex_

@@ -238,6 +238,26 @@ Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch)
   return Ok();
 }
 
+Status DatabaseImpl::DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
+                                 std::optional<std::string_view> end) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(begin, {}));
+  const auto compose = [&](const View& view, uint64_t sequence) -> Result<CommitQueue::Composed> {
+    if (!view.catalogue->IsUserTree(tree)) return NoSuchTree(tree);
+    IteratorOptions bounds;
+    bounds.lower_bound = begin;
+    if (end) bounds.upper_bound = *end;
+    const auto iterator = NewUserIterator(view.NewCursor(sequence), tree, bounds, nullptr);
+    WriteBatch batch;
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      SIBYL_RETURN_IF_ERROR(batch.Delete(tree, iterator->key()));
+    }
+    SIBYL_RETURN_IF_ERROR(iterator->status());
+    return CommitQueue::Composed{std::string(batch.bytes()), batch.record_count()};
+  };
+  return commits_->CommitComposed(compose, options.sync);
+}
+
 Status DatabaseImpl::Sync() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   return commits_->Sync();

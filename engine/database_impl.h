@@ -38,6 +38,8 @@ class DatabaseImpl final : public Database {
   Result<std::unique_ptr<Snapshot>> GetSnapshot() override;
 
   Status Write(const WriteOptions& options, const WriteBatch& batch) override;
+  Status DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
+                     std::optional<std::string_view> end) override;
   Status Sync() override;
   Result<std::unique_ptr<Transaction>> BeginTransaction() override;
   Result<IngestResult> Ingest(Tree tree, const RecordSource& source,

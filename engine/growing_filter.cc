@@ -1,7 +1,10 @@
 #include "engine/growing_filter.h"
 
-#include <array>
+#include <cassert>
 #include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <utility>
 
 #include "engine/bloom_block.h"
 
@@ -12,8 +15,12 @@ namespace {
 constexpr uint64_t kKeysPerBlock = 8 * kBloomBlockBytes / 16;
 constexpr uint64_t kFirstBlocks = 8;
 
-struct alignas(kBloomBlockBytes) Block {
-  std::array<std::atomic<uint64_t>, kBloomBlockWords> words = {};
+// Hashes that go to the next table with each new key, from when the present one is half full: the
+// next has caught up when it is needed.
+constexpr int kHashesPerKey = 3;
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
 };
 
 }  // namespace
@@ -21,30 +28,44 @@ struct alignas(kBloomBlockBytes) Block {
 // Written by one thread with plain read-modify-write; a reader that must see a key came to know of
 // it after its bits were stored.
 struct GrowingFilter::Table {
-  explicit Table(uint64_t block_count) : blocks(block_count) {}
+  // Zeros that the system provides when they are touched: making a large table costs nothing.
+  explicit Table(uint64_t count)
+      : block_count(count), memory(std::calloc(count + 1, kBloomBlockBytes)) {
+    if (memory == nullptr) throw std::bad_alloc();
+    const auto address = reinterpret_cast<uintptr_t>(memory.get());
+    words = reinterpret_cast<uint64_t*>((address + kBloomBlockBytes - 1) & -kBloomBlockBytes);
+  }
+
+  std::atomic_ref<uint64_t> WordOf(uint64_t hash, size_t word) const {
+    return std::atomic_ref(words[BloomBlockOf(hash, block_count) * kBloomBlockWords + word]);
+  }
 
   void Add(uint64_t hash) {
-    Block& block = blocks[BloomBlockOf(hash, blocks.size())];
-    ForEachBloomBit(hash, [&block](size_t index, unsigned bit) {
-      std::atomic<uint64_t>& word = block.words[index];
+    ForEachBloomBit(hash, [&](size_t index, unsigned bit) {
+      const std::atomic_ref<uint64_t> word = WordOf(hash, index);
       word.store(word.load(std::memory_order_relaxed) | uint64_t{1} << bit,
                  std::memory_order_relaxed);
     });
   }
 
   bool MayContain(uint64_t hash) const {
-    const Block& block = blocks[BloomBlockOf(hash, blocks.size())];
     uint64_t all = 1;
     ForEachBloomBit(hash, [&](size_t word, unsigned bit) {
-      all &= block.words[word].load(std::memory_order_relaxed) >> bit;
+      all &= WordOf(hash, word).load(std::memory_order_relaxed) >> bit;
     });
     return all != 0;
   }
 
-  std::vector<Block> blocks;
+  uint64_t capacity_keys() const { return block_count * kKeysPerBlock; }
+
+  const uint64_t block_count;
+  const std::unique_ptr<void, Free> memory;
+  uint64_t* words;  // in memory, at a cache line
 };
 
-GrowingFilter::GrowingFilter() { Grow(); }
+GrowingFilter::GrowingFilter() : filling_(AddTable(kFirstBlocks)) {
+  current_.store(filling_, std::memory_order_release);
+}
 
 GrowingFilter::~GrowingFilter() = default;
 
@@ -53,21 +74,30 @@ bool GrowingFilter::MayContain(uint64_t hash) const {
 }
 
 void GrowingFilter::Add(uint64_t hash) {
-  if (hashes_.size() == tables_.back()->blocks.size() * kKeysPerBlock) Grow();
   hashes_.push_back(hash);
-  tables_.back()->Add(hash);
+  memory_bytes_.store(memory_bytes() + sizeof(hash), std::memory_order_relaxed);
+  if (next_ == nullptr && hashes_.size() > filling_->capacity_keys() / 2) {
+    next_ = AddTable(2 * filling_->block_count);
+    in_next_ = 0;
+  }
+  if (next_ != nullptr) FillNext();
+  filling_->Add(hash);
 }
 
-void GrowingFilter::Grow() {
-  const uint64_t blocks = tables_.empty() ? kFirstBlocks : 2 * tables_.back()->blocks.size();
-  auto table = std::make_unique<Table>(blocks);
-  hashes_.reserve(blocks * kKeysPerBlock);
-  for (const uint64_t hash : hashes_) table->Add(hash);
-  tables_.push_back(std::move(table));
-  current_.store(tables_.back().get(), std::memory_order_release);
+void GrowingFilter::FillNext() {
+  for (int i = 0; i < kHashesPerKey && in_next_ < hashes_.size(); ++i) {
+    next_->Add(hashes_[in_next_++]);
+  }
+  if (hashes_.size() <= filling_->capacity_keys()) return;
+  assert(in_next_ == hashes_.size());
+  filling_ = std::exchange(next_, nullptr);
+  current_.store(filling_, std::memory_order_release);
+}
 
-  const uint64_t bytes = blocks * sizeof(Block) + hashes_.capacity() * sizeof(uint64_t);
-  memory_bytes_.store(memory_bytes() + bytes, std::memory_order_relaxed);
+GrowingFilter::Table* GrowingFilter::AddTable(uint64_t blocks) {
+  tables_.push_back(std::make_unique<Table>(blocks));
+  memory_bytes_.store(memory_bytes() + blocks * kBloomBlockBytes, std::memory_order_relaxed);
+  return tables_.back().get();
 }
 
 }  // namespace sibyl::engine

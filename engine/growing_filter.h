@@ -2,14 +2,17 @@
 //
 // Each key sets bits in one cache line (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient
 // Bloom Filters", WEA 2007, section 3), so a probe costs one cache miss. When the lines are as full
-// as the error bound allows, the writer builds a table twice as large from the hashes it kept
-// and publishes it with one store; readers still in the old one miss only newer keys.
+// as the error bound allows, a table twice as large takes their place. The writer fills it from the
+// hashes it kept, a few with each new key, so that no key pays for all, and publishes it with one
+// store; readers still in the old one miss only newer keys.
 
 #ifndef SIBYL_ENGINE_GROWING_FILTER_H_
 #define SIBYL_ENGINE_GROWING_FILTER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -24,7 +27,7 @@ class GrowingFilter {
   GrowingFilter& operator=(const GrowingFilter&) = delete;
 
   // `hash` is a good 64-bit hash of the key. Add each key once: every call counts against the size.
-  // Cost: a few ns; one call in many rebuilds the filter, a few ns per key in it.
+  // Cost: a few cache misses.
   void Add(uint64_t hash);
 
   // False only if no Add of this hash happened before this call. Of the keys that were never
@@ -36,11 +39,15 @@ class GrowingFilter {
  private:
   struct Table;
 
-  void Grow();
+  Table* AddTable(uint64_t blocks);
+  void FillNext();
 
   std::atomic<const Table*> current_;
   std::vector<std::unique_ptr<Table>> tables_;  // old ones stay: readers may still probe them
-  std::vector<uint64_t> hashes_;                // of all keys, for the next table
+  Table* filling_ = nullptr;                    // what readers probe
+  Table* next_ = nullptr;                       // null: there is room for long
+  std::deque<uint64_t> hashes_;                 // of all keys
+  size_t in_next_ = 0;                          // so many of them are in next_
   std::atomic<uint64_t> memory_bytes_ = 0;
 };
 

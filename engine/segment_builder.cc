@@ -42,10 +42,12 @@ void SegmentBuilder::Arena::Clear() {
   large_.clear();
 }
 
-SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter)
+SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
+                               storage::SegmentWriter::BeforeWrite before_write)
     : store_(store),
       options_(options),
-      with_filter_(with_filter && options.filter_bits_per_key > 0) {}
+      with_filter_(with_filter && options.filter_bits_per_key > 0),
+      before_write_(std::move(before_write)) {}
 
 Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
   if (records_.empty()) buffering_since_ns_ = base::NowNs();
@@ -79,8 +81,8 @@ Status SegmentBuilder::WriteSegment() {
   properties.training_ns = base::NowNs() - training_began_ns;
 
   const uint64_t id = store_.NewId();
-  SIBYL_ASSIGN_OR_RETURN(auto writer,
-                         storage::SegmentWriter::Create(store_.files(), store_.PathOf(id)));
+  SIBYL_ASSIGN_OR_RETURN(auto writer, storage::SegmentWriter::Create(
+                                          store_.files(), store_.PathOf(id), before_write_));
   SIBYL_RETURN_IF_ERROR(WriteRecords(models, writer.get()));
   uint32_t block_count = 0;
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();

@@ -20,8 +20,9 @@ namespace sibyl::engine {
 // LearnedSegment::MakeObsolete) until somebody keeps them: after an error no file is left behind.
 class SegmentBuilder {
  public:
-  // `store` and `options` must outlive the builder.
-  SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter);
+  // `store` and `options` must outlive the builder. `before_write`: see SegmentWriter.
+  SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
+                 storage::SegmentWriter::BeforeWrite before_write = nullptr);
 
   // Adds the next record; internal keys strictly increase. Copies the bytes.
   // Errors: kIo (disk full included) from writing a segment that became full.
@@ -75,6 +76,7 @@ class SegmentBuilder {
   SegmentStore& store_;
   const Options& options_;
   const bool with_filter_;
+  const storage::SegmentWriter::BeforeWrite before_write_;
   Arena arena_;
   std::vector<BufferedRecord> records_;
   std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one

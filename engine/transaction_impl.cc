@@ -57,6 +57,22 @@ Status TransactionImpl::Delete(Tree tree, std::string_view key) {
   return Write(tree, RecordType::kTombstone, key, {});
 }
 
+// The iterator follows the overlay as it changes beneath it.
+Status TransactionImpl::DeleteRange(Tree tree, std::string_view begin,
+                                    std::optional<std::string_view> end) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(begin, {}));
+  IteratorOptions bounds;
+  bounds.lower_bound = begin;
+  if (end) bounds.upper_bound = *end;
+  SIBYL_ASSIGN_OR_RETURN(const auto iterator, NewIterator(tree, bounds));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    SIBYL_RETURN_IF_ERROR(Delete(tree, iterator->key()));
+  }
+  return iterator->status();
+}
+
 Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
                               std::string_view value) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
@@ -108,8 +124,8 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
                                                                const IteratorOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
-  return NewUserIterator(read_point_.view->NewCursor(read_point_.sequence, overlay_), tree,
-                         options, read_point_.view);
+  return NewUserIterator(read_point_.view->NewCursor(read_point_.sequence, overlay_), tree, options,
+                         read_point_.view);
 }
 
 Status TransactionImpl::RollbackTo(uint64_t savepoint) {

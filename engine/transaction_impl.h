@@ -26,10 +26,11 @@ class TransactionImpl final : public Transaction {
   Result<bool> Get(Tree tree, std::string_view key, Value* value) override;
   Status Put(Tree tree, std::string_view key, std::string_view value) override;
   Status Delete(Tree tree, std::string_view key) override;
+  Status DeleteRange(Tree tree, std::string_view begin,
+                     std::optional<std::string_view> end) override;
   Result<Tree> CreateTree(std::string_view name) override;
   Status DropTree(Tree tree) override;
-  Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
-                                                const IteratorOptions& options) override;
+  Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
   uint64_t Savepoint() const override { return overlay_.Mark(); }
   Status RollbackTo(uint64_t savepoint) override;
   Status Commit(const WriteOptions& options) override;

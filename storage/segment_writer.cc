@@ -34,7 +34,8 @@ constexpr uint64_t kMaxBlocksBytes = (uint64_t{1} << 35) - kMaxBlockBytes;
 // is in the file is then unknown.
 class SectionFile {
  public:
-  explicit SectionFile(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+  SectionFile(std::unique_ptr<WritableFile> file, SegmentWriter::BeforeWrite before_write)
+      : file_(std::move(file)), before_write_(std::move(before_write)) {}
 
   uint64_t offset() const { return offset_; }
 
@@ -60,13 +61,19 @@ class SectionFile {
 
  private:
   Status Flush() {
-    SIBYL_RETURN_IF_ERROR(status_);
-    status_ = file_->Append(buffer_);
+    SIBYL_RETURN_IF_ERROR(Write(buffer_));
     buffer_.clear();
+    return Ok();
+  }
+
+  Status Write(std::string_view bytes) {
+    if (status_ && before_write_) status_ = before_write_(bytes.size());
+    if (status_) status_ = file_->Append(bytes);
     return status_;
   }
 
   const std::unique_ptr<WritableFile> file_;
+  const SegmentWriter::BeforeWrite before_write_;
   std::string buffer_;
   uint64_t offset_ = 0;
   Status status_ = Ok();
@@ -74,8 +81,11 @@ class SectionFile {
 
 class SegmentWriterImpl final : public SegmentWriter {
  public:
-  SegmentWriterImpl(FileSystem& files, Path path, std::unique_ptr<WritableFile> file)
-      : files_(files), path_(std::move(path)), file_(std::in_place, std::move(file)) {}
+  SegmentWriterImpl(FileSystem& files, Path path, std::unique_ptr<WritableFile> file,
+                    BeforeWrite before_write)
+      : files_(files),
+        path_(std::move(path)),
+        file_(std::in_place, std::move(file), std::move(before_write)) {}
 
   ~SegmentWriterImpl() override {
     file_.reset();
@@ -240,9 +250,11 @@ uint32_t BlockBytesOfRecord(std::string_view key, std::string_view value) {
   return static_cast<uint32_t>(kWindowBytes + remainder_bytes + value_bytes);
 }
 
-Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(FileSystem& files, const Path& path) {
+Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(FileSystem& files, const Path& path,
+                                                             BeforeWrite before_write) {
   SIBYL_ASSIGN_OR_RETURN(auto file, files.Create(path));
-  auto writer = std::make_unique<SegmentWriterImpl>(files, path, std::move(file));
+  auto writer =
+      std::make_unique<SegmentWriterImpl>(files, path, std::move(file), std::move(before_write));
   SIBYL_RETURN_IF_ERROR(writer->Start());
   return std::unique_ptr<SegmentWriter>(std::move(writer));
 }

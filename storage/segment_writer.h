@@ -7,6 +7,7 @@
 #define SIBYL_STORAGE_SEGMENT_WRITER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,8 +55,12 @@ struct SegmentFileInfo {
 // that are out of line, since those follow the blocks in the file.
 class SegmentWriter {
  public:
+  // Called before so many bytes go to the file; an error ends the writing.
+  using BeforeWrite = std::function<Status(uint64_t bytes)>;
+
   // Creates `path`. If the writer is destroyed before Finish succeeded, it removes the file.
-  static Result<std::unique_ptr<SegmentWriter>> Create(FileSystem& files, const Path& path);
+  static Result<std::unique_ptr<SegmentWriter>> Create(FileSystem& files, const Path& path,
+                                                       BeforeWrite before_write = nullptr);
   virtual ~SegmentWriter() = default;
 
   // Adds the next record. Keys strictly increase, block numbers never decrease (gaps are empty

@@ -107,6 +107,15 @@ class Database {
   // Makes every write that has returned durable, as WriteOptions::sync does. Errors: kIo.
   virtual Status Sync() = 0;
 
+  // Deletes every key of `tree` with begin <= key < end; no `end`: to the end of the tree. One
+  // commit: readers see all of it or nothing, what was committed before is deleted, what is
+  // committed after stays. Other writers wait meanwhile.
+  // Cost: that of reading the keys and of deleting each; dropping a tree costs one write.
+  // Errors: as Write; kInvalidArgument if the keys together are over kMaxBatchBytes: nothing is
+  // deleted then.
+  virtual Status DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
+                             std::optional<std::string_view> end) = 0;
+
   virtual Result<std::unique_ptr<Transaction>> BeginTransaction() = 0;
 
   // Loads records straight to segments, faster than Write and without the log. All become visible

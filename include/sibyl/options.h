@@ -89,6 +89,11 @@ struct Options {
   // costs filter_bits_per_key of memory for all keys, and saves most of a Get of an absent key.
   bool filter_last_level = false;
 
+  // Most bytes per second that merges in the background write, so that they leave the disk to
+  // others; 0: as many as they can. Drains are not slowed down, since writers wait for them: too low
+  // a limit lets runs pile up, until writers are slowed down to it. Compact() is not limited.
+  uint64_t background_bytes_per_second = 0;
+
   ReadMode read_mode = ReadMode::kMapping;
 
   // Memory for cached blocks when read_mode is kPread; unused otherwise.

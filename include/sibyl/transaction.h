@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "sibyl/iterator.h"
@@ -28,6 +29,12 @@ class Transaction {
   // Errors: kInvalidArgument past the limits of write_batch.h or for an unknown tree.
   virtual Status Put(Tree tree, std::string_view key, std::string_view value) = 0;
   virtual Status Delete(Tree tree, std::string_view key) = 0;
+
+  // Deletes every key that this transaction sees with begin <= key < end; no `end`: to the end of
+  // the tree. The same as deleting them one by one, in cost and in what conflicts: keys that others
+  // add to the range meanwhile stay. Errors: as Delete; kIo, kCorruption, with some deleted.
+  virtual Status DeleteRange(Tree tree, std::string_view begin,
+                             std::optional<std::string_view> end) = 0;
 
   // Creates or drops a tree as part of this transaction. The new tree can be used at once.
   // An empty name makes an anonymous tree, found again only by its id.

@@ -255,5 +255,74 @@ TEST_CASE("the delta's memory is bounded while writers outrun the drain", "[engi
   CHECK(Everything(*database).size() == 18000);
 }
 
+TEST_CASE("a merge that is held back lets drains pass, and a closing end it",
+          "[engine][compaction]") {
+  Options options = SmallOptions();
+  options.max_runs = 2;
+  options.background_bytes_per_second = 10;  // a merge would take hours
+  MemoryLogDatabase database(options);
+  Must(database.Open());
+  Model model;
+  for (uint64_t i = 0; i < 3000; ++i) Put(*database, i * 7919 % 3001, std::string(90, 'h'), &model);
+  Must(database->Flush());
+  CHECK(Must(database->GetStats()).counters.generations_drained >= 4);
+  CheckContent(*database, model);
+  database.Close();
+  Must(database.Open());
+  CheckContent(*database, model);
+}
+
+TEST_CASE("a range is deleted from delta, segments and snapshots alike", "[engine][delete_range]") {
+  MemoryLogDatabase database(ForegroundOptions());
+  Must(database.Open());
+  Model model;
+  for (uint64_t i = 0; i < 600; ++i) Put(*database, i, "in segments", &model);
+  Must(database->Flush());
+  for (uint64_t i = 300; i < 900; ++i) Put(*database, i, "in the delta", &model);
+  auto snapshot = Must(database->GetSnapshot());
+  const Model before = model;
+  const std::string begin = BigEndianKey(100);
+  const std::string end = BigEndianKey(800);
+  Must(database->DeleteRange({}, kDefaultTree, begin, end));
+  Must(database->DeleteRange({}, kDefaultTree, end, begin));  // empty
+  model.erase(model.find(begin), model.find(end));
+  CheckContent(*database, model);
+  Value value;
+  CHECK_FALSE(Must(database->Get({}, kDefaultTree, begin, &value)));
+  CHECK(Must(database->Get({}, kDefaultTree, end, &value)));
+  CHECK(Must(database->Get({snapshot.get()}, kDefaultTree, begin, &value)));
+  CHECK(ScanForward(*Must(database->NewIterator(kDefaultTree, {snapshot.get(), {}, {}}))) ==
+        Records(before.begin(), before.end()));
+  Put(*database, 400, "put again", &model);
+
+  // A transaction that wrote a deleted key before it was, and one that deletes what it wrote.
+  auto loser = Must(database->BeginTransaction());
+  Must(loser->Put(kDefaultTree, BigEndianKey(850), "late"));
+  auto winner = Must(database->BeginTransaction());
+  Must(winner->Put(kDefaultTree, BigEndianKey(5000), "own"));
+  const uint64_t savepoint = winner->Savepoint();
+  Must(winner->DeleteRange(kDefaultTree, BigEndianKey(840), std::nullopt));
+  CHECK_FALSE(Must(winner->Get(kDefaultTree, BigEndianKey(5000), &value)));
+  Must(winner->RollbackTo(savepoint));
+  CHECK(Must(winner->Get(kDefaultTree, BigEndianKey(5000), &value)));
+  Must(winner->DeleteRange(kDefaultTree, BigEndianKey(840), BigEndianKey(860)));
+  Must(winner->Commit());
+  model[BigEndianKey(5000)] = "own";
+  for (uint64_t i = 840; i < 860; ++i) model.erase(BigEndianKey(i));
+  CHECK(loser->Commit().error().code == ErrorCode::kConflict);
+  CHECK_FALSE(database->DeleteRange({}, Tree{77}, "", std::nullopt));
+  CheckContent(*database, model);
+  loser.reset();
+  winner.reset();
+  snapshot.reset();
+  database.Crash();
+  Must(database.Open());
+  CheckContent(*database, model);
+  Must(database->DeleteRange({.sync = true}, kDefaultTree, "", std::nullopt));
+  CheckContent(*database, {});
+  Must(database->Compact());
+  CHECK(SegmentIds(*database).empty());
+}
+
 }  // namespace
 }  // namespace sibyl::testing

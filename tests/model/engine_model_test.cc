@@ -39,6 +39,7 @@ class Player {
       case 11: return CheckScan();
       case 12:
       case 13: return WriteBatchOfMany();
+      case 14: return DeleteRange();
       default:
         if (Below(2) == 0) return WriteOne();
         return CheckGets();
@@ -86,6 +87,25 @@ class Player {
     }
   }
 
+  // Ends that are keys, beside keys, in the wrong order, and the end of the tree.
+  void DeleteRange() {
+    auto& [tree, model] = RandomTree();
+    const std::string begin = RandomKey();
+    const std::string end = RandomKey();
+    const bool to_the_end = Below(8) == 0;
+    const std::optional<std::string_view> bound =
+        to_the_end ? std::nullopt : std::optional<std::string_view>(end);
+    if (Below(2) == 0) {
+      const auto transaction = Must(database_->BeginTransaction());
+      Must(transaction->DeleteRange(tree, begin, bound));
+      Must(transaction->Commit());
+    } else {
+      Must(database_->DeleteRange({}, tree, begin, bound));
+    }
+    if (!to_the_end && end <= begin) return;
+    model.erase(model.lower_bound(begin), to_the_end ? model.end() : model.lower_bound(end));
+  }
+
   void WriteBatchOfMany() {
     WriteBatch batch;
     for (uint64_t i = Below(60); i > 0; --i) {
@@ -107,8 +127,14 @@ class Player {
       const auto saved = mine;
       const uint64_t savepoint = transaction->Savepoint();
       const std::string value = RandomValue();
-      Must(transaction->Put(tree, key, value));
-      model[key] = value;
+      if (Below(10) == 0) {
+        const std::string end = RandomKey();
+        Must(transaction->DeleteRange(tree, key, end));
+        if (key < end) model.erase(model.lower_bound(key), model.lower_bound(end));
+      } else {
+        Must(transaction->Put(tree, key, value));
+        model[key] = value;
+      }
       if (Below(4) == 0) {
         Must(transaction->RollbackTo(savepoint));
         mine = saved;
