@@ -93,7 +93,7 @@ const char* NameOf(ExistenceKind kind) {
   }
 }
 
-// Absent keys, by what they are used for. Every third one, since samples may come sorted.
+// Absent keys, by what they are used for: dealt out at random, since samples have patterns.
 template <typename Key>
 struct AbsentKeys {
   std::vector<Key> training;
@@ -101,8 +101,11 @@ struct AbsentKeys {
   std::vector<Key> measuring;
 
   explicit AbsentKeys(std::span<const Key> absent) {
-    for (size_t i = 0; i < absent.size(); ++i) {
-      (i % 3 == 0 ? training : i % 3 == 1 ? thresholds : measuring).push_back(absent[i]);
+    uint64_t state = 1;
+    for (const Key key : absent) {
+      state = state * 6364136223846793005u + 1442695040888963407u;  // Knuth's MMIX generator
+      const uint64_t use = (state >> 32) % 3;
+      (use == 0 ? training : use == 1 ? thresholds : measuring).push_back(key);
     }
   }
 };

@@ -70,8 +70,6 @@ Result<Parts> BuildOne(Keys keys, Keys distinct, const StringIndexOptions& optio
   return parts;
 }
 
-// Measuring ---------------------------------------------------------------------------------------
-
 constexpr size_t kRounds = 7;
 constexpr size_t kChunk = 4096;   // queries per measurement
 constexpr size_t kPool = 131072;  // touches more lines than caches hold
@@ -131,12 +129,13 @@ size_t PickFastest(std::span<const Parts> candidates) {
 }
 
 Result<Parts> BuildFastest(Keys keys, Keys distinct) {
-  constexpr std::array<StringIndexOptions, 5> kTried = {{
+  constexpr std::array<StringIndexOptions, 6> kTried = {{
       {StringIndexKind::kBTree, 16, 0},
-      {StringIndexKind::kRecursive, 16, 0},
       {StringIndexKind::kRecursive, 16, 2},
       {StringIndexKind::kRecursive, 32, 1},
+      {StringIndexKind::kRecursive, 64, 8},
       {StringIndexKind::kBTree, 32, 1},
+      {StringIndexKind::kBTree, 64, 8},
   }};
   std::vector<Parts> candidates;
   const size_t tried = keys.size() < kLeastKeysToMeasure ? 1 : kTried.size();

@@ -106,14 +106,12 @@ bool CompareFilters(const StringSet& set, const StringSet* others) {
     for (const std::string_view key : others->keys) AddAbsent(key, &keys);
     return Run(set.name + ", absent: " + others->name, std::move(keys));
   }
-  for (size_t i = 0; i < set.keys.size(); ++i) {
-    if (i % 2 == 0) {
-      keys.stored.push_back(set.keys[i]);
-    } else {
-      AddAbsent(set.keys[i], &keys);
-    }
+  Random random(5);
+  for (const std::string_view key : set.keys) {
+    const uint64_t lot = random.Below(4);
+    (lot < 2 ? keys.stored : lot == 2 ? keys.sample : keys.absent).push_back(key);
   }
-  return Run(set.name + ", every second key", std::move(keys));
+  return Run(set.name + ", half of the keys", std::move(keys));
 }
 
 }  // namespace sibyl::bench

@@ -33,8 +33,9 @@ bool CompareStringIndexes(const StringSet& set);
 bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> keys);
 
 // ExistenceIndex of every kind at three rates. Integers: the absent ones are uniform between the
-// smallest and the largest key. Strings: every second key is stored and the others are absent, or
-// all are and the absent ones are those of `others`, if that is not null.
+// smallest and the largest key. Strings: half of the keys, drawn at random, are stored and the
+// others are absent; or all are stored and the absent ones are those of `others`, if that is not
+// null.
 bool CompareFilters(const std::string& name, std::span<const uint64_t> keys);
 bool CompareFilters(const StringSet& set, const StringSet* others);
 

@@ -156,6 +156,36 @@ TEST_CASE("real keys", "[index][string_index]") {
   }
 }
 
+// Few letters make deep shared prefixes, repetitions and keys that are prefixes of others likely.
+std::string RandomKey(std::mt19937_64* random) {
+  static constexpr char kLetters[] = {'\0', '\x01', 'a', '\xff'};
+  const size_t letters = 1 + (*random)() % std::size(kLetters);
+  std::string key((*random)() % 8 == 0 ? (*random)() % 40 : (*random)() % 12, '\0');
+  for (char& byte : key) byte = kLetters[(*random)() % letters];
+  return key;
+}
+
+TEST_CASE("random small arrays, under random options", "[index][string_index]") {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    std::mt19937_64 random(seed);
+    Strings keys(random() % (seed % 10 == 0 ? 1000 : 60));
+    for (std::string& key : keys) key = RandomKey(&random);
+    keys = Sorted(keys);
+    Strings queries(100);
+    for (std::string& query : queries) query = RandomKey(&random);
+    queries.insert(queries.end(), keys.begin(), keys.end());
+    const uint32_t block = 4 + static_cast<uint32_t>(random() % 30);
+    const StringIndexOptions options = {
+        random() % 3 == 0 ? StringIndexKind::kBTree : StringIndexKind::kRecursive, block,
+        static_cast<uint32_t>(random() % (block + 1))};
+    INFO("seed " << seed << ", blocks of " << block << ", landmarks " << options.landmark_keys);
+    const Views views = ViewsOf(keys);
+    const auto index = StringIndex::Build(views, options);
+    REQUIRE(index.has_value());
+    CheckAnswers(*index, views, queries);
+  }
+}
+
 TEST_CASE("auto tries both kinds and says what it chose", "[index][string_index]") {
   const auto set = test::FromStrings("", test::PathStrings(5000, 7));
   const Views keys = set.Views();
