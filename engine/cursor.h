@@ -30,9 +30,9 @@ class ForwardCursor {
   virtual std::string_view key() const = 0;  // valid until the cursor moves
   virtual RecordType type() const = 0;
 
-  // How many times Next() will lead to a valid record whose key is below `key`, as far as the cursor
-  // can tell at once: 0 says nothing. So a reader need not look at every key, which a segment would
-  // have to put together. Writes beside the cursor can only bring more such records.
+  // How many times Next() will lead to a valid record whose key is below `key`, as far as the
+  // cursor can tell at once: 0 says nothing. So a reader need not look at every key, which a
+  // segment would have to put together. Writes beside the cursor can only bring more such records.
   virtual uint64_t StepsBelow(std::string_view) const { return 0; }
 
   // Valid until the cursor moves. May read an out-of-line value: an error there makes the cursor
