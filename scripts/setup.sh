@@ -9,7 +9,7 @@ PACKAGES=(
   build-essential cmake ninja-build pkg-config ccache git        # the build
   librocksdb-dev libhwy-dev libxxhash-dev libzstd-dev            # the product: storage, index
   libeigen3-dev libcli11-dev nlohmann-json3-dev libjemalloc-dev  # the product: training, tool
-  tcl dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
+  tcl tcl-dev dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
   catch2 zstd python3 sqlite3                                    # tests
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
   gnuplot-nox                                                    # plots of benchmarks

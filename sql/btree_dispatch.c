@@ -134,8 +134,11 @@ static int openOurs(const char* path, const char* original, int read_only, sqlit
   }
   ours->file_name = fileNameLike(path, original);
   ours->synchronous = PAGER_SYNCHRONOUS_FULL;
-  ours->read_only = read_only;
-  rc = ours->file_name ? sibyl_store_open(path, read_only, &ours->store) : SQLITE_NOMEM_BKPT;
+  const int immutable = sqlite3_uri_boolean(original, "immutable", 0);
+  ours->read_only = read_only || immutable;
+  const SibylAccess access = immutable ? SIBYL_IMMUTABLE : read_only ? SIBYL_READ_ONLY
+                                                                     : SIBYL_READ_WRITE;
+  rc = ours->file_name ? sibyl_store_open(path, access, &ours->store) : SQLITE_NOMEM_BKPT;
   if (rc != SQLITE_OK) {
     sqlite3_free_filename(ours->file_name);
     sqlite3_free(ours);
@@ -730,6 +733,7 @@ SQLITE_PRIVATE int sqlite3BtreePutData(BtCursor* cursor, u32 offset, u32 amount,
   if (cursor->pSibyl == 0) return nativeBtreePutData(cursor, offset, amount, bytes);
   const int rc = restoreForBlob(cursor);
   if (rc != SQLITE_OK) return rc;
+  if (!sibyl_cursor_may_write(cursor->pSibyl)) return SQLITE_READONLY;
   return sibyl_cursor_overwrite(cursor->pSibyl, offset, amount, bytes);
 }
 

@@ -4,10 +4,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "sibyl/sql.h"
@@ -16,11 +19,11 @@
 namespace sibyl::sql {
 namespace {
 
-// The files that are open, by device and inode: the writer lock must be found by every connection
-// of the process. It outlives every connection, hence never destroyed.
+// The files that are open, by device, inode and use: the writer lock must be found by every
+// connection of the process. It outlives every connection, hence never destroyed.
 struct Registry {
   std::mutex mutex;
-  std::map<std::pair<dev_t, ino_t>, std::weak_ptr<StoreFile>> files;
+  std::map<std::tuple<dev_t, ino_t, Access>, std::weak_ptr<StoreFile>> files;
 };
 
 Registry& TheRegistry() {
@@ -37,6 +40,24 @@ Result<std::string> ReadUuid(Database* database, Tree meta_tree) {
   return uuid.value_or("");
 }
 
+// Names, sizes and times of the files of a log: they differ after every commit.
+std::string StateOfLog(const std::filesystem::path& directory) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::directory_iterator file(directory / "log", error), end;
+       !error && file != end; file.increment(error)) {
+    struct stat info;
+    if (stat(file->path().c_str(), &info) != 0) continue;  // gone meanwhile
+    files.push_back(file->path().filename().string() + ' ' + std::to_string(info.st_size) + ' ' +
+                    std::to_string(info.st_mtim.tv_sec) + '.' +
+                    std::to_string(info.st_mtim.tv_nsec) + '\n');
+  }
+  std::sort(files.begin(), files.end());
+  std::string state;
+  for (const std::string& file : files) state += file;
+  return state;
+}
+
 }  // namespace
 
 std::filesystem::path DataDirectoryOf(const std::filesystem::path& path) {
@@ -45,7 +66,8 @@ std::filesystem::path DataDirectoryOf(const std::filesystem::path& path) {
   return std::filesystem::path(path) += "-sibyl";
 }
 
-Result<std::shared_ptr<StoreFile>> StoreFile::Acquire(const std::filesystem::path& path) {
+Result<std::shared_ptr<StoreFile>> StoreFile::Acquire(const std::filesystem::path& path,
+                                                      Access access) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) {
     return Error{ErrorCode::kIo, "cannot open " + path.string() + ": " + std::strerror(errno)};
@@ -53,10 +75,13 @@ Result<std::shared_ptr<StoreFile>> StoreFile::Acquire(const std::filesystem::pat
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
   ForgetClosedFiles(&registry);
-  std::weak_ptr<StoreFile>& entry = registry.files[{info.st_dev, info.st_ino}];
+  if (registry.files.contains({info.st_dev, info.st_ino, Access::kReadWrite})) {
+    access = Access::kReadWrite;
+  }
+  std::weak_ptr<StoreFile>& entry = registry.files[{info.st_dev, info.st_ino, access}];
   std::shared_ptr<StoreFile> file = entry.lock();
   if (file == nullptr) {
-    file = std::make_shared<StoreFile>(path);
+    file = std::make_shared<StoreFile>(path, access);
     entry = file;
   }
   return file;
@@ -66,13 +91,20 @@ std::filesystem::path StoreFile::DataDirectory() const {
   return std::filesystem::path(path_) += "-sibyl";
 }
 
-Result<Database*> StoreFile::Open() {
+Result<std::shared_ptr<Database>> StoreFile::Open() {
   const std::lock_guard lock(mutex_);
-  if (database_ == nullptr) {
+  if (database_ == nullptr || !IsCurrent()) {
     SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadMarker(path_));
+    if (!uuid && access_ != Access::kReadWrite) {
+      return Error{ErrorCode::kReadOnly, path_.string() + " is not yet a database"};
+    }
     SIBYL_RETURN_IF_ERROR(uuid ? OpenExisting(*uuid) : Create());
   }
-  return database_.get();
+  return database_;
+}
+
+bool StoreFile::IsCurrent() {
+  return access_ != Access::kReadOnly || StateOfLog(DataDirectory()) == log_state_;
 }
 
 Status StoreFile::OpenExisting(const std::string& uuid) {
@@ -84,6 +116,8 @@ Status StoreFile::OpenExisting(const std::string& uuid) {
   }
   Options options;
   options.create_if_missing = false;
+  options.read_only = access_ != Access::kReadWrite;
+  if (access_ == Access::kReadOnly) log_state_ = StateOfLog(directory);
   SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open(options, directory));
   SIBYL_ASSIGN_OR_RETURN(const auto meta_tree, database->FindTree(kMetaTreeName));
   std::string found;

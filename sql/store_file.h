@@ -19,14 +19,22 @@ inline constexpr std::string_view kMetaTreeName = "sqlite";
 inline constexpr std::string_view kHeaderKey = "header";  // 16 little-endian 32-bit words
 inline constexpr std::string_view kUuidKey = "uuid";
 
+enum class Access {
+  kReadWrite,  // the database belongs to this process
+  kReadOnly,   // nothing is written; another process may write meanwhile
+  kImmutable,  // nothing is written, by nobody: never looked at again
+};
+
 // Thread-safe.
 class StoreFile {
  public:
   // The object of the existing file `path` (absolute). Files are told apart by device and inode, so
-  // two paths to one file share it. Errors: kIo.
-  static Result<std::shared_ptr<StoreFile>> Acquire(const std::filesystem::path& path);
+  // two paths to one file share it. Who wants to read only shares that of this process's writers,
+  // if there is one. Errors: kIo.
+  static Result<std::shared_ptr<StoreFile>> Acquire(const std::filesystem::path& path,
+                                                    Access access);
 
-  explicit StoreFile(std::filesystem::path path) : path_(std::move(path)) {}
+  StoreFile(std::filesystem::path path, Access access) : path_(std::move(path)), access_(access) {}
   StoreFile(const StoreFile&) = delete;
   StoreFile& operator=(const StoreFile&) = delete;
 
@@ -36,9 +44,14 @@ class StoreFile {
   // between, the file is still empty and the next opening finishes the work. A folder left behind
   // by a file that was deleted is moved aside to PATH-sibyl-orphan, not mixed with the new one.
   //
+  // With kReadOnly nothing is made; a later call opens the engine anew if its log has changed
+  // since, so that each transaction sees what other processes have committed before it began.
+  //
   // Errors: kBusy if another process has it; kInvalidArgument for a marker without its folder or
   // with another UUID than its folder's, both named; those of Database::Open.
-  Result<Database*> Open();
+  Result<std::shared_ptr<Database>> Open();
+
+  Access access() const { return access_; }
 
   // The tree kMetaTreeName. Precondition: Open has succeeded.
   Tree meta_tree() const { return meta_tree_; }
@@ -51,6 +64,7 @@ class StoreFile {
   // What to do with a data folder that is there although the marker is not.
   enum class Leftover { kNone, kFinish, kOrphan };
 
+  bool IsCurrent();
   Status OpenExisting(const std::string& uuid);
   Status Create();
   Result<Leftover> Inspect(Database* database);
@@ -59,8 +73,10 @@ class StoreFile {
   std::filesystem::path DataDirectory() const;
 
   const std::filesystem::path path_;
+  const Access access_;
   std::mutex mutex_;  // guards what follows
   std::shared_ptr<Database> database_;
+  std::string log_state_;  // of the log that database_ was opened from, with kReadOnly
   Tree meta_tree_;
   const void* writer_ = nullptr;
 };

@@ -25,6 +25,7 @@ constexpr unsigned char kInvalid = 1;
 constexpr unsigned char kInGap = 2;       // CURSOR_SKIPNEXT
 constexpr unsigned char kPlaceSaved = 3;  // CURSOR_REQUIRESEEK
 constexpr unsigned char kFaulty = 4;      // CURSOR_FAULT
+constexpr unsigned char kPinned = 0x40;   // BTCF_Pinned, in the byte behind the state
 
 // The engine has no code of its own for a full disk; the operating system's words are in the text.
 bool SaysDiskFull(const std::string& message) {
@@ -78,8 +79,16 @@ int SibylStore::Fail(int rc, const std::string& message) {
 
 int SibylStore::Fail(const Error& error) { return Fail(ResultCodeOf(error), error.ToString()); }
 
+// A root page without a tree: the schema names what is not there.
+int SibylStore::FailInTree(const Error& error) {
+  const bool absent = error.code == ErrorCode::kInvalidArgument;
+  return absent ? Fail(SQLITE_CORRUPT, error.ToString()) : Fail(error);
+}
+
 int SibylStore::OpenFile() {
-  if (database_ != nullptr) return SQLITE_OK;
+  const bool in_use = snapshot_ != nullptr || transaction_ != nullptr;
+  const bool may_change = file_->access() == sibyl::sql::Access::kReadOnly && !in_use;
+  if (database_ != nullptr && !may_change) return SQLITE_OK;
   auto opened = file_->Open();
   if (!opened) {
     // A marker that cannot be followed means, to SQLite, that the file cannot be opened.
@@ -87,7 +96,11 @@ int SibylStore::OpenFile() {
     return Fail(misplaced ? SQLITE_CANTOPEN : ResultCodeOf(opened.error()),
                 opened.error().ToString());
   }
-  database_ = *opened;
+  if (database_ != *opened) {
+    DetachCursors();
+    database_ = std::move(opened).value();
+    header_sequence_ = 0;
+  }
   return SQLITE_OK;
 }
 
@@ -284,13 +297,13 @@ int SibylStore::CreateTree(uint32_t* root) {
 
 int SibylStore::DropTree(uint32_t root) {
   const auto status = transaction_->DropTree(TreeOf(root));
-  if (!status) return Fail(status.error());
+  if (!status) return FailInTree(status.error());
   return roots_.Forget(root) ? WriteHeader() : SQLITE_OK;
 }
 
 int SibylStore::ClearTree(uint32_t root, int64_t* count) {
   constexpr uint64_t kFewRecords = 200;
-  SavePlacesIn(root, nullptr);
+  if (const int rc = SavePlacesIn(root, nullptr); rc != SQLITE_OK) return rc;
   CloseBlobHandles(root, nullptr);
   std::unique_ptr<sibyl::Iterator> iterator;
   if (const int rc = NewIterator(TreeOf(root), &iterator); rc != SQLITE_OK) return rc;
@@ -365,7 +378,7 @@ int SibylStore::Get(Tree tree, std::string_view key, sibyl::Value* value, bool* 
   const auto result = transaction_ != nullptr
                           ? transaction_->Get(tree, key, value)
                           : database_->Get({.snapshot = snapshot_.get()}, tree, key, value);
-  if (!result) return Fail(result.error());
+  if (!result) return FailInTree(result.error());
   *found = *result;
   return SQLITE_OK;
 }
@@ -375,7 +388,7 @@ int SibylStore::NewIterator(Tree tree, std::unique_ptr<sibyl::Iterator>* iterato
   options.snapshot = snapshot_.get();
   auto made = transaction_ != nullptr ? transaction_->NewIterator(tree, options)
                                       : database_->NewIterator(tree, options);
-  if (!made) return Fail(made.error());
+  if (!made) return FailInTree(made.error());
   *iterator = std::move(made).value();
   return SQLITE_OK;
 }
@@ -393,7 +406,7 @@ int SibylStore::Put(Tree tree, std::string_view key, std::string_view value) {
 int SibylStore::Delete(Tree tree, std::string_view key) {
   ends_.NoteDelete(tree, key);
   const auto status = transaction_->Delete(tree, key);
-  return status ? SQLITE_OK : Fail(status.error());
+  return status ? SQLITE_OK : FailInTree(status.error());
 }
 
 std::unique_ptr<sibyl::Iterator> SibylStore::TakeIterator(Tree tree) {
@@ -414,10 +427,13 @@ void SibylStore::KeepIterator(Tree tree, std::unique_ptr<sibyl::Iterator> iterat
   }
 }
 
-void SibylStore::SavePlacesIn(uint32_t root, const SibylCursor* writer) {
+int SibylStore::SavePlacesIn(uint32_t root, const SibylCursor* writer) {
   for (SibylCursor* cursor = cursors_; cursor != nullptr; cursor = cursor->next) {
-    if (cursor != writer && cursor->root() == root) cursor->SavePlace();
+    if (cursor == writer || cursor->root() != root) continue;
+    if (cursor->pinned()) return SQLITE_CONSTRAINT_PINNED;
+    cursor->SavePlace();
   }
+  return SQLITE_OK;
 }
 
 void SibylStore::CloseBlobHandles(uint32_t root, const std::string_view* key) {
@@ -551,6 +567,10 @@ void SibylCursor::SavePlace() {
   if (source_ == Source::kIterator) key_ = iterator_->key();
   SetSource(Source::kNone);
   *state_ = kPlaceSaved;
+}
+
+bool SibylCursor::pinned() const {
+  return (state_[1] & kPinned) != 0 && (*state_ == kValid || *state_ == kInGap);
 }
 
 void SibylCursor::Detach() {
@@ -712,7 +732,7 @@ int SibylCursor::Restore(bool* same) {
 
 int SibylCursor::Put(std::string_view key, std::string_view value) {
   if (*state_ == kFaulty) return fault_rc_;
-  store_->SavePlacesIn(root_, this);
+  if (const int rc = store_->SavePlacesIn(root_, this); rc != SQLITE_OK) return rc;
   store_->CloseBlobHandles(root_, &key);
   const int rc = store_->Put(tree(), key, value);
   if (rc != SQLITE_OK) return rc;
@@ -728,7 +748,7 @@ int SibylCursor::Delete() {
   if (const int rc = Restore(&same); rc != SQLITE_OK || !same) return rc;
   if (source_ == Source::kIterator) key_ = iterator_->key();
   const std::string_view key = key_;
-  store_->SavePlacesIn(root_, this);
+  if (const int rc = store_->SavePlacesIn(root_, this); rc != SQLITE_OK) return rc;
   store_->CloseBlobHandles(root_, &key);
   const int rc = store_->Delete(tree(), key_);
   if (rc != SQLITE_OK) return rc;
@@ -745,7 +765,7 @@ int SibylCursor::Overwrite(uint32_t offset, std::string_view bytes) {
   std::string value(old);
   value.replace(offset, bytes.size(), bytes);
   if (source_ == Source::kIterator) key_ = iterator_->key();
-  store_->SavePlacesIn(root_, this);
+  if (const int rc = store_->SavePlacesIn(root_, this); rc != SQLITE_OK) return rc;
   const int rc = store_->Put(tree(), key_, value);
   if (rc != SQLITE_OK) return rc;
   value_.Assign(value);
@@ -781,13 +801,17 @@ int sibyl_is_marker(const void* bytes, size_t size) {
   return sibyl::sql::IsMarker(ViewOf(bytes, size));
 }
 
-int sibyl_store_open(const char* path, int read_only, SibylStore** store) {
-  auto file = sibyl::sql::StoreFile::Acquire(path);
+int sibyl_store_open(const char* path, SibylAccess access, SibylStore** store) {
+  using sibyl::sql::Access;
+  auto file =
+      sibyl::sql::StoreFile::Acquire(path, access == SIBYL_READ_WRITE  ? Access::kReadWrite
+                                           : access == SIBYL_READ_ONLY ? Access::kReadOnly
+                                                                       : Access::kImmutable);
   if (!file) {
     sqlite3_log(SQLITE_CANTOPEN, "%s", file.error().ToString().c_str());
     return SQLITE_CANTOPEN;
   }
-  *store = new SibylStore(std::move(file).value(), read_only != 0);
+  *store = new SibylStore(std::move(file).value(), access != SIBYL_READ_WRITE);
   return SQLITE_OK;
 }
 
@@ -938,6 +962,7 @@ int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, 
   return cursor->Put(ViewOf(key, key_size), ViewOf(value, size));
 }
 int sibyl_cursor_delete(SibylCursor* cursor) { return cursor->Delete(); }
+int sibyl_cursor_may_write(const SibylCursor* cursor) { return cursor->MayWrite(); }
 int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size, const void* bytes) {
   return cursor->Overwrite(offset, ViewOf(bytes, size));
 }

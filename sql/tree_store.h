@@ -48,9 +48,10 @@ struct SibylStore {
   int OpenFile();
 
   // Precondition: OpenFile has succeeded. What reads or writes below needs a transaction.
-  sibyl::Database* database() const { return database_; }
+  sibyl::Database* database() const { return database_.get(); }
 
   int Begin(bool write);
+  bool writing() const { return transaction_ != nullptr; }
   int Commit(bool sync, bool keep_reading);
   int Rollback(bool keep_reading);
 
@@ -90,7 +91,7 @@ struct SibylStore {
 
   // Before a cursor changes the tree of `root`: the other cursors there save their places; and blob
   // handles on the record with this key (on all, if it is null) are closed.
-  void SavePlacesIn(uint32_t root, const SibylCursor* writer);
+  int SavePlacesIn(uint32_t root, const SibylCursor* writer);
   void CloseBlobHandles(uint32_t root, const std::string_view* key);
 
   void AddCursor(SibylCursor* cursor);
@@ -107,12 +108,13 @@ struct SibylStore {
   void DetachCursors();
   void EndWriting(bool keep_reading);
   int SyncNow();
+  int FailInTree(const sibyl::Error& error);
   int WriteHeader();
   int ExchangeTree(uint32_t root);
 
   const std::shared_ptr<sibyl::sql::StoreFile> file_;
   const bool read_only_;
-  sibyl::Database* database_ = nullptr;              // kept open by file_
+  std::shared_ptr<sibyl::Database> database_;        // file_ may have a newer one, read-only
   std::unique_ptr<sibyl::Snapshot> snapshot_;        // while reading
   std::unique_ptr<sibyl::Transaction> transaction_;  // while writing
   uint64_t beginning_ = 0;                           // the transaction's first savepoint
@@ -175,6 +177,8 @@ struct SibylCursor {
   // For the store.
   uint32_t root() const { return root_; }
   bool writable() const { return writable_; }
+  bool MayWrite() const { return writable_ && store_->writing(); }
+  bool pinned() const;  // SQLite has it stay where it is
   void SavePlace();
   void Detach();      // SavePlace, and no iterator any more
   void Trip(int rc);  // every use fails with rc from now on

@@ -25,9 +25,12 @@ enum { SIBYL_META_COUNT = 16 };  // SQLite's header words; word 15, the data ver
 // True if these first bytes of a file are those of a marker of ours, of whatever version.
 int sibyl_is_marker(const void* bytes, size_t size);
 
+// store_file.h has the meanings.
+typedef enum { SIBYL_READ_WRITE, SIBYL_READ_ONLY, SIBYL_IMMUTABLE } SibylAccess;
+
 // Attaches to the database whose marker file is `path` (absolute). The file must exist; an empty
 // one is a new database. Nothing is read before the first transaction.
-int sibyl_store_open(const char* path, int read_only, SibylStore** store);
+int sibyl_store_open(const char* path, SibylAccess access, SibylStore** store);
 
 // Rolls back and releases. Closes all cursors' iterators, but the cursors must already be closed.
 void sibyl_store_close(SibylStore* store);
@@ -84,7 +87,7 @@ int64_t sibyl_store_size_bytes(SibylStore* store);
 // ---- Cursors ----
 
 // `state` is the first byte of SQLite's cursor, in which this one keeps SQLite's CURSOR_ state up
-// to date. `shape` has the shape of each of the `key_fields` fields of an index's key
+// to date; SQLite's flags are in the second. `shape` has the shape of each of the `key_fields` fields of an index's key
 // (index_record.h); none: keys are rowids (sibyl_rowid_encode).
 int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
                       int key_fields, unsigned char* state, SibylCursor** cursor);
@@ -131,6 +134,9 @@ int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, 
 
 // Deletes the cursor's record and leaves the cursor in the gap.
 int sibyl_cursor_delete(SibylCursor* cursor);
+
+// True if the cursor was opened for writing and its store is in a write transaction.
+int sibyl_cursor_may_write(const SibylCursor* cursor);
 
 // Overwrites bytes in the middle of the value.
 int sibyl_cursor_overwrite(SibylCursor* cursor, uint32_t offset, uint32_t size, const void* bytes);

@@ -2,6 +2,7 @@
 // Method: each kind of file and name is opened and asked who it is; markers, folders and leftovers
 // are moved, damaged and swapped by hand.
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -108,6 +109,68 @@ TEST_CASE("reading flags are respected", "[sql][dispatch]") {
   CHECK(db.Line("SELECT count(*) FROM t") == "3");
   CHECK(db.Code("INSERT INTO t VALUES(4)") == SQLITE_READONLY);
   CHECK(sqlite3_db_readonly(db.handle(), "main") == 1);
+}
+
+// Names, sizes and times of everything in a folder.
+std::string StateOf(const fs::path& folder) {
+  std::vector<std::string> entries;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const bool is_file = entry.is_regular_file();
+    entries.push_back(entry.path().string() + ' ' +
+                      std::to_string(is_file ? entry.file_size() : 0) + ' ' +
+                      std::to_string(entry.last_write_time().time_since_epoch().count()) + '\n');
+  }
+  std::sort(entries.begin(), entries.end());
+  std::string state;
+  for (const std::string& entry : entries) state += entry;
+  return state;
+}
+
+TEST_CASE("reading only touches no file", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  Connection(path).Execute("VACUUM; INSERT INTO t VALUES(40)");  // segments, and a delta
+  const std::string before = StateOf(folder.path());
+  const std::string parameter = GENERATE("mode=ro", "immutable=1", "mode=ro&immutable=1");
+  INFO(parameter);
+  {
+    Connection db("file:" + path.string() + "?" + parameter);
+    CHECK(db.Line("SELECT count(*) FROM t") == "4");
+    CHECK(db.Line("PRAGMA integrity_check") == "ok");
+    for (const char* write : {"INSERT INTO t VALUES(4)", "CREATE TABLE u(a)", "VACUUM",
+                              "PRAGMA user_version=5", "SELECT sibyl_compact()"}) {
+      INFO(write);
+      CHECK(db.Try(write) != "ok");
+    }
+    db.Execute("CREATE TEMP TABLE mine AS SELECT * FROM t");
+    CHECK(db.Line("SELECT count(*) FROM mine") == "4");
+    CHECK(sqlite3_db_readonly(db.handle(), "main") == 1);
+  }
+  CHECK(StateOf(folder.path()) == before);
+}
+
+TEST_CASE("a reading connection follows a writer of its process", "[sql][dispatch]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  Connection early("file:" + path.string() + "?mode=ro");
+  CHECK(early.Line("SELECT count(*) FROM t") == "3");
+  Connection writer(path);
+  Connection late("file:" + path.string() + "?mode=ro");
+  for (const char* change : {"INSERT INTO t VALUES(4)", "DELETE FROM t WHERE a<3",
+                             "CREATE TABLE u(a); INSERT INTO u VALUES(1)", "VACUUM"}) {
+    writer.Execute(change);
+    const std::string expected = writer.Line("SELECT count(*), sum(a) FROM t");
+    CHECK(early.Line("SELECT count(*), sum(a) FROM t") == expected);
+    CHECK(late.Line("SELECT count(*), sum(a) FROM t") == expected);
+  }
+  CHECK(early.Line("SELECT a FROM u") == "1");
+  early.Execute("BEGIN; SELECT * FROM t");
+  writer.Execute("DELETE FROM t");
+  CHECK(early.Line("SELECT count(*) FROM t") == "2");  // its snapshot
+  early.Execute("COMMIT");
+  CHECK(early.Line("SELECT count(*) FROM t") == "0");
 }
 
 TEST_CASE("temporary tables and transient indexes beside ours", "[sql][dispatch]") {

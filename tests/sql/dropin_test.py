@@ -131,6 +131,26 @@ class DropIn(unittest.TestCase):
             self.assertIn(refused, ("OperationalError", "DatabaseError"))
         self.assertEqual(printed[3:], ["0", "1,3", "ok"])
 
+    def test_a_process_may_read_what_another_writes(self):
+        printed = self.python(
+            "import sqlite3, subprocess, sys\n"
+            "db = sqlite3.connect('r.db')\n"
+            "db.execute('CREATE TABLE t(a)')\n"
+            "reader = subprocess.Popen([sys.executable, '-c', sys.argv[1]], text=True,\n"
+            "    stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+            "for i in range(5):\n"
+            "    with db: db.execute('INSERT INTO t VALUES(?)', (i,))\n"
+            "    if i == 3: db.execute('VACUUM')\n"
+            "    print('', file=reader.stdin, flush=True)\n"
+            "    print(reader.stdout.readline(), end='')\n"
+            "reader.communicate()\n",
+            "import sqlite3\n"
+            "db = sqlite3.connect('file:r.db?mode=ro', uri=True)\n"
+            "for i in range(5):\n"
+            "    input()\n"
+            "    print(db.execute('SELECT count(*) FROM t').fetchone()[0], flush=True)\n")
+        self.assertEqual(printed, ["1", "2", "3", "4", "5"])
+
     def test_processes_that_connect_for_each_request_take_turns(self):
         printed = self.python(
             "import multiprocessing, sqlite3\n"

@@ -312,6 +312,29 @@ TEST_CASE("blob handles read, write and notice changes", "[sql]") {
   CHECK(db->Line("SELECT b FROM t") == "x'00' x'000000'");
 }
 
+TEST_CASE("a blob handle for reading refuses to write", "[sql]") {
+  const TemporaryDirectory folder;
+  Connection db(folder.path() / "x.db");
+  db.Execute("CREATE TABLE t(a BLOB); INSERT INTO t VALUES(x'010203')");
+  sqlite3_blob* blob = nullptr;
+  REQUIRE(sqlite3_blob_open(db.handle(), "main", "t", "a", 1, 0, &blob) == SQLITE_OK);
+  CHECK(sqlite3_blob_write(blob, "x", 1, 0) == SQLITE_READONLY);
+  sqlite3_blob_close(blob);
+  CHECK(db.Line("SELECT hex(a) FROM t") == "010203");
+}
+
+TEST_CASE("a trigger that deletes the row being replaced is a constraint", "[sql][index]") {
+  const TemporaryDirectory folder;
+  Connection db(folder.path() / "x.db");
+  db.Execute(
+      "PRAGMA recursive_triggers = true; CREATE TABLE t(a UNIQUE, b UNIQUE);"
+      "CREATE TRIGGER tr AFTER DELETE ON t BEGIN DELETE FROM t; END;"
+      "INSERT INTO t VALUES(1, NULL), (0, NULL)");
+  CHECK(db.Code("UPDATE OR REPLACE t SET b = 1") == SQLITE_CONSTRAINT_PINNED);
+  CHECK(db.Line("SELECT a FROM t ORDER BY rowid") == "1 0");
+  CHECK(db.Line("PRAGMA integrity_check") == "ok");
+}
+
 TEST_CASE("custom collations cannot be indexed, and say so", "[sql][index]") {
   const TemporaryDirectory folder;
   Connection db(folder.path() / "x.db");
