@@ -154,7 +154,9 @@ Status Compactor::MakeRoom(uint64_t bytes) {
     return FrozenCount(*state_.views.Current()) < state_.options.max_frozen_generations;
   };
   signal_.wait(lock, [&] { return room() || !drain_status_ || stop_; });
-  Count(state_.counters.writer_stall_ns, base::NowNs() - began_ns);
+  const uint64_t stalled_ns = base::NowNs() - began_ns;
+  Count(state_.counters.writer_stall_ns, stalled_ns);
+  state_.events.Write("stall", {{"ns", stalled_ns}});
   if (room()) return Ok();
   if (!drain_status_) {
     return Error{drain_status_.error().code,
@@ -207,6 +209,7 @@ bool Compactor::RunOnePendingTask() {
 
   std::unique_lock lock(signal_mutex_);
   if (status) return (drained || merged) && !stop_;
+  state_.events.Write("error", {}, status.error().ToString());
   signal_.wait_for(lock, kRetryDelay, [this] { return stop_.load(); });
   // A log that is dead stays so until the database is opened again.
   if (status.error().code != ErrorCode::kReadOnly) work_pending_ = true;
@@ -271,6 +274,9 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   for (const auto& generation : generations) memory_bytes += generation->memory_bytes();
   pacer_.NoteDrained(memory_bytes, base::NowNs() - began_ns);
   Count(state_.counters.generations_drained, generations.size());
+  state_.events.Write("drain", {{"generations", generations.size()},
+                                {"bytes", memory_bytes},
+                                {"ns", base::NowNs() - began_ns}});
   Announce();
   SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(edit.generation_floor));
   PrepareGeneration();
@@ -491,6 +497,9 @@ Status Compactor::RunMerge(Merge merge) {
   Count(state_.counters.compaction_written_bytes, builder.written_bytes());
   Count(state_.counters.compactions);
   Count(state_.counters.compaction_ns, base::NowNs() - began_ns);
+  state_.events.Write("compaction", {{"segments", output.size()},
+                                     {"bytes", builder.written_bytes()},
+                                     {"ns", base::NowNs() - began_ns}});
   return Ok();
 }
 

@@ -6,12 +6,14 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/process_memory.h"
 #include "base/status_macros.h"
 #include "engine/backup.h"
 #include "engine/batch_codec.h"
 #include "engine/checkpoint.h"
 #include "engine/ingest.h"
 #include "engine/internal_key.h"
+#include "engine/rank.h"
 #include "engine/recovery.h"
 #include "engine/transaction_impl.h"
 #include "engine/user_iterator.h"
@@ -110,6 +112,39 @@ void CheckLevels(const storage::Manifest& manifest, const View& view, VerifyRepo
   }
 }
 
+void ReadLatencies(const LatencyRecorders& recorders, Stats* stats) {
+  const std::pair<const char*, const LatencyRecorder*> calls[] = {
+      {"get", &recorders.get},
+      {"multi_get", &recorders.multi_get},
+      {"write", &recorders.write},
+      {"synced_write", &recorders.synced_write},
+      {"sync", &recorders.sync},
+      {"commit", &recorders.commit},
+      {"flush", &recorders.flush},
+      {"compact", &recorders.compact},
+      {"checkpoint", &recorders.checkpoint},
+      {"backup", &recorders.backup}};
+  for (const auto& [call, recorder] : calls) stats->latencies.push_back({call, recorder->Read()});
+}
+
+// The generations and levels are in `stats` already.
+void ReadMemory(const DatabaseState& state, Stats* stats) {
+  MemoryStats& memory = stats->memory;
+  for (const GenerationStats& generation : stats->generations) {
+    memory.delta_bytes += generation.bytes;
+  }
+  for (const LevelStats& level : stats->levels) {
+    for (const SegmentStats& segment : level.segments) memory.index_bytes += segment.index_bytes;
+  }
+  if (state.segments.cache() != nullptr) {
+    memory.block_cache_bytes = state.segments.cache()->used_bytes();
+  }
+  memory.transaction_bytes = state.counters.transaction_bytes.load(std::memory_order_relaxed);
+  const base::ProcessMemory process = base::ReadProcessMemory();
+  memory.process_allocated_bytes = process.allocated_bytes;
+  memory.process_resident_bytes = process.resident_bytes;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
@@ -119,9 +154,14 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
   SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest,
                          options.read_only ? RecoverReadOnly(environment, state.get())
                                            : Recover(environment, state.get()));
+  uint64_t segments = 0;
+  for (const auto& level : manifest.levels) segments += level.size();
   std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(std::move(state), environment));
   database->compactor_ = std::make_unique<Compactor>(*database->state_, std::move(manifest));
   database->commits_ = std::make_unique<CommitQueue>(*database->state_, *database->compactor_);
+  database->state_->events.Write(
+      "open", {{"segments", segments}, {"sequence", database->state_->published_sequence.load()}},
+      directory.string());
   if (options.read_only) return database;
   database->compactor_->Start();
   database->compactor_->WorkArrived();  // recovery may have left some
@@ -139,7 +179,9 @@ DatabaseImpl::~DatabaseImpl() {
   if (state_->options.read_only) return;
   compactor_->Stop();
   // What cannot be drained now is replayed from the log at the next opening.
-  (void)commits_->FreezeAndRun([this] { return compactor_->DrainFrozen(); });
+  const Status drained = commits_->FreezeAndRun([this] { return compactor_->DrainFrozen(); });
+  state_->events.Write("close", {{"sequence", state_->published_sequence.load()}},
+                       drained ? std::string_view() : drained.error().message);
 }
 
 void DatabaseImpl::MarkInherited() {
@@ -155,6 +197,7 @@ ReadPoint DatabaseImpl::ReadPointOf(const Snapshot* snapshot) const {
 
 Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::string_view key,
                                Value* value) {
+  const LatencySample latency(state_->latencies.get);
   if (state_->inherited.load(std::memory_order_relaxed)) [[unlikely]] {
     return state_->CheckUsable().error();
   }
@@ -177,6 +220,7 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
 
 Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
                               std::span<const std::string_view> keys, std::span<Value> values) {
+  const LatencySample latency(state_->latencies.multi_get);
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   SIBYL_CHECK(values.size() >= keys.size());
   for (const std::string_view key : keys) {
@@ -217,6 +261,22 @@ Result<std::unique_ptr<Iterator>> DatabaseImpl::NewIterator(Tree tree,
   return NewUserIterator(std::move(cursor), tree, options, std::move(pin));
 }
 
+Result<uint64_t> DatabaseImpl::Count(const ReadOptions& options, Tree tree,
+                                     const KeyRange& range) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  const ReadPoint point = ReadPointOf(options.snapshot);
+  if (!point.view->catalogue->IsUserTree(tree)) return uint64_t{0};
+  return RankReader(*point.view, point.sequence, tree).Count(range.begin, range.end);
+}
+
+Result<std::optional<OwnedRecord>> DatabaseImpl::At(const ReadOptions& options, Tree tree,
+                                                    uint64_t rank) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  const ReadPoint point = ReadPointOf(options.snapshot);
+  if (!point.view->catalogue->IsUserTree(tree)) return std::optional<OwnedRecord>();
+  return RankReader(*point.view, point.sequence, tree).At(rank);
+}
+
 Result<std::unique_ptr<Snapshot>> DatabaseImpl::GetSnapshot() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   return std::unique_ptr<Snapshot>(
@@ -226,6 +286,8 @@ Result<std::unique_ptr<Snapshot>> DatabaseImpl::GetSnapshot() {
 Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch) {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   if (batch.empty()) return options.sync ? commits_->Sync() : Ok();
+  const LatencySample latency(options.sync ? state_->latencies.synced_write
+                                           : state_->latencies.write);
   {
     const ViewKeeper::ShortPin view(state_->views, 0);
     BatchReader reader(batch.bytes());
@@ -260,6 +322,7 @@ Status DatabaseImpl::DeleteRange(const WriteOptions& options, Tree tree, std::st
 
 Status DatabaseImpl::Sync() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
+  const LatencySample latency(state_->latencies.sync);
   return commits_->Sync();
 }
 
@@ -284,6 +347,7 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   result.segments = segments.size();
   for (const auto& segment : segments) result.records += segment->file().properties().records;
   compactor_->WorkArrived();  // levels may be over-full now
+  state_->events.Write("ingest", {{"segments", result.segments}, {"records", result.records}});
   return result;
 }
 
@@ -319,12 +383,14 @@ Result<std::vector<TreeInfo>> DatabaseImpl::ListTrees() {
 
 Status DatabaseImpl::Flush() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
+  const LatencySample latency(state_->latencies.flush);
   SIBYL_RETURN_IF_ERROR(commits_->Freeze());
   return compactor_->DrainFrozen();
 }
 
 Status DatabaseImpl::Compact() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
+  const LatencySample latency(state_->latencies.compact);
   SIBYL_RETURN_IF_ERROR(commits_->Freeze());
   SIBYL_RETURN_IF_ERROR(compactor_->CompactAll());
   compactor_->WorkArrived();  // what came meanwhile may have waited for it
@@ -358,15 +424,27 @@ Result<VerifyReport> DatabaseImpl::Verify() {
 }
 
 Result<CheckpointInfo> DatabaseImpl::Checkpoint(const std::filesystem::path& directory) {
+  const LatencySample latency(state_->latencies.checkpoint);
   SIBYL_RETURN_IF_ERROR(Flush());
   const auto [manifest, view] = compactor_->ManifestAndView();
-  return WriteCheckpoint(environment_, manifest, *view, directory);
+  auto made = WriteCheckpoint(environment_, manifest, *view, directory);
+  if (made) {
+    state_->events.Write("checkpoint", {{"segments", made->segments}, {"bytes", made->bytes}},
+                         directory.string());
+  }
+  return made;
 }
 
 Result<BackupInfo> DatabaseImpl::Backup(const std::filesystem::path& backups) {
+  const LatencySample latency(state_->latencies.backup);
   SIBYL_RETURN_IF_ERROR(Flush());
   const auto [manifest, view] = compactor_->ManifestAndView();
-  return WriteBackup(*environment_.files, manifest, *view, backups);
+  auto made = WriteBackup(*environment_.files, manifest, *view, backups);
+  if (made) {
+    state_->events.Write("backup", {{"number", made->number}, {"copied_bytes", made->copied_bytes}},
+                         backups.string());
+  }
+  return made;
 }
 
 Result<Stats> DatabaseImpl::GetStats() {
@@ -406,6 +484,8 @@ Result<Stats> DatabaseImpl::GetStats() {
   stats.counters.writer_stall_ns = from.writer_stall_ns.load();
   stats.counters.transactions_committed = from.transactions_committed.load();
   stats.counters.transactions_conflicted = from.transactions_conflicted.load();
+  ReadLatencies(state_->latencies, &stats);
+  ReadMemory(*state_, &stats);
   return stats;
 }
 

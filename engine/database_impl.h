@@ -35,6 +35,9 @@ class DatabaseImpl final : public Database {
   Status MultiGet(const ReadOptions& options, Tree tree, std::span<const std::string_view> keys,
                   std::span<Value> values) override;
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
+  Result<uint64_t> Count(const ReadOptions& options, Tree tree, const KeyRange& range) override;
+  Result<std::optional<OwnedRecord>> At(const ReadOptions& options, Tree tree,
+                                        uint64_t rank) override;
   Result<std::unique_ptr<Snapshot>> GetSnapshot() override;
 
   Status Write(const WriteOptions& options, const WriteBatch& batch) override;

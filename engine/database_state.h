@@ -8,6 +8,9 @@
 #include <functional>
 #include <memory>
 
+#include "engine/event_log.h"
+#include "engine/latency.h"
+#include "engine/lock_table.h"
 #include "engine/segment_store.h"
 #include "engine/view.h"
 #include "sibyl/options.h"
@@ -43,6 +46,7 @@ struct AtomicCounters {
   std::atomic<uint64_t> transactions_conflicted{0};
   std::atomic<uint64_t> retired_bound_violations{0};  // of segments that are gone
   std::atomic<uint64_t> pinned_views{0};
+  std::atomic<uint64_t> transaction_bytes{0};  // of memory, of open transactions
 };
 
 inline void Count(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
@@ -56,7 +60,9 @@ struct DatabaseState {
       : options(chosen),
         directory(std::move(where)),
         segments(file_system, directory / "segments", directory / "lost", options),
-        views(std::make_shared<View>()) {}
+        views(std::make_shared<View>()),
+        events(file_system, directory, chosen.read_only ? 0 : chosen.event_log_bytes,
+               chosen.event_listener) {}
 
   const Options options;
   const storage::Path directory;
@@ -65,6 +71,9 @@ struct DatabaseState {
   SegmentStore segments;
   ViewKeeper views;
   AtomicCounters counters;
+  LatencyRecorders latencies;
+  EventLog events;
+  LockTable locks;  // by internal key, taken by transactions
 
   // The last sequence that readers may see. Written by the leader of the commit queue.
   std::atomic<uint64_t> published_sequence{0};

@@ -126,6 +126,8 @@ size_t CountNotGreater(const uint64_t* integers, size_t count, uint64_t limit) {
 
 Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) {
   windows_.reserve(segments_.size());
+  records_before_.reserve(segments_.size());
+  uint64_t records = 0;
   for (const SegmentPtr& segment : segments_) {
     const Tree tree = TreeOf(segment->smallest_key());
     if (trees_.empty() || trees_.back().tree < tree) {
@@ -133,6 +135,8 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
     }
     windows_.push_back(WindowOf(UserKeyOf(segment->smallest_key())));
     trees_.back().end = windows_.size();
+    records_before_.push_back(records);
+    records += segment->file().properties().records;
     file_bytes_ += segment->file().file_bytes();
   }
 }
@@ -166,6 +170,11 @@ size_t Level::UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
       segments_.begin() + first, segments_.begin() + static_cast<ptrdiff_t>(end),
       [&](const SegmentPtr& segment) { return segment->smallest_key() <= internal_key; });
   return static_cast<size_t>(found - segments_.begin());
+}
+
+size_t Level::SegmentOfRank(uint64_t rank) const {
+  const auto after = std::upper_bound(records_before_.begin(), records_before_.end(), rank);
+  return static_cast<size_t>(after - records_before_.begin()) - 1;
 }
 
 Level::Range Level::Overlapping(std::string_view smallest, std::string_view largest) const {

@@ -41,6 +41,14 @@ class Level {
   };
   Range Overlapping(std::string_view smallest, std::string_view largest) const;
 
+  // The number of segments that begin at or before `internal_key`.
+  size_t UpperBound(std::string_view internal_key) const;
+
+  // Records of the segments before `segment`, tombstones included; and the segment with the record
+  // that `rank` others of the level precede. Precondition of the second: rank < all records.
+  uint64_t RecordsBefore(size_t segment) const { return records_before_[segment]; }
+  size_t SegmentOfRank(uint64_t rank) const;
+
   // All records of the level. The level must outlive the cursor.
   std::unique_ptr<Cursor> NewCursor() const;
 
@@ -52,8 +60,6 @@ class Level {
     size_t end = 0;
   };
 
-  size_t UpperBound(std::string_view internal_key) const;  // first segment that begins after it
-
   size_t UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
                                   std::string_view internal_key) const;
 
@@ -62,6 +68,7 @@ class Level {
   std::vector<TreeRange> trees_;  // in tree order
   std::vector<uint64_t>
       windows_;  // per segment: the first 8 bytes of its smallest key, as a number
+  std::vector<uint64_t> records_before_;  // per segment
   uint64_t file_bytes_ = 0;
 };
 

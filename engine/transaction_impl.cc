@@ -25,7 +25,9 @@ TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits)
 }
 
 TransactionImpl::~TransactionImpl() {
+  UnlockKeys();
   state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed);
+  state_.counters.transaction_bytes.fetch_sub(counted_bytes_, std::memory_order_relaxed);
 }
 
 Status TransactionImpl::CheckOpen() const {
@@ -39,6 +41,7 @@ Status TransactionImpl::CheckOpen() const {
 Result<bool> TransactionImpl::Get(Tree tree, std::string_view key, Value* value) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, {}));
+  used_ = true;
   value->Clear();
   if (!catalogue().IsUserTree(tree)) return false;
   const InternalKeyBuffer internal_key(tree, key);
@@ -47,6 +50,42 @@ Result<bool> TransactionImpl::Get(Tree tree, std::string_view key, Value* value)
     return value->found();
   }
   return read_point_.view->Get(internal_key.view(), read_point_.sequence, value);
+}
+
+Result<bool> TransactionImpl::GetForUpdate(Tree tree, std::string_view key, Value* value,
+                                           std::chrono::nanoseconds timeout) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, {}));
+  const InternalKeyBuffer internal_key(tree, key);
+  SIBYL_RETURN_IF_ERROR(LockKey(internal_key.view(), timeout));
+  if (!used_) {
+    read_point_ = CurrentReadPoint(state_);
+  } else {
+    const ReadPoint now = CurrentReadPoint(state_);
+    if (now.sequence != read_point_.sequence || now.view->ingestions != read_point_.view->ingestions) {
+      SIBYL_ASSIGN_OR_RETURN(const auto newer, GenerationsSinceSnapshot(*now.view));
+      SIBYL_RETURN_IF_ERROR(CheckKey(internal_key.view(), newer));
+    }
+  }
+  return Get(tree, key, value);
+}
+
+Status TransactionImpl::LockKey(std::string_view internal_key, std::chrono::nanoseconds timeout) {
+  std::string key(internal_key);
+  if (locked_keys_.contains(key)) return Ok();
+  if (!state_.locks.Lock(key, this, timeout)) {
+    return Error{ErrorCode::kBusy, "key " + base::Quoted(UserKeyOf(internal_key)) + " of tree " +
+                                       std::to_string(TreeOf(internal_key).id) +
+                                       " is locked by another transaction"};
+  }
+  locked_keys_.insert(std::move(key));
+  return Ok();
+}
+
+void TransactionImpl::UnlockKeys() {
+  for (const std::string& key : locked_keys_) state_.locks.Unlock(key);
+  locked_keys_.clear();
 }
 
 Status TransactionImpl::Put(Tree tree, std::string_view key, std::string_view value) {
@@ -79,9 +118,19 @@ Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, value));
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  used_ = true;
   const InternalKeyBuffer internal_key(tree, key);
   overlay_.Put(internal_key.view(), type, value);
+  CountMemory();
   return Ok();
+}
+
+// The overlay grows in chunks, so that this rarely writes what others read.
+void TransactionImpl::CountMemory() {
+  const uint64_t bytes = overlay_.memory_bytes();
+  if (bytes == counted_bytes_) return;
+  state_.counters.transaction_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
+  counted_bytes_ = bytes;
 }
 
 Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
@@ -104,6 +153,7 @@ Status TransactionImpl::DropTree(Tree tree) {
 }
 
 void TransactionImpl::ChangeCatalogue(const BatchRecord& record) {
+  used_ = true;
   overlay_.Put(EncodeInternalKey(record.tree, record.key), record.type, record.value);
   if (!own_catalogue_) own_catalogue_ = *read_point_.view->catalogue;
   own_catalogue_->Apply(record);
@@ -124,6 +174,7 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
                                                                const IteratorOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  used_ = true;
   return NewUserIterator(read_point_.view->NewCursor(read_point_.sequence, overlay_), tree, options,
                          read_point_.view);
 }
@@ -138,9 +189,16 @@ Status TransactionImpl::RollbackTo(uint64_t savepoint) {
 Status TransactionImpl::Commit(const WriteOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   finished_ = true;
+  Status committed = CommitWrites(options);
+  UnlockKeys();
+  return committed;
+}
+
+Status TransactionImpl::CommitWrites(const WriteOptions& options) {
   if (overlay_.empty()) {
     return options.sync && !state_.options.read_only ? commits_.Sync() : Ok();
   }
+  const LatencySample latency(state_.latencies.commit);
   std::string records;
   records.reserve(overlay_.bytes() + 16 * overlay_.records());
   const auto append = [&records](std::string_view key, const OverlayEntry& entry) {
@@ -192,10 +250,11 @@ Status TransactionImpl::CheckTrees(const Catalogue& current) const {
   });
 }
 
-// A key conflicts if any generation since the snapshot has a newer write to it. Those generations
-// are the ones in the transaction's own view and the ones in the current view; if some came and
-// went in between, or records were ingested past them, nobody can tell any more.
-Status TransactionImpl::CheckKeys(const View& current) const {
+// The generations with writes since the snapshot: the active one of the transaction's own view and
+// those after it. If some came and went in between, or records were ingested past them, nobody can
+// tell any more what was written.
+Result<std::vector<const Generation*>> TransactionImpl::GenerationsSinceSnapshot(
+    const View& current) const {
   std::vector<const Generation*> newer;
   const uint64_t own_active_id = read_point_.view->generations.front()->id();
   if (current.generations.back()->id() > own_active_id + 1 ||
@@ -206,16 +265,24 @@ Status TransactionImpl::CheckKeys(const View& current) const {
     if (generation->id() > own_active_id) newer.push_back(generation.get());
   }
   newer.push_back(read_point_.view->generations.front().get());
-  return overlay_.ForEach([&](std::string_view key, const OverlayEntry&) -> Status {
-    for (const Generation* generation : newer) {
-      if (generation->NewestSequence(key) > read_point_.sequence) {
-        return Conflict("key " + base::Quoted(UserKeyOf(key)) + " of tree " +
-                        std::to_string(TreeOf(key).id) +
-                        " was written by another transaction first");
-      }
-    }
-    return Ok();
-  });
+  return newer;
+}
+
+Status TransactionImpl::CheckKey(std::string_view internal_key,
+                                 const std::vector<const Generation*>& generations) const {
+  for (const Generation* generation : generations) {
+    if (generation->NewestSequence(internal_key) <= read_point_.sequence) continue;
+    return Conflict("key " + base::Quoted(UserKeyOf(internal_key)) + " of tree " +
+                    std::to_string(TreeOf(internal_key).id) +
+                    " was written by another transaction first");
+  }
+  return Ok();
+}
+
+Status TransactionImpl::CheckKeys(const View& current) const {
+  SIBYL_ASSIGN_OR_RETURN(const auto newer, GenerationsSinceSnapshot(current));
+  return overlay_.ForEach(
+      [&](std::string_view key, const OverlayEntry&) { return CheckKey(key, newer); });
 }
 
 }  // namespace sibyl::engine

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <vector>
 
 #include "engine/catalogue.h"
 #include "engine/commit_queue.h"
@@ -24,6 +26,8 @@ class TransactionImpl final : public Transaction {
   ~TransactionImpl() override;
 
   Result<bool> Get(Tree tree, std::string_view key, Value* value) override;
+  Result<bool> GetForUpdate(Tree tree, std::string_view key, Value* value,
+                            std::chrono::nanoseconds timeout) override;
   Status Put(Tree tree, std::string_view key, std::string_view value) override;
   Status Delete(Tree tree, std::string_view key) override;
   Status DeleteRange(Tree tree, std::string_view begin,
@@ -48,8 +52,16 @@ class TransactionImpl final : public Transaction {
   }
   void ChangeCatalogue(const BatchRecord& record);
   void RebuildCatalogue();
+  void CountMemory();
+  Status CommitWrites(const WriteOptions& options);
+
+  Status LockKey(std::string_view internal_key, std::chrono::nanoseconds timeout);
+  void UnlockKeys();
 
   Status CheckConflicts(const View& current) const;
+  Result<std::vector<const Generation*>> GenerationsSinceSnapshot(const View& current) const;
+  Status CheckKey(std::string_view internal_key,
+                  const std::vector<const Generation*>& generations) const;
   Status CheckKeys(const View& current) const;
   Status CheckTrees(const Catalogue& current) const;
 
@@ -58,6 +70,9 @@ class TransactionImpl final : public Transaction {
   ReadPoint read_point_;
   Overlay overlay_;
   std::optional<Catalogue> own_catalogue_;  // set once this transaction changed trees
+  uint64_t counted_bytes_ = 0;            // of the overlay, in the database's statistics
+  std::unordered_set<std::string> locked_keys_;  // internal keys
+  bool used_ = false;                            // has read or written: its snapshot must stay
   bool finished_ = false;
 };
 

@@ -35,6 +35,19 @@ struct Record {
   std::string_view value;
 };
 
+// A record with bytes of its own.
+struct OwnedRecord {
+  std::string key;
+  std::string value;
+  friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
+};
+
+// The keys with begin <= key < end; nullopt: from the first key, to the last.
+struct KeyRange {
+  std::optional<std::string_view> begin;
+  std::optional<std::string_view> end;
+};
+
 // The next record of an ingestion, valid until the following call; nullopt at the end.
 using RecordSource = std::function<Result<std::optional<Record>>()>;
 
@@ -92,6 +105,24 @@ class Database {
 
   virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
                                                         const IteratorOptions& options = {}) = 0;
+
+  // The next three are exact whatever is in memory or not compacted yet. Where the deepest level has
+  // all records of the range they are arithmetic on block directories: one model evaluation and at
+  // most 64 block headers for each end. Everything above that level costs a step per record in the
+  // range (for At: in the tree, up to the place), so they are fast on compacted data and on ranges
+  // that were not written to since. Errors of all: kIo, kCorruption.
+
+  // The number of keys in `range`. Of a tree that does not exist: 0.
+  virtual Result<uint64_t> Count(const ReadOptions& options, Tree tree, const KeyRange& range) = 0;
+
+  // The number of keys before `key`, whether that exists or not: its rank, if it does.
+  Result<uint64_t> Rank(const ReadOptions& options, Tree tree, std::string_view key) {
+    return Count(options, tree, {std::nullopt, key});
+  }
+
+  // The record that `rank` others precede; nullopt if the tree has no more than `rank`.
+  virtual Result<std::optional<OwnedRecord>> At(const ReadOptions& options, Tree tree,
+                                                uint64_t rank) = 0;
 
   virtual Result<std::unique_ptr<Snapshot>> GetSnapshot() = 0;
 

@@ -4,8 +4,10 @@
 #define SIBYL_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sibyl {
 
@@ -103,6 +105,17 @@ struct Options {
   // and, between the records of a merge, drains. 0: nothing happens in the background and the
   // writer that fills a generation drains it itself (for tests and for single-threaded hosts).
   uint32_t background_threads = 1;
+
+  // ---- Observation ----
+
+  // Size of the event log: the file EVENTS in the database's folder, a line of JSON for each drain,
+  // compaction, stall, error and the like. A full one becomes EVENTS.1, as does the one of the last
+  // opening, so at most twice this is kept. 0: no file.
+  uint64_t event_log_bytes = 1 << 20;
+
+  // Called with each such line, without newline, by whichever thread was at it: return quickly and do
+  // not call the database.
+  std::function<void(std::string_view line)> event_listener;
 };
 
 struct ReadOptions {

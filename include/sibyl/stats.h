@@ -3,6 +3,7 @@
 #ifndef SIBYL_STATS_H_
 #define SIBYL_STATS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -71,11 +72,49 @@ struct Counters {
   uint64_t model_bound_violations = 0;  // must stay 0: see docs/architecture.md
 };
 
+// How long calls took. Quarters of powers of two: a quantile is right within a fifth.
+struct LatencyHistogram {
+  static constexpr size_t kBuckets = 252;
+
+  uint64_t sample_every = 1;     // calls that stand behind one that was recorded
+  uint64_t recorded = 0;         // calls recorded, since the database was opened
+  uint64_t total_ns = 0;         // of those
+  uint64_t longest_ns = 0;       // of those
+  std::vector<uint64_t> counts;  // kBuckets; of calls that took less than UpperBoundNs(bucket) and
+                                 // not less than the bucket before
+
+  static size_t BucketOf(uint64_t ns);
+  static uint64_t UpperBoundNs(size_t bucket);
+
+  // What `fraction` of the calls did not exceed: 0.5 the median, 1 the longest. 0 without calls.
+  uint64_t QuantileNs(double fraction) const;
+};
+
+struct LatencyStats {
+  std::string call;  // get, multi_get, write, synced_write, sync, commit, flush, compact, ...
+  LatencyHistogram histogram;
+};
+
+// Where memory goes. Mapped segment files are the page cache's and not counted.
+struct MemoryStats {
+  uint64_t delta_bytes = 0;        // generations of the latest view: writes not in segments yet
+  uint64_t index_bytes = 0;        // models and block directories of its segments
+  uint64_t block_cache_bytes = 0;  // with ReadMode::kPread
+  uint64_t transaction_bytes = 0;  // writes of open transactions
+
+  // Of the whole process, whatever it does besides: jemalloc's numbers where it is linked, else the
+  // C library's; 0 under sanitizers.
+  uint64_t process_allocated_bytes = 0;
+  uint64_t process_resident_bytes = 0;
+};
+
 struct Stats {
   std::vector<GenerationStats> generations;  // newest first
   std::vector<LevelStats> levels;            // newest first; the last is the largest
   std::vector<TreeInfo> trees;
   Counters counters;
+  std::vector<LatencyStats> latencies;
+  MemoryStats memory;
   uint64_t last_sequence = 0;
   uint64_t pinned_views = 0;  // snapshots, iterators and transactions alive
 
@@ -88,6 +127,9 @@ struct Stats {
   // opened again.
   std::string merging_stopped_by;
 };
+
+// The statistics in the text format of Prometheus, every name beginning "sibyl_".
+std::string PrometheusText(const Stats& stats);
 
 }  // namespace sibyl
 

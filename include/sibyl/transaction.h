@@ -3,6 +3,7 @@
 #ifndef SIBYL_TRANSACTION_H_
 #define SIBYL_TRANSACTION_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,6 +26,20 @@ class Transaction {
 
   // Fills `value` and returns whether the key exists. Errors: kIo, kCorruption.
   virtual Result<bool> Get(Tree tree, std::string_view key, Value* value) = 0;
+
+  // As Get, for a key that this transaction is going to write and that many others write too: first
+  // locks the key until the transaction ends, waiting up to `timeout` for another that has it, so
+  // that they take turns instead of running again. If this is the transaction's first operation, its
+  // snapshot is then taken anew, and sees what the one before it committed.
+  //
+  // Locks are among those who ask for them: a plain write to the key does not wait, and makes this
+  // transaction conflict, as always. RollbackTo keeps locks.
+  //
+  // Errors: kBusy if the key is still another's after `timeout` (a deadlock ends so); kConflict if it
+  // was written since the snapshot (end this transaction and run it again); kReadOnly, kIo,
+  // kCorruption.
+  virtual Result<bool> GetForUpdate(Tree tree, std::string_view key, Value* value,
+                                    std::chrono::nanoseconds timeout) = 0;
 
   // Errors: kInvalidArgument past the limits of write_batch.h or for an unknown tree.
   virtual Status Put(Tree tree, std::string_view key, std::string_view value) = 0;

@@ -195,5 +195,76 @@ TEST_CASE("concurrent increments are never lost", "[engine][transaction]") {
   CHECK(Must(database->Get("counter")) == std::to_string(kThreads * kIncrements));
 }
 
+// Adds one to the number under "counter", taking turns.
+void Increment(Database& database) {
+  for (;;) {
+    const auto transaction = Must(database.BeginTransaction());
+    Value value;
+    Must(transaction->GetForUpdate(kDefaultTree, "counter", &value, std::chrono::minutes(1)));
+    const int number = value.found() ? std::stoi(std::string(value.view())) : 0;
+    Must(transaction->Put(kDefaultTree, "counter", std::to_string(number + 1)));
+    const Status committed = transaction->Commit();
+    if (committed) return;
+    if (committed.error().code != ErrorCode::kConflict) Must(committed);
+  }
+}
+
+TEST_CASE("transactions that lock a hot key take turns", "[engine][transaction][lock]") {
+  TestDatabase database;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 50; ++j) Increment(*database);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(Must(database->Get("counter")) == "200");
+  CHECK(Must(database->GetStats()).counters.transactions_conflicted == 0);
+}
+
+TEST_CASE("a locked key is busy until its transaction ends", "[engine][transaction][lock]") {
+  TestDatabase database;
+  Must(database->Put("a", "1"));
+  Value value;
+  auto holder = Must(database->BeginTransaction());
+  CHECK(Must(holder->GetForUpdate(kDefaultTree, "a", &value, {})));
+  CHECK(Must(holder->GetForUpdate(kDefaultTree, "a", &value, {})));  // its own
+  const uint64_t savepoint = holder->Savepoint();
+  Must(holder->Put(kDefaultTree, "a", "2"));
+  Must(holder->RollbackTo(savepoint));
+  const auto other = Must(database->BeginTransaction());
+  const auto busy = other->GetForUpdate(kDefaultTree, "a", &value, std::chrono::milliseconds(1));
+  REQUIRE_FALSE(busy);
+  CHECK(busy.error().code == ErrorCode::kBusy);
+  CHECK_FALSE(Must(other->GetForUpdate(kDefaultTree, "another", &value, {})));
+  SECTION("committed") { Must(holder->Commit()); }
+  SECTION("rolled back") { holder.reset(); }
+  CHECK(Must(other->GetForUpdate(kDefaultTree, "a", &value, {})));
+  CHECK(value.view() == "1");
+}
+
+TEST_CASE("locking shows the latest state first, and a conflict later",
+          "[engine][transaction][lock]") {
+  TestDatabase database;
+  Must(database->Put("a", "1"));
+  Must(database->Put("b", "1"));
+  Value value;
+  const auto fresh = Must(database->BeginTransaction());
+  Must(database->Put("a", "2"));
+  CHECK(Must(fresh->GetForUpdate(kDefaultTree, "a", &value, {})));
+  CHECK(value.view() == "2");
+  Must(database->Put("b", "2"));
+  if (GENERATE(false, true)) Must(database->Flush());
+  const auto late = fresh->GetForUpdate(kDefaultTree, "b", &value, {});
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == ErrorCode::kConflict);
+  // Who does not ask for locks does not wait for them, and the locker conflicts.
+  Must(fresh->Put(kDefaultTree, "a", "3"));
+  Must(database->Put("a", "plain"));
+  const Status committed = fresh->Commit();
+  REQUIRE_FALSE(committed);
+  CHECK(committed.error().code == ErrorCode::kConflict);
+}
+
 }  // namespace
 }  // namespace sibyl::testing

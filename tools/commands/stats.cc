@@ -10,6 +10,7 @@ namespace {
 
 struct Arguments : DatabaseArguments {
   bool json = false;
+  bool prometheus = false;
 };
 
 std::string GenerationLines(const Stats& stats) {
@@ -65,6 +66,7 @@ Result<std::string> DescribeDatabase(const Arguments& arguments) {
   SIBYL_ASSIGN_OR_RETURN(const auto database, OpenExisting(arguments));
   SIBYL_ASSIGN_OR_RETURN(const Stats stats, database->GetStats());
   if (arguments.json) return ToJson(stats);
+  if (arguments.prometheus) return PrometheusText(stats);
   return GenerationLines(stats) + "\n" + LevelLines(stats) + "\n" + TreeLines(stats) + "\n" +
          CounterLines(stats);
 }
@@ -75,6 +77,7 @@ void AddStatsCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
   Command& stats = commands.Add("stats", "Print sizes, trees and counters");
   AddPathArgument(stats, arguments.get());
+  stats.Flag("--prometheus", &arguments->prometheus, "Counters and sizes as Prometheus reads them");
   stats.Flag("--json", &arguments->json, "Everything, as one JSON object");
   AddReadOnlyFlag(stats, arguments.get());
   stats.Teach("A table per part: delta, levels, trees, counters.\n  sibyl stats my.db --json");

@@ -1,0 +1,143 @@
+// sibyl/c.h: iterators and transactions.
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/status_macros.h"
+#include "engine/c_api/handles.h"
+
+using sibyl::Ok;
+using sibyl::Status;
+using sibyl::Tree;
+using sibyl::c_api::Bounds;
+using sibyl::c_api::Guarded;
+using sibyl::c_api::NewBuffer;
+using sibyl::c_api::View;
+
+sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                                const sibyl_slice* lower, const sibyl_slice* upper,
+                                sibyl_iterator** iterator) {
+  return Guarded([&]() -> Status {
+    sibyl::IteratorOptions options = Bounds(lower, upper);
+    options.snapshot = sibyl::c_api::At(snapshot).snapshot;
+    SIBYL_ASSIGN_OR_RETURN(auto made, db->database->NewIterator(Tree{tree}, options));
+    *iterator = new sibyl_iterator{std::move(made)};
+    return Ok();
+  });
+}
+
+void sibyl_iterator_free(sibyl_iterator* iterator) { delete iterator; }
+int sibyl_iterator_valid(const sibyl_iterator* iterator) {
+  return iterator->iterator->Valid() ? 1 : 0;
+}
+void sibyl_iterator_seek_to_first(sibyl_iterator* iterator) { iterator->iterator->SeekToFirst(); }
+void sibyl_iterator_seek_to_last(sibyl_iterator* iterator) { iterator->iterator->SeekToLast(); }
+void sibyl_iterator_seek(sibyl_iterator* iterator, const char* key, size_t key_size) {
+  iterator->iterator->Seek(View(key, key_size));
+}
+void sibyl_iterator_seek_for_prev(sibyl_iterator* iterator, const char* key, size_t key_size) {
+  iterator->iterator->SeekForPrev(View(key, key_size));
+}
+void sibyl_iterator_next(sibyl_iterator* iterator) { iterator->iterator->Next(); }
+void sibyl_iterator_prev(sibyl_iterator* iterator) { iterator->iterator->Prev(); }
+
+sibyl_slice sibyl_iterator_key(const sibyl_iterator* iterator) {
+  const std::string_view key = iterator->iterator->key();
+  return {key.data(), key.size()};
+}
+sibyl_slice sibyl_iterator_value(const sibyl_iterator* iterator) {
+  const std::string_view value = iterator->iterator->value();
+  return {value.data(), value.size()};
+}
+sibyl_error* sibyl_iterator_error(const sibyl_iterator* iterator) {
+  return Guarded([&] { return iterator->iterator->status(); });
+}
+
+sibyl_error* sibyl_transaction_begin(sibyl_db* db, sibyl_transaction** transaction) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(auto begun, db->database->BeginTransaction());
+    *transaction = new sibyl_transaction{std::move(begun)};
+    return Ok();
+  });
+}
+
+void sibyl_transaction_free(sibyl_transaction* transaction) { delete transaction; }
+
+sibyl_error* sibyl_transaction_get(sibyl_transaction* transaction, sibyl_tree tree, const char* key,
+                                   size_t key_size, int* found, sibyl_buffer* value) {
+  return Guarded([&]() -> Status {
+    sibyl::Value read;
+    SIBYL_ASSIGN_OR_RETURN(const bool exists,
+                           transaction->transaction->Get(Tree{tree}, View(key, key_size), &read));
+    *value = NewBuffer(read.view());
+    *found = exists ? 1 : 0;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_transaction_get_for_update(sibyl_transaction* transaction, sibyl_tree tree,
+                                              const char* key, size_t key_size,
+                                              uint64_t timeout_ms, int* found,
+                                              sibyl_buffer* value) {
+  return Guarded([&]() -> Status {
+    // A year at most: more would overflow on the way to nanoseconds.
+    const std::chrono::milliseconds timeout(std::min<uint64_t>(timeout_ms, 31'536'000'000));
+    sibyl::Value read;
+    SIBYL_ASSIGN_OR_RETURN(const bool exists,
+                           transaction->transaction->GetForUpdate(
+                               Tree{tree}, View(key, key_size), &read, timeout));
+    *value = NewBuffer(read.view());
+    *found = exists ? 1 : 0;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_transaction_put(sibyl_transaction* transaction, sibyl_tree tree, const char* key,
+                                   size_t key_size, const char* value, size_t value_size) {
+  return Guarded([&] {
+    return transaction->transaction->Put(Tree{tree}, View(key, key_size), View(value, value_size));
+  });
+}
+
+sibyl_error* sibyl_transaction_delete(sibyl_transaction* transaction, sibyl_tree tree,
+                                      const char* key, size_t key_size) {
+  return Guarded(
+      [&] { return transaction->transaction->Delete(Tree{tree}, View(key, key_size)); });
+}
+
+sibyl_error* sibyl_transaction_create_tree(sibyl_transaction* transaction, const char* name,
+                                           size_t name_size, sibyl_tree* tree) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const Tree created,
+                           transaction->transaction->CreateTree(View(name, name_size)));
+    *tree = created.id;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_transaction_drop_tree(sibyl_transaction* transaction, sibyl_tree tree) {
+  return Guarded([&] { return transaction->transaction->DropTree(Tree{tree}); });
+}
+
+sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transaction, sibyl_tree tree,
+                                        const sibyl_slice* lower, const sibyl_slice* upper,
+                                        sibyl_iterator** iterator) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(
+        auto made, transaction->transaction->NewIterator(Tree{tree}, Bounds(lower, upper)));
+    *iterator = new sibyl_iterator{std::move(made)};
+    return Ok();
+  });
+}
+
+uint64_t sibyl_transaction_savepoint(const sibyl_transaction* transaction) {
+  return transaction->transaction->Savepoint();
+}
+
+sibyl_error* sibyl_transaction_rollback_to(sibyl_transaction* transaction, uint64_t savepoint) {
+  return Guarded([&] { return transaction->transaction->RollbackTo(savepoint); });
+}
+
+sibyl_error* sibyl_transaction_commit(sibyl_transaction* transaction, int sync) {
+  return Guarded([&] { return transaction->transaction->Commit({.sync = sync != 0}); });
+}

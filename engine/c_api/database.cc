@@ -1,0 +1,272 @@
+// sibyl/c.h: opening, trees, reading, writing.
+
+#include <charconv>
+#include <cstring>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "base/text.h"
+#include "engine/c_api/handles.h"
+
+namespace sibyl::c_api {
+
+namespace {
+
+Error BadValue(std::string_view name, std::string_view value) {
+  return {ErrorCode::kInvalidArgument,
+          "option " + std::string(name) + " cannot be " + base::Quoted(value)};
+}
+
+// Reads the text of one option into the member of its type.
+Status Parse(std::string_view name, std::string_view value, bool* out) {
+  if (value != "true" && value != "false") return BadValue(name, value);
+  *out = value == "true";
+  return Ok();
+}
+template <typename Number>
+Status Parse(std::string_view name, std::string_view value, Number* out) {
+  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), *out);
+  if (parsed.ec == std::errc() && parsed.ptr == value.data() + value.size()) return Ok();
+  return BadValue(name, value);
+}
+Status Parse(std::string_view name, std::string_view value, ReadMode* out) {
+  if (value != "mapping" && value != "pread") return BadValue(name, value);
+  *out = value == "mapping" ? ReadMode::kMapping : ReadMode::kPread;
+  return Ok();
+}
+
+Status SetOption(Options* options, std::string_view name, std::string_view value) {
+  if (name == "create_if_missing") return Parse(name, value, &options->create_if_missing);
+  if (name == "error_if_exists") return Parse(name, value, &options->error_if_exists);
+  if (name == "read_only") return Parse(name, value, &options->read_only);
+  if (name == "verify_every_read") return Parse(name, value, &options->verify_every_read);
+  if (name == "generation_bytes") return Parse(name, value, &options->generation_bytes);
+  if (name == "max_frozen_generations") {
+    return Parse(name, value, &options->max_frozen_generations);
+  }
+  if (name == "segment_bytes") return Parse(name, value, &options->segment_bytes);
+  if (name == "block_bytes") return Parse(name, value, &options->block_bytes);
+  if (name == "epsilon_blocks") return Parse(name, value, &options->epsilon_blocks);
+  if (name == "first_level_bytes") return Parse(name, value, &options->first_level_bytes);
+  if (name == "level_ratio") return Parse(name, value, &options->level_ratio);
+  if (name == "read_mode") return Parse(name, value, &options->read_mode);
+  if (name == "cache_bytes") return Parse(name, value, &options->cache_bytes);
+  if (name == "background_threads") return Parse(name, value, &options->background_threads);
+  return Error{ErrorCode::kInvalidArgument, "there is no option " + base::Quoted(name)};
+}
+
+}  // namespace
+
+}  // namespace sibyl::c_api
+
+using sibyl::Ok;
+using sibyl::Status;
+using sibyl::Tree;
+using sibyl::c_api::At;
+using sibyl::c_api::Guarded;
+using sibyl::c_api::GuardedWithoutValue;
+using sibyl::c_api::NewBuffer;
+using sibyl::c_api::View;
+using sibyl::c_api::ViewIfAny;
+
+sibyl_options* sibyl_options_new(void) { return new (std::nothrow) sibyl_options(); }
+void sibyl_options_free(sibyl_options* options) { delete options; }
+
+sibyl_error* sibyl_options_set(sibyl_options* options, const char* name, const char* value) {
+  return Guarded([&] { return sibyl::c_api::SetOption(&options->options, name, value); });
+}
+
+sibyl_error* sibyl_open(const char* directory, const sibyl_options* options, sibyl_db** db) {
+  return Guarded([&]() -> Status {
+    const sibyl::Options chosen = options == nullptr ? sibyl::Options() : options->options;
+    SIBYL_ASSIGN_OR_RETURN(auto database, sibyl::Database::Open(chosen, directory));
+    *db = new sibyl_db{std::move(database)};
+    return Ok();
+  });
+}
+void sibyl_close(sibyl_db* db) { delete db; }
+
+sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size,
+                               sibyl_tree* tree) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const Tree created, db->database->CreateTree(View(name, name_size)));
+    *tree = created.id;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size, int* found,
+                             sibyl_tree* tree) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const auto existing, db->database->FindTree(View(name, name_size)));
+    *found = existing.has_value() ? 1 : 0;
+    *tree = existing.value_or(Tree{0}).id;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree) {
+  return Guarded([&] { return db->database->DropTree(Tree{tree}); });
+}
+
+sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,
+                              sibyl_buffer** names) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const auto list, db->database->ListTrees());
+    auto ids = std::make_unique<sibyl_tree[]>(list.size());
+    auto texts = std::make_unique<sibyl_buffer[]>(list.size());
+    for (size_t i = 0; i < list.size(); ++i) {
+      ids[i] = list[i].tree.id;
+      texts[i] = NewBuffer(list[i].name);
+    }
+    *count = list.size();
+    *trees = ids.release();
+    *names = texts.release();
+    return Ok();
+  });
+}
+
+void sibyl_tree_list_free(size_t count, sibyl_tree* trees, sibyl_buffer* names) {
+  for (size_t i = 0; i < count; ++i) sibyl_buffer_free(&names[i]);
+  delete[] trees;
+  delete[] names;
+}
+
+sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                       const char* key, size_t key_size, int* found, sibyl_buffer* value) {
+  return Guarded([&]() -> Status {
+    sibyl::Value read;
+    SIBYL_ASSIGN_OR_RETURN(
+        const bool exists,
+        db->database->Get(At(snapshot), Tree{tree}, View(key, key_size), &read));
+    *value = NewBuffer(read.view());
+    *found = exists ? 1 : 0;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_multi_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                             size_t count, const sibyl_slice* keys, int* found,
+                             sibyl_buffer* values) {
+  return Guarded([&]() -> Status {
+    std::vector<std::string_view> wanted;
+    wanted.reserve(count);
+    for (size_t i = 0; i < count; ++i) wanted.push_back(View(keys[i]));
+    std::vector<sibyl::Value> read(count);
+    SIBYL_RETURN_IF_ERROR(db->database->MultiGet(At(snapshot), Tree{tree}, wanted, read));
+    for (size_t i = 0; i < count; ++i) {
+      values[i] = NewBuffer(read[i].view());
+      found[i] = read[i].found() ? 1 : 0;
+    }
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                         const sibyl_slice* begin, const sibyl_slice* end, uint64_t* count) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(
+        *count,
+        db->database->Count(At(snapshot), Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_rank(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                        const char* key, size_t key_size, uint64_t* rank) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(
+        *rank, db->database->Rank(At(snapshot), Tree{tree}, View(key, key_size)));
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_at(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree, uint64_t rank,
+                      int* found, sibyl_buffer* key, sibyl_buffer* value) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const auto record, db->database->At(At(snapshot), Tree{tree}, rank));
+    *key = NewBuffer(record ? record->key : "");
+    *value = NewBuffer(record ? record->value : "");
+    *found = record ? 1 : 0;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_snapshot_new(sibyl_db* db, sibyl_snapshot** snapshot) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(auto taken, db->database->GetSnapshot());
+    *snapshot = new sibyl_snapshot{std::move(taken)};
+    return Ok();
+  });
+}
+uint64_t sibyl_snapshot_sequence(const sibyl_snapshot* snapshot) {
+  return snapshot->snapshot->sequence();
+}
+void sibyl_snapshot_free(sibyl_snapshot* snapshot) { delete snapshot; }
+
+sibyl_error* sibyl_put(sibyl_db* db, sibyl_tree tree, const char* key, size_t key_size,
+                       const char* value, size_t value_size, int sync) {
+  return Guarded([&] {
+    return db->database->Put(Tree{tree}, View(key, key_size), View(value, value_size),
+                             {.sync = sync != 0});
+  });
+}
+
+sibyl_error* sibyl_delete(sibyl_db* db, sibyl_tree tree, const char* key, size_t key_size,
+                          int sync) {
+  return Guarded(
+      [&] { return db->database->Delete(Tree{tree}, View(key, key_size), {.sync = sync != 0}); });
+}
+
+sibyl_batch* sibyl_batch_new(void) { return new (std::nothrow) sibyl_batch(); }
+void sibyl_batch_free(sibyl_batch* batch) { delete batch; }
+void sibyl_batch_clear(sibyl_batch* batch) { batch->batch.Clear(); }
+size_t sibyl_batch_count(const sibyl_batch* batch) { return batch->batch.record_count(); }
+
+sibyl_error* sibyl_batch_put(sibyl_batch* batch, sibyl_tree tree, const char* key, size_t key_size,
+                             const char* value, size_t value_size) {
+  return Guarded(
+      [&] { return batch->batch.Put(Tree{tree}, View(key, key_size), View(value, value_size)); });
+}
+
+sibyl_error* sibyl_batch_delete(sibyl_batch* batch, sibyl_tree tree, const char* key,
+                                size_t key_size) {
+  return Guarded([&] { return batch->batch.Delete(Tree{tree}, View(key, key_size)); });
+}
+
+sibyl_error* sibyl_write(sibyl_db* db, const sibyl_batch* batch, int sync) {
+  return Guarded([&] { return db->database->Write({.sync = sync != 0}, batch->batch); });
+}
+
+sibyl_error* sibyl_sync(sibyl_db* db) {
+  return Guarded([&] { return db->database->Sync(); });
+}
+
+sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source source, void* context,
+                          int sorted, uint64_t* records) {
+  return Guarded([&]() -> Status {
+    using Next = sibyl::Result<std::optional<sibyl::Record>>;
+    const auto next = [&]() -> Next {
+      sibyl_slice key = {nullptr, 0};
+      sibyl_slice value = {nullptr, 0};
+      const int more = source(context, &key, &value);
+      if (more > 0) return std::optional<sibyl::Record>({View(key), View(value)});
+      if (more == 0) return std::optional<sibyl::Record>();
+      return sibyl::Error{sibyl::ErrorCode::kInvalidArgument, "the source of records gave up"};
+    };
+    SIBYL_ASSIGN_OR_RETURN(const sibyl::IngestResult result,
+                           db->database->Ingest(Tree{tree}, next, {.sorted = sorted != 0}));
+    if (records != nullptr) *records = result.records;
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_flush(sibyl_db* db) {
+  return Guarded([&] { return db->database->Flush(); });
+}
+sibyl_error* sibyl_compact(sibyl_db* db) {
+  return Guarded([&] { return db->database->Compact(); });
+}
+sibyl_error* sibyl_checkpoint(sibyl_db* db, const char* directory) {
+  return GuardedWithoutValue([&] { return db->database->Checkpoint(directory); });
+}

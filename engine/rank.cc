@@ -1,0 +1,164 @@
+#include "engine/rank.h"
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "engine/internal_key.h"
+#include "engine/level.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+// Blocks between two whose rank costs nothing to know: see storage/block_directory.h.
+constexpr uint32_t kGroupBlocks = 64;
+
+// Tombstones in the deepest level are rare (a level above may have been moved below the records that
+// they were kept for); where there are any, everything is counted one by one.
+bool HasTombstones(const Level& level) {
+  return std::any_of(level.segments().begin(), level.segments().end(), [](const SegmentPtr& segment) {
+    return segment->file().properties().tombstones > 0;
+  });
+}
+
+// The records of `segment` before `internal_key`.
+Result<uint64_t> RankIn(const LearnedSegment& segment, std::string_view internal_key) {
+  if (segment.file().block_count() == 0) return uint64_t{0};
+  const index::BlockPosition position = segment.Predict(internal_key);
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, segment.file().RankOfBlock(position.block));
+  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
+                         segment.file().ReadBlock(position.block));
+  if (block.view().record_count() == 0) return rank;
+  return rank + block.view().LowerBound(internal_key, position.fraction);
+}
+
+// The records of `level` before `internal_key`.
+Result<uint64_t> RankIn(const Level& level, std::string_view internal_key) {
+  const size_t after = level.UpperBound(internal_key);
+  if (after == 0) return uint64_t{0};
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, RankIn(*level.segments()[after - 1], internal_key));
+  return level.RecordsBefore(after - 1) + rank;
+}
+
+// The block of `segment` with the record that `rank` others precede, and how many precede the block.
+struct RankedBlock {
+  storage::BlockHandle block;
+  uint64_t rank = 0;
+};
+Result<RankedBlock> FindBlock(const storage::Segment& segment, uint64_t rank) {
+  uint32_t begin = 0;  // the group is one of [begin, end)
+  uint32_t end = segment.block_count() / kGroupBlocks + 1;
+  while (end - begin > 1) {
+    const uint32_t middle = begin + (end - begin) / 2;
+    SIBYL_ASSIGN_OR_RETURN(const uint64_t before, segment.RankOfBlock(middle * kGroupBlocks));
+    (before <= rank ? begin : end) = middle;
+  }
+  RankedBlock found;
+  SIBYL_ASSIGN_OR_RETURN(found.rank, segment.RankOfBlock(begin * kGroupBlocks));
+  for (uint32_t block = begin * kGroupBlocks; block < segment.block_count(); ++block) {
+    SIBYL_ASSIGN_OR_RETURN(found.block, segment.ReadBlock(block));
+    const uint32_t records = found.block.view().record_count();
+    if (rank < found.rank + records) return found;
+    found.rank += records;
+  }
+  return Error{ErrorCode::kCorruption,
+               segment.path().string() + ": has fewer records than its properties say"};
+}
+
+std::string EndOf(Tree tree) {
+  // No tree has the last id: ids are given out one by one, from 1.
+  return EncodeInternalKey(Tree{tree.id + 1}, {});
+}
+
+}  // namespace
+
+RankReader::RankReader(const View& view, uint64_t sequence, Tree tree)
+    : tree_begin_(EncodeInternalKey(tree, {})), tree_end_(EndOf(tree)), above_(view) {
+  if (!view.levels.empty() && !HasTombstones(*view.levels.back())) {
+    base_ = view.levels.back();
+    above_.levels.pop_back();
+  }
+  cursor_ = above_.NewCursor(sequence);
+}
+
+Result<uint64_t> RankReader::CountInBase(std::string_view begin, std::string_view end) const {
+  if (base_ == nullptr) return uint64_t{0};
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t first, RankIn(*base_, begin));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t last, RankIn(*base_, end));
+  return last - first;
+}
+
+Result<bool> RankReader::IsInBase(std::string_view internal_key) {
+  const LearnedSegment* const segment =
+      base_ == nullptr ? nullptr : base_->FindSegment(internal_key);
+  if (segment == nullptr) return false;
+  SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
+                         segment->Lookup(internal_key, &scratch_));
+  return outcome == storage::LookupOutcome::kValue;
+}
+
+Result<uint64_t> RankReader::Count(std::optional<std::string_view> begin,
+                                   std::optional<std::string_view> end) {
+  const std::string first = begin ? tree_begin_ + std::string(*begin) : tree_begin_;
+  const std::string past = end ? tree_begin_ + std::string(*end) : tree_end_;
+  if (first >= past) return uint64_t{0};
+  SIBYL_ASSIGN_OR_RETURN(uint64_t count, CountInBase(first, past));
+  for (cursor_->Seek(first); cursor_->Valid() && cursor_->key() < past; cursor_->Next()) {
+    SIBYL_ASSIGN_OR_RETURN(const bool in_base, IsInBase(cursor_->key()));
+    const bool is_value = cursor_->type() == RecordType::kValue;
+    count += is_value && !in_base ? 1 : 0;
+    count -= !is_value && in_base ? 1 : 0;
+  }
+  SIBYL_RETURN_IF_ERROR(cursor_->status());
+  return count;
+}
+
+Result<std::optional<OwnedRecord>> RankReader::At(uint64_t rank) {
+  // How many keys come on top of the base's, and how many of the base's do not count, so far.
+  uint64_t added = 0;
+  uint64_t hidden = 0;
+  for (cursor_->Seek(tree_begin_); cursor_->Valid() && cursor_->key() < tree_end_;
+       cursor_->Next()) {
+    SIBYL_ASSIGN_OR_RETURN(const uint64_t in_base_before,
+                           CountInBase(tree_begin_, cursor_->key()));
+    const uint64_t before = in_base_before + added - hidden;
+    if (rank < before) break;
+    SIBYL_ASSIGN_OR_RETURN(const bool in_base, IsInBase(cursor_->key()));
+    if (cursor_->type() == RecordType::kTombstone) {
+      hidden += in_base ? 1 : 0;
+      continue;
+    }
+    if (rank == before) {
+      OwnedRecord record{std::string(UserKeyOf(cursor_->key())), std::string(cursor_->value())};
+      SIBYL_RETURN_IF_ERROR(cursor_->status());
+      return std::optional<OwnedRecord>(std::move(record));
+    }
+    added += in_base ? 0 : 1;
+  }
+  SIBYL_RETURN_IF_ERROR(cursor_->status());
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t base_records, CountInBase(tree_begin_, tree_end_));
+  const uint64_t base_rank = rank + hidden - added;
+  if (base_rank >= base_records) return std::optional<OwnedRecord>();
+  SIBYL_ASSIGN_OR_RETURN(OwnedRecord record, ReadFromBase(base_rank));
+  return std::optional<OwnedRecord>(std::move(record));
+}
+
+// Precondition: the tree has more than `rank` records in the base.
+Result<OwnedRecord> RankReader::ReadFromBase(uint64_t rank) const {
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t tree_rank, RankIn(*base_, tree_begin_));
+  const size_t number = base_->SegmentOfRank(tree_rank + rank);
+  const storage::Segment& segment = base_->segments()[number]->file();
+  const uint64_t rank_in_segment = tree_rank + rank - base_->RecordsBefore(number);
+  SIBYL_ASSIGN_OR_RETURN(const RankedBlock found, FindBlock(segment, rank_in_segment));
+  const auto slot = static_cast<uint32_t>(rank_in_segment - found.rank);
+  OwnedRecord record;
+  found.block.view().KeyAt(slot, &record.key);
+  record.key.erase(0, kTreePrefixBytes);
+  std::string scratch;
+  SIBYL_ASSIGN_OR_RETURN(const std::string_view value,
+                         segment.ValueAt(found.block.view(), slot, &scratch));
+  record.value = value;
+  return record;
+}
+
+}  // namespace sibyl::engine

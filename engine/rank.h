@@ -1,0 +1,56 @@
+// Ranks: how many keys precede a key, and which key has a rank, by arithmetic where possible.
+//
+// The deepest level that has records is the base: its segments count their records, and of each 64
+// blocks it is known how many precede them (storage's block directory), so a rank in it takes one
+// model evaluation and at most 64 block headers. Everything above, generations and upper levels, is
+// walked in the range asked for: each of its keys shifts the rank by one or not at all, depending on
+// whether it is a tombstone and whether the base has it. So the answer is always exact, takes
+// O(levels) on compacted data, and grows with what is not compacted yet.
+
+#ifndef SIBYL_ENGINE_RANK_H_
+#define SIBYL_ENGINE_RANK_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/cursor.h"
+#include "engine/view.h"
+#include "sibyl/database.h"
+#include "sibyl/result.h"
+#include "sibyl/tree.h"
+#include "sibyl/value.h"
+
+namespace sibyl::engine {
+
+// One state of one tree. One thread at a time; the view must outlive it.
+// Errors of all: kIo, kCorruption.
+class RankReader {
+ public:
+  RankReader(const View& view, uint64_t sequence, Tree tree);
+
+  // The number of keys in [begin, end); nullopt: from the first, to the last.
+  Result<uint64_t> Count(std::optional<std::string_view> begin,
+                         std::optional<std::string_view> end);
+
+  // The record that `rank` others precede; nullopt if there are no more than `rank`.
+  Result<std::optional<OwnedRecord>> At(uint64_t rank);
+
+ private:
+  Result<uint64_t> CountInBase(std::string_view begin, std::string_view end) const;
+  Result<bool> IsInBase(std::string_view internal_key);
+  Result<OwnedRecord> ReadFromBase(uint64_t rank) const;
+
+  const std::string tree_begin_;  // the first internal key of the tree
+  const std::string tree_end_;    // the first after it
+  View above_;                    // everything but the base
+  std::shared_ptr<const Level> base_;
+  std::unique_ptr<Cursor> cursor_;  // over above_
+  Value scratch_;
+};
+
+}  // namespace sibyl::engine
+
+#endif  // SIBYL_ENGINE_RANK_H_

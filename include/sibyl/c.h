@@ -1,0 +1,247 @@
+/* SibylDB for C, and through it for every language that can call C: all of sibyl/database.h.
+ *
+ *   sibyl_db* db = NULL;
+ *   sibyl_error* error = sibyl_open("my.sibyl", NULL, &db);
+ *   if (error) { fprintf(stderr, "%s\n", sibyl_error_message(error)); sibyl_error_free(error); }
+ *
+ * Conventions:
+ * - Every function that can fail returns NULL, or an error that the caller frees. Results go to the
+ *   places that the last arguments point to, which are written on success only.
+ * - Keys and values are any bytes, given as pointer and size; a pointer may be NULL if the size is 0.
+ * - What a function returns as sibyl_buffer belongs to the caller: sibyl_buffer_free. Iterators
+ *   return bytes of their own, valid until they move.
+ * - Free (or close) every object once, dependents first: iterators before their snapshot, transaction
+ *   or database, snapshots and transactions before their database. Freeing NULL is allowed.
+ * - Threads: a sibyl_db and a sibyl_snapshot may be used by any number at the same time, everything
+ *   else by one at a time.
+ * - Meaning, costs and errors are those of the C++ functions of the same name.
+ *
+ * Link with libsibyl (find_package(sibyl), target sibyl::c). Functions and numbers are only ever
+ * added.
+ */
+
+#ifndef SIBYL_C_H_
+#define SIBYL_C_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SIBYL_C_EXPORT __attribute__((visibility("default")))
+#else
+#define SIBYL_C_EXPORT
+#endif
+
+typedef struct sibyl_error sibyl_error;
+typedef struct sibyl_options sibyl_options;
+typedef struct sibyl_db sibyl_db;
+typedef struct sibyl_snapshot sibyl_snapshot;
+typedef struct sibyl_iterator sibyl_iterator;
+typedef struct sibyl_batch sibyl_batch;
+typedef struct sibyl_transaction sibyl_transaction;
+
+/* Trees are named by their ids; the default tree always exists. */
+typedef uint32_t sibyl_tree;
+#define SIBYL_DEFAULT_TREE ((sibyl_tree)1)
+
+/* Bytes of the library's, freed by sibyl_buffer_free; data is NULL if there are none. */
+typedef struct sibyl_buffer {
+  char* data;
+  size_t size;
+} sibyl_buffer;
+
+/* Bytes of the caller's. */
+typedef struct sibyl_slice {
+  const char* data;
+  size_t size;
+} sibyl_slice;
+
+/* ---- Errors ---- */
+
+enum {
+  SIBYL_INVALID_ARGUMENT = 1, /* the caller broke a documented precondition: fix the call */
+  SIBYL_CORRUPTION = 2,       /* stored bytes fail a check */
+  SIBYL_IO = 3,               /* the operating system refused */
+  SIBYL_NOT_SUPPORTED = 4,    /* a newer format, or a request that this build cannot serve */
+  SIBYL_CONFLICT = 5,         /* another transaction committed first: run this one again */
+  SIBYL_BUSY = 6,             /* somebody else has it: wait, then retry */
+  SIBYL_READ_ONLY = 7,        /* the database was opened, or has become, read-only */
+  SIBYL_OUT_OF_MEMORY = 8
+};
+
+SIBYL_C_EXPORT int sibyl_error_code(const sibyl_error* error);
+SIBYL_C_EXPORT const char* sibyl_error_message(const sibyl_error* error); /* lives as long as it */
+SIBYL_C_EXPORT void sibyl_error_free(sibyl_error* error);
+
+SIBYL_C_EXPORT void sibyl_buffer_free(sibyl_buffer* buffer); /* empties it */
+SIBYL_C_EXPORT const char* sibyl_version(void);
+
+/* ---- Opening ---- */
+
+/* All defaults. */
+SIBYL_C_EXPORT sibyl_options* sibyl_options_new(void);
+SIBYL_C_EXPORT void sibyl_options_free(sibyl_options* options);
+
+/* Sets the member of that name in sibyl/options.h, `Options`: numbers as they are written in C, true
+ * and false, read_mode as "mapping" or "pread". Errors: SIBYL_INVALID_ARGUMENT for an unknown name or
+ * a value of another kind; ranges are checked when opening. */
+SIBYL_C_EXPORT sibyl_error* sibyl_options_set(sibyl_options* options, const char* name,
+                                              const char* value);
+
+/* `options` may be NULL, and freed afterwards. */
+SIBYL_C_EXPORT sibyl_error* sibyl_open(const char* directory, const sibyl_options* options,
+                                       sibyl_db** db);
+SIBYL_C_EXPORT void sibyl_close(sibyl_db* db);
+
+/* ---- Trees ---- */
+
+SIBYL_C_EXPORT sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size,
+                                              sibyl_tree* tree);
+/* `*found` becomes 1 or 0. */
+SIBYL_C_EXPORT sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size,
+                                            int* found, sibyl_tree* tree);
+SIBYL_C_EXPORT sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree);
+/* The ids of all trees, and their names: arrays of `*count` to be freed by sibyl_tree_list_free. */
+SIBYL_C_EXPORT sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,
+                                             sibyl_buffer** names);
+SIBYL_C_EXPORT void sibyl_tree_list_free(size_t count, sibyl_tree* trees, sibyl_buffer* names);
+
+/* ---- Reading; `snapshot` may be NULL: the latest state ---- */
+
+/* `*found` becomes 1 or 0; `value` is empty if it is 0. */
+SIBYL_C_EXPORT sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                                      const char* key, size_t key_size, int* found,
+                                      sibyl_buffer* value);
+/* found[i] and values[i] answer keys[i]; free each value. */
+SIBYL_C_EXPORT sibyl_error* sibyl_multi_get(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                            sibyl_tree tree, size_t count, const sibyl_slice* keys,
+                                            int* found, sibyl_buffer* values);
+
+/* The number of keys with begin <= key < end. A bound that is NULL is none. */
+SIBYL_C_EXPORT sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                        sibyl_tree tree, const sibyl_slice* begin,
+                                        const sibyl_slice* end, uint64_t* count);
+/* The number of keys before `key`. */
+SIBYL_C_EXPORT sibyl_error* sibyl_rank(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                       sibyl_tree tree, const char* key, size_t key_size,
+                                       uint64_t* rank);
+/* The record that `rank` others precede, if there is one. */
+SIBYL_C_EXPORT sibyl_error* sibyl_at(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                                     uint64_t rank, int* found, sibyl_buffer* key,
+                                     sibyl_buffer* value);
+
+SIBYL_C_EXPORT sibyl_error* sibyl_snapshot_new(sibyl_db* db, sibyl_snapshot** snapshot);
+SIBYL_C_EXPORT uint64_t sibyl_snapshot_sequence(const sibyl_snapshot* snapshot);
+SIBYL_C_EXPORT void sibyl_snapshot_free(sibyl_snapshot* snapshot);
+
+/* ---- Iterating ---- */
+
+/* Over lower <= key < upper; a bound that is NULL is none. Position it before reading. */
+SIBYL_C_EXPORT sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                               sibyl_tree tree, const sibyl_slice* lower,
+                                               const sibyl_slice* upper,
+                                               sibyl_iterator** iterator);
+SIBYL_C_EXPORT void sibyl_iterator_free(sibyl_iterator* iterator);
+SIBYL_C_EXPORT int sibyl_iterator_valid(const sibyl_iterator* iterator); /* 1 at a record, or 0 */
+SIBYL_C_EXPORT void sibyl_iterator_seek_to_first(sibyl_iterator* iterator);
+SIBYL_C_EXPORT void sibyl_iterator_seek_to_last(sibyl_iterator* iterator);
+SIBYL_C_EXPORT void sibyl_iterator_seek(sibyl_iterator* iterator, const char* key,
+                                        size_t key_size); /* first key >= `key` */
+SIBYL_C_EXPORT void sibyl_iterator_seek_for_prev(sibyl_iterator* iterator, const char* key,
+                                                 size_t key_size); /* last key <= `key` */
+/* The next four only while valid. */
+SIBYL_C_EXPORT void sibyl_iterator_next(sibyl_iterator* iterator);
+SIBYL_C_EXPORT void sibyl_iterator_prev(sibyl_iterator* iterator);
+SIBYL_C_EXPORT sibyl_slice sibyl_iterator_key(const sibyl_iterator* iterator);
+SIBYL_C_EXPORT sibyl_slice sibyl_iterator_value(const sibyl_iterator* iterator);
+/* What went wrong while moving, if anything; an iterator with an error is not valid. */
+SIBYL_C_EXPORT sibyl_error* sibyl_iterator_error(const sibyl_iterator* iterator);
+
+/* ---- Writing; `sync` not 0: durable when the call returns ---- */
+
+SIBYL_C_EXPORT sibyl_error* sibyl_put(sibyl_db* db, sibyl_tree tree, const char* key,
+                                      size_t key_size, const char* value, size_t value_size,
+                                      int sync);
+SIBYL_C_EXPORT sibyl_error* sibyl_delete(sibyl_db* db, sibyl_tree tree, const char* key,
+                                         size_t key_size, int sync);
+
+SIBYL_C_EXPORT sibyl_batch* sibyl_batch_new(void);
+SIBYL_C_EXPORT void sibyl_batch_free(sibyl_batch* batch);
+SIBYL_C_EXPORT void sibyl_batch_clear(sibyl_batch* batch);
+SIBYL_C_EXPORT size_t sibyl_batch_count(const sibyl_batch* batch);
+SIBYL_C_EXPORT sibyl_error* sibyl_batch_put(sibyl_batch* batch, sibyl_tree tree, const char* key,
+                                            size_t key_size, const char* value, size_t value_size);
+SIBYL_C_EXPORT sibyl_error* sibyl_batch_delete(sibyl_batch* batch, sibyl_tree tree, const char* key,
+                                               size_t key_size);
+/* Atomically; the batch stays as it is. */
+SIBYL_C_EXPORT sibyl_error* sibyl_write(sibyl_db* db, const sibyl_batch* batch, int sync);
+SIBYL_C_EXPORT sibyl_error* sibyl_sync(sibyl_db* db);
+
+/* Fills in the next record, whose bytes must stay until the following call, and returns 1; returns 0
+ * at the end, and -1 to give up. */
+typedef int (*sibyl_record_source)(void* context, sibyl_slice* key, sibyl_slice* value);
+/* `sorted` not 0: the source promises increasing keys. `*records` (may be NULL): distinct keys. */
+SIBYL_C_EXPORT sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source source,
+                                         void* context, int sorted, uint64_t* records);
+
+/* ---- Transactions ---- */
+
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_begin(sibyl_db* db, sibyl_transaction** transaction);
+/* Rolls back what was not committed. */
+SIBYL_C_EXPORT void sibyl_transaction_free(sibyl_transaction* transaction);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_get(sibyl_transaction* transaction, sibyl_tree tree,
+                                                  const char* key, size_t key_size, int* found,
+                                                  sibyl_buffer* value);
+/* Locks the key, waiting up to `timeout_ms` for another transaction that has it. */
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_get_for_update(sibyl_transaction* transaction,
+                                                             sibyl_tree tree, const char* key,
+                                                             size_t key_size, uint64_t timeout_ms,
+                                                             int* found, sibyl_buffer* value);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_put(sibyl_transaction* transaction, sibyl_tree tree,
+                                                  const char* key, size_t key_size,
+                                                  const char* value, size_t value_size);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_delete(sibyl_transaction* transaction,
+                                                     sibyl_tree tree, const char* key,
+                                                     size_t key_size);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_create_tree(sibyl_transaction* transaction,
+                                                          const char* name, size_t name_size,
+                                                          sibyl_tree* tree);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_drop_tree(sibyl_transaction* transaction,
+                                                        sibyl_tree tree);
+/* Sees the transaction's own writes too. */
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transaction,
+                                                       sibyl_tree tree, const sibyl_slice* lower,
+                                                       const sibyl_slice* upper,
+                                                       sibyl_iterator** iterator);
+SIBYL_C_EXPORT uint64_t sibyl_transaction_savepoint(const sibyl_transaction* transaction);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_rollback_to(sibyl_transaction* transaction,
+                                                          uint64_t savepoint);
+/* Afterwards, on success or not, only freeing is allowed. SIBYL_CONFLICT: run it again. */
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_commit(sibyl_transaction* transaction, int sync);
+
+/* ---- Maintenance ---- */
+
+SIBYL_C_EXPORT sibyl_error* sibyl_flush(sibyl_db* db);
+SIBYL_C_EXPORT sibyl_error* sibyl_compact(sibyl_db* db);
+SIBYL_C_EXPORT sibyl_error* sibyl_checkpoint(sibyl_db* db, const char* directory);
+SIBYL_C_EXPORT sibyl_error* sibyl_backup(sibyl_db* db, const char* backups, uint64_t* number);
+/* 0: the newest. */
+SIBYL_C_EXPORT sibyl_error* sibyl_restore_backup(const char* backups, uint64_t number,
+                                                 const char* directory);
+/* `*problems` becomes the number of problems, `report` a line for each. */
+SIBYL_C_EXPORT sibyl_error* sibyl_verify(sibyl_db* db, uint64_t* problems, sibyl_buffer* report);
+/* `*losses` becomes the number of things that could not be saved, `report` a line for each. */
+SIBYL_C_EXPORT sibyl_error* sibyl_repair(const char* damaged, const char* directory,
+                                         uint64_t* losses, sibyl_buffer* report);
+/* Counters, sizes and latencies in the text format of Prometheus: lines "name{labels} value". */
+SIBYL_C_EXPORT sibyl_error* sibyl_stats(sibyl_db* db, sibyl_buffer* text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SIBYL_C_H_ */

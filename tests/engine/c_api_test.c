@@ -1,0 +1,272 @@
+/* Goal: sibyl/c.h is C, and every function of it does what it says.
+ * Method: a C11 program calls each of them on one small life of a database; a check that fails
+ * names its line, and the exit code is the number of those. */
+
+#define _GNU_SOURCE /* mkdtemp */
+#include <sibyl/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures = 0;
+
+#define CHECK(condition)                                        \
+  do {                                                          \
+    if (!(condition)) {                                         \
+      ++failures;                                               \
+      fprintf(stderr, "line %d: %s\n", __LINE__, #condition);   \
+    }                                                           \
+  } while (0)
+
+/* No error, or it is shown. */
+static int fine(sibyl_error* error) {
+  if (error == NULL) return 1;
+  fprintf(stderr, "error %d: %s\n", sibyl_error_code(error), sibyl_error_message(error));
+  sibyl_error_free(error);
+  return 0;
+}
+
+/* An error with this code. */
+static int refused(sibyl_error* error, int code) {
+  const int right = error != NULL && sibyl_error_code(error) == code &&
+                    strlen(sibyl_error_message(error)) > 0;
+  sibyl_error_free(error);
+  return right;
+}
+
+static int holds(sibyl_buffer* buffer, const char* text) {
+  const int same = buffer->size == strlen(text) && memcmp(buffer->data, text, buffer->size) == 0;
+  sibyl_buffer_free(buffer);
+  return same && buffer->data == NULL;
+}
+
+static int shows(sibyl_slice slice, const char* text) {
+  return slice.size == strlen(text) && memcmp(slice.data, text, slice.size) == 0;
+}
+
+static int reads(sibyl_db* db, const sibyl_snapshot* snapshot, const char* key, const char* value) {
+  sibyl_buffer found_value = {NULL, 0};
+  int found = -1;
+  if (!fine(sibyl_get(db, snapshot, SIBYL_DEFAULT_TREE, key, strlen(key), &found, &found_value))) {
+    return 0;
+  }
+  if (value == NULL) return found == 0 && found_value.data == NULL;
+  return found == 1 && holds(&found_value, value);
+}
+
+static int puts_one(sibyl_db* db, const char* key, const char* value) {
+  return fine(
+      sibyl_put(db, SIBYL_DEFAULT_TREE, key, strlen(key), value, strlen(value), /*sync=*/0));
+}
+
+static void test_options(const char* path) {
+  sibyl_options* options = sibyl_options_new();
+  sibyl_db* db = NULL;
+  CHECK(refused(sibyl_options_set(options, "no_such", "1"), SIBYL_INVALID_ARGUMENT));
+  CHECK(refused(sibyl_options_set(options, "block_bytes", "4k"), SIBYL_INVALID_ARGUMENT));
+  CHECK(refused(sibyl_options_set(options, "read_mode", "tape"), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_options_set(options, "create_if_missing", "false")));
+  CHECK(refused(sibyl_open(path, options, &db), SIBYL_INVALID_ARGUMENT));
+  CHECK(db == NULL);
+  CHECK(fine(sibyl_options_set(options, "create_if_missing", "true")));
+  CHECK(fine(sibyl_options_set(options, "epsilon_blocks", "0.25")));
+  CHECK(fine(sibyl_options_set(options, "read_mode", "pread")));
+  CHECK(fine(sibyl_open(path, options, &db)));
+  CHECK(puts_one(db, "a", "1"));
+  sibyl_close(db);
+  CHECK(fine(sibyl_options_set(options, "read_only", "true")));
+  CHECK(fine(sibyl_open(path, options, &db)));
+  CHECK(reads(db, NULL, "a", "1"));
+  CHECK(refused(sibyl_put(db, SIBYL_DEFAULT_TREE, "b", 1, "2", 1, 0), SIBYL_READ_ONLY));
+  sibyl_close(db);
+  sibyl_options_free(options);
+}
+
+static void test_reading_and_writing(sibyl_db* db) {
+  CHECK(reads(db, NULL, "b", NULL));
+  CHECK(puts_one(db, "b", "2"));
+  CHECK(fine(sibyl_put(db, SIBYL_DEFAULT_TREE, NULL, 0, NULL, 0, 1)));
+  CHECK(reads(db, NULL, "", ""));
+  CHECK(fine(sibyl_delete(db, SIBYL_DEFAULT_TREE, NULL, 0, 0)));
+
+  sibyl_snapshot* snapshot = NULL;
+  CHECK(fine(sibyl_snapshot_new(db, &snapshot)));
+  CHECK(sibyl_snapshot_sequence(snapshot) > 0);
+  sibyl_batch* batch = sibyl_batch_new();
+  CHECK(fine(sibyl_batch_put(batch, SIBYL_DEFAULT_TREE, "c", 1, "3", 1)));
+  CHECK(fine(sibyl_batch_delete(batch, SIBYL_DEFAULT_TREE, "b", 1)));
+  CHECK(sibyl_batch_count(batch) == 2);
+  CHECK(fine(sibyl_write(db, batch, 1)));
+  sibyl_batch_clear(batch);
+  CHECK(sibyl_batch_count(batch) == 0);
+  sibyl_batch_free(batch);
+  CHECK(reads(db, NULL, "b", NULL) && reads(db, NULL, "c", "3"));
+  CHECK(reads(db, snapshot, "b", "2") && reads(db, snapshot, "c", NULL));
+  sibyl_snapshot_free(snapshot);
+
+  const sibyl_slice keys[] = {{"a", 1}, {"x", 1}, {"c", 1}};
+  int found[3] = {0, 0, 0};
+  sibyl_buffer values[3];
+  CHECK(fine(sibyl_multi_get(db, NULL, SIBYL_DEFAULT_TREE, 3, keys, found, values)));
+  CHECK(found[0] == 1 && found[1] == 0 && found[2] == 1);
+  CHECK(holds(&values[0], "1") && values[1].data == NULL && holds(&values[2], "3"));
+  CHECK(fine(sibyl_sync(db)));
+}
+
+static void test_iterators_and_ranks(sibyl_db* db) {
+  CHECK(puts_one(db, "d", "4"));
+  const sibyl_slice lower = {"b", 1};
+  const sibyl_slice upper = {"d", 1};
+  sibyl_iterator* iterator = NULL;
+  CHECK(fine(sibyl_iterator_new(db, NULL, SIBYL_DEFAULT_TREE, &lower, NULL, &iterator)));
+  CHECK(!sibyl_iterator_valid(iterator));
+  sibyl_iterator_seek_to_first(iterator);
+  CHECK(sibyl_iterator_valid(iterator) && shows(sibyl_iterator_key(iterator), "c"));
+  sibyl_iterator_next(iterator);
+  CHECK(shows(sibyl_iterator_value(iterator), "4"));
+  sibyl_iterator_prev(iterator);
+  CHECK(shows(sibyl_iterator_value(iterator), "3"));
+  sibyl_iterator_seek(iterator, "cc", 2);
+  CHECK(shows(sibyl_iterator_key(iterator), "d"));
+  sibyl_iterator_seek_for_prev(iterator, "cc", 2);
+  CHECK(shows(sibyl_iterator_key(iterator), "c"));
+  sibyl_iterator_seek_to_last(iterator);
+  CHECK(shows(sibyl_iterator_key(iterator), "d"));
+  CHECK(fine(sibyl_iterator_error(iterator)));
+  sibyl_iterator_free(iterator);
+
+  uint64_t number = 0;
+  CHECK(fine(sibyl_count(db, NULL, SIBYL_DEFAULT_TREE, NULL, NULL, &number)) && number == 3);
+  CHECK(fine(sibyl_count(db, NULL, SIBYL_DEFAULT_TREE, &lower, &upper, &number)) && number == 1);
+  CHECK(fine(sibyl_rank(db, NULL, SIBYL_DEFAULT_TREE, "d", 1, &number)) && number == 2);
+  sibyl_buffer key, value;
+  int found = 0;
+  CHECK(fine(sibyl_at(db, NULL, SIBYL_DEFAULT_TREE, 1, &found, &key, &value)) && found);
+  CHECK(holds(&key, "c") && holds(&value, "3"));
+  CHECK(fine(sibyl_at(db, NULL, SIBYL_DEFAULT_TREE, 3, &found, &key, &value)) && !found);
+}
+
+static int next_number(void* context, sibyl_slice* key, sibyl_slice* value) {
+  static char bytes[16];
+  int* const number = context;
+  if (*number == 1000) return 0;
+  if (*number < 0) return -1;
+  key->size = (size_t)snprintf(bytes, sizeof(bytes), "%06d", (*number)++);
+  key->data = bytes;
+  *value = *key;
+  return 1;
+}
+
+static void test_trees(sibyl_db* db) {
+  sibyl_tree tree = 0, again = 0;
+  int found = 1;
+  CHECK(fine(sibyl_find_tree(db, "numbers", 7, &found, &tree)) && !found);
+  CHECK(fine(sibyl_create_tree(db, "numbers", 7, &tree)));
+  CHECK(refused(sibyl_create_tree(db, "numbers", 7, &again), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_find_tree(db, "numbers", 7, &found, &again)) && found && again == tree);
+  size_t count = 0;
+  sibyl_tree* trees = NULL;
+  sibyl_buffer* names = NULL;
+  CHECK(fine(sibyl_list_trees(db, &count, &trees, &names)));
+  CHECK(count == 2 && trees[1] == tree && names[1].size == 7);
+  sibyl_tree_list_free(count, trees, names);
+
+  int number = 0;
+  uint64_t records = 0;
+  CHECK(fine(sibyl_ingest(db, tree, next_number, &number, 1, &records)) && records == 1000);
+  number = -1;
+  CHECK(refused(sibyl_ingest(db, tree, next_number, &number, 0, NULL), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_count(db, NULL, tree, NULL, NULL, &records)) && records == 1000);
+  CHECK(fine(sibyl_drop_tree(db, tree)));
+  CHECK(refused(sibyl_put(db, tree, "k", 1, "v", 1, 0), SIBYL_INVALID_ARGUMENT));
+}
+
+static void test_transactions(sibyl_db* db) {
+  sibyl_transaction* transaction = NULL;
+  sibyl_iterator* iterator = NULL;
+  sibyl_buffer value;
+  sibyl_tree tree = 0;
+  int found = 0;
+  CHECK(fine(sibyl_transaction_begin(db, &transaction)));
+  CHECK(fine(sibyl_transaction_put(transaction, SIBYL_DEFAULT_TREE, "t", 1, "1", 1)));
+  const uint64_t savepoint = sibyl_transaction_savepoint(transaction);
+  CHECK(fine(sibyl_transaction_put(transaction, SIBYL_DEFAULT_TREE, "u", 1, "2", 1)));
+  CHECK(fine(sibyl_transaction_delete(transaction, SIBYL_DEFAULT_TREE, "t", 1)));
+  CHECK(fine(sibyl_transaction_rollback_to(transaction, savepoint)));
+  CHECK(fine(sibyl_transaction_get(transaction, SIBYL_DEFAULT_TREE, "t", 1, &found, &value)));
+  CHECK(found && holds(&value, "1") && reads(db, NULL, "t", NULL));
+  const sibyl_slice lower = {"t", 1};
+  CHECK(fine(sibyl_transaction_iterator(transaction, SIBYL_DEFAULT_TREE, &lower, NULL, &iterator)));
+  sibyl_iterator_seek_to_first(iterator);
+  CHECK(sibyl_iterator_valid(iterator) && shows(sibyl_iterator_key(iterator), "t"));
+  sibyl_iterator_free(iterator);
+  CHECK(fine(sibyl_transaction_create_tree(transaction, "temporary", 9, &tree)));
+  CHECK(fine(sibyl_transaction_drop_tree(transaction, tree)));
+  CHECK(fine(sibyl_transaction_commit(transaction, 1)));
+  sibyl_transaction_free(transaction);
+  CHECK(reads(db, NULL, "t", "1") && reads(db, NULL, "u", NULL));
+
+  CHECK(fine(sibyl_transaction_begin(db, &transaction)));
+  CHECK(fine(sibyl_transaction_get_for_update(transaction, SIBYL_DEFAULT_TREE, "t", 1, 1000, &found,
+                                              &value)));
+  CHECK(found && holds(&value, "1"));
+  sibyl_transaction* other = NULL;
+  CHECK(fine(sibyl_transaction_begin(db, &other)));
+  CHECK(refused(sibyl_transaction_get_for_update(other, SIBYL_DEFAULT_TREE, "t", 1, 1, &found,
+                                                 &value),
+                SIBYL_BUSY));
+  sibyl_transaction_free(other);
+  CHECK(fine(sibyl_transaction_put(transaction, SIBYL_DEFAULT_TREE, "t", 1, "mine", 4)));
+  CHECK(puts_one(db, "t", "theirs"));
+  CHECK(refused(sibyl_transaction_commit(transaction, 0), SIBYL_CONFLICT));
+  sibyl_transaction_free(transaction);
+}
+
+static void test_maintenance(sibyl_db* db, const char* folder) {
+  char path[1000], backups[1000];
+  sibyl_buffer text;
+  uint64_t number = 99;
+  CHECK(fine(sibyl_flush(db)) && fine(sibyl_compact(db)));
+  CHECK(fine(sibyl_verify(db, &number, &text)) && number == 0 && holds(&text, ""));
+  CHECK(fine(sibyl_stats(db, &text)));
+  CHECK(text.size > 1000 && memcmp(text.data, "# HELP sibyl_", 13) == 0);
+  sibyl_buffer_free(&text);
+
+  snprintf(path, sizeof(path), "%s/checkpoint", folder);
+  CHECK(fine(sibyl_checkpoint(db, path)));
+  CHECK(refused(sibyl_checkpoint(db, path), SIBYL_INVALID_ARGUMENT));
+  snprintf(backups, sizeof(backups), "%s/backups", folder);
+  CHECK(fine(sibyl_backup(db, backups, &number)) && number == 1);
+  snprintf(path, sizeof(path), "%s/restored", folder);
+  CHECK(fine(sibyl_restore_backup(backups, 0, path)));
+  char repaired[1000];
+  snprintf(repaired, sizeof(repaired), "%s/repaired", folder);
+  CHECK(fine(sibyl_repair(path, repaired, &number, &text)) && number == 0 && holds(&text, ""));
+  sibyl_db* copy = NULL;
+  CHECK(fine(sibyl_open(repaired, NULL, &copy)));
+  CHECK(reads(copy, NULL, "t", "theirs"));
+  sibyl_close(copy);
+}
+
+int main(void) {
+  char folder[] = "/tmp/sibyl-c-api-XXXXXX";
+  char path[100], command[120];
+  if (mkdtemp(folder) == NULL) return 1;
+  snprintf(path, sizeof(path), "%s/db", folder);
+  CHECK(strlen(sibyl_version()) > 0);
+  sibyl_error_free(NULL);
+  sibyl_buffer_free(NULL);
+  test_options(path);
+  sibyl_db* db = NULL;
+  CHECK(fine(sibyl_open(path, NULL, &db)));
+  test_reading_and_writing(db);
+  test_iterators_and_ranks(db);
+  test_trees(db);
+  test_transactions(db);
+  test_maintenance(db, folder);
+  sibyl_close(db);
+  snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+  CHECK(system(command) == 0);
+  if (failures > 0) fprintf(stderr, "%d checks failed\n", failures);
+  return failures;
+}
