@@ -62,7 +62,12 @@ struct DatabaseState {
         segments(file_system, directory / "segments", directory / "lost", options),
         views(std::make_shared<View>()),
         events(file_system, directory, chosen.read_only ? 0 : chosen.event_log_bytes,
-               chosen.event_listener) {}
+               chosen.event_listener) {
+    segments.SetViolationListener([this](const LearnedSegment& segment) {
+      events.Write("model_bound_violation", {{"segment", segment.id()}},
+                   segment.file().path().string());
+    });
+  }
 
   const Options options;
   const storage::Path directory;

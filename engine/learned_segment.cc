@@ -39,9 +39,10 @@ class SegmentCursor final : public Cursor {
 
   void Seek(std::string_view target) override {
     status_ = Ok();
-    const index::BlockPosition position = segment_.Predict(target);
-    if (!Load(position.block)) return;
-    slot_ = block_.view().LowerBound(target, position.fraction);
+    const auto position = segment_.Locate(target);
+    if (!position) return Fail(position.error());
+    if (!Load(position->block)) return;
+    slot_ = block_.view().LowerBound(target, position->fraction);
     if (slot_ < block_.view().record_count()) {
       Show();
     } else {
@@ -246,8 +247,8 @@ index::BlockPosition LearnedSegment::BorderBefore(const TreeModel* model) const 
   return {std::max(1u, file_->block_count()) - 1, 0xffff};  // the end of the last block
 }
 
-bool LearnedSegment::IsSample(std::string_view internal_key) {
-  return base::Checksum(internal_key) % kMissSampleRate == 0;
+bool LearnedSegment::IsSample(std::string_view internal_key) const {
+  return base::Checksum(internal_key) % kMissSampleRate == 0 || bound_violations() > 0;
 }
 
 Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_key,
@@ -258,15 +259,22 @@ Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_
       IsSample(internal_key)) [[unlikely]] {
     outcome = LookupWithoutModel(internal_key, value);
     if (outcome && *outcome != storage::LookupOutcome::kAbsent) {
-      bound_violations_.fetch_add(1, std::memory_order_relaxed);
+      const uint64_t before = bound_violations_.fetch_add(1, std::memory_order_relaxed);
+      if (before == 0 && violation_listener_) violation_listener_(*this);
     }
   }
   return outcome;
 }
 
-// Binary search over the blocks by their first keys.
 Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_view internal_key,
                                                                   Value* value) const {
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, SearchBlock(internal_key));
+  return file_->Lookup(internal_key, position.block, position.fraction, value);
+}
+
+// Binary search over the blocks by their first keys: the last block that begins at or before the key,
+// else the first.
+Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view internal_key) const {
   std::string first_key;
   uint32_t begin = 0;  // the record, if present, is in a block of [begin, end)
   uint32_t end = file_->block_count();
@@ -285,7 +293,7 @@ Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_vi
       begin = probe;
     }
   }
-  return file_->Lookup(internal_key, begin, 0, value);
+  return index::BlockPosition{begin, 0};
 }
 
 std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
@@ -348,6 +356,7 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.build_ns = properties.build_ns;
   stats.filter_bytes = filter_.memory_bytes();
   stats.index_bytes = file_->resident_bytes() + stats.filter_bytes;
+  stats.model_bound_violations = bound_violations();
   for (const TreeModel& model : models_) {
     const index::BlockModelShape shape = model.model.Shape();
     stats.index_bytes += shape.memory_bytes;

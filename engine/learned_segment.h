@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,6 +69,14 @@ class LearnedSegment {
     return position;
   }
 
+  // The same until the model was once found wrong; from then on what binary search over the blocks
+  // finds. Errors: kIo, kCorruption.
+  Result<index::BlockPosition> Locate(std::string_view internal_key) const {
+    if (bound_violations() == 0) [[likely]]
+      return Predict(internal_key);
+    return SearchBlock(internal_key);
+  }
+
   // Looks for the key in its predicted block, without errors, copies and allocations
   // (storage::Segment::LookupInPlace). Of the keys that it finds absent, those in the sample are to
   // be looked up again.
@@ -76,11 +85,12 @@ class LearnedSegment {
     return file_->LookupInPlace(internal_key, position.block, position.fraction);
   }
 
-  // One key in some thousand.
-  static bool IsSample(std::string_view internal_key);
+  // One key in some thousand; every key once the model was found wrong.
+  bool IsSample(std::string_view internal_key) const;
 
   // The same lookup, whatever it takes. A miss in the sample is checked by a search that does not
-  // use the model; one that it refutes counts as a violation and is answered rightly.
+  // use the model; one that it refutes counts as a violation, is told to the listener and is answered
+  // rightly. (What is found is compared with the key, and always right.)
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
   // Which keys, by their checksums, the segment certainly does not have.
@@ -96,6 +106,12 @@ class LearnedSegment {
   Status Verify() const;
 
   SegmentStats Stats(uint32_t level) const;
+
+  // Called at the first violation, by whichever thread meets it. Set before the segment is shared.
+  using ViolationListener = std::function<void(const LearnedSegment&)>;
+  void SetViolationListener(ViolationListener listener) {
+    violation_listener_ = std::move(listener);
+  }
 
   // Misses that the sampling search refuted. Stays 0 unless the library or the memory is broken.
   uint64_t bound_violations() const { return bound_violations_.load(std::memory_order_relaxed); }
@@ -120,6 +136,7 @@ class LearnedSegment {
   }
   const TreeModel* FindModelAmongMany(Tree tree) const;
   index::BlockPosition BorderBefore(const TreeModel* model) const;
+  Result<index::BlockPosition> SearchBlock(std::string_view internal_key) const;
   Result<storage::LookupOutcome> LookupWithoutModel(std::string_view internal_key,
                                                     Value* value) const;
 
@@ -128,6 +145,7 @@ class LearnedSegment {
   std::unique_ptr<storage::Segment> file_;
   std::vector<TreeModel> models_;  // in tree order
   SegmentFilter filter_;
+  ViolationListener violation_listener_;
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};
 };

@@ -24,7 +24,7 @@ bool HasTombstones(const Level& level) {
 // The records of `segment` before `internal_key`.
 Result<uint64_t> RankIn(const LearnedSegment& segment, std::string_view internal_key) {
   if (segment.file().block_count() == 0) return uint64_t{0};
-  const index::BlockPosition position = segment.Predict(internal_key);
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(internal_key));
   SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, segment.file().RankOfBlock(position.block));
   SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
                          segment.file().ReadBlock(position.block));

@@ -42,7 +42,10 @@ Status SegmentStore::SetAsideUnnamed(const storage::Manifest& manifest) {
 }
 
 Result<std::shared_ptr<LearnedSegment>> SegmentStore::Open(uint64_t id) const {
-  return LearnedSegment::Open(files_, PathOf(id), id, read_options_);
+  SIBYL_ASSIGN_OR_RETURN(auto segment,
+                         LearnedSegment::Open(files_, PathOf(id), id, read_options_));
+  segment->SetViolationListener(violation_listener_);
+  return segment;
 }
 
 }  // namespace sibyl::engine

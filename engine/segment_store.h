@@ -38,6 +38,11 @@ class SegmentStore {
   storage::FileSystem& files() const { return files_; }
   storage::Path PathOf(uint64_t id) const { return directory_ / storage::SegmentFileName(id); }
 
+  // What segments opened from now on call when one of their models is found wrong.
+  void SetViolationListener(LearnedSegment::ViolationListener listener) {
+    violation_listener_ = std::move(listener);
+  }
+
   Result<std::shared_ptr<LearnedSegment>> Open(uint64_t id) const;
 
   // Makes the names of new segments durable.
@@ -51,6 +56,7 @@ class SegmentStore {
   storage::Path lost_directory_;
   std::unique_ptr<storage::BlockCache> cache_;  // null: segments are mapped
   storage::SegmentReadOptions read_options_;
+  LearnedSegment::ViolationListener violation_listener_;
   std::atomic<uint64_t> next_id_{1};
 };
 

@@ -62,7 +62,7 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Va
     return LookupOutcome::kValue;
   }
   const bool settled = found.outcome == LookupOutcome::kTombstone ||
-                       (found.outcome == LookupOutcome::kAbsent && !LearnedSegment::IsSample(key));
+                       (found.outcome == LookupOutcome::kAbsent && !segment.IsSample(key));
   if (settled) return found.outcome;
   return segment.Lookup(key, value);
 }

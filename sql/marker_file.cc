@@ -81,9 +81,14 @@ Result<std::optional<std::string>> ReadMarker(const std::filesystem::path& path)
   const ssize_t size = read(file.get(), text.data(), text.size());
   if (size < 0) return IoError("cannot read", path);
   text.resize(static_cast<size_t>(size));
+  return ParseMarker(path, text);
+}
+
+Result<std::optional<std::string>> ParseMarker(const std::filesystem::path& path,
+                                               std::string_view text) {
   if (text.empty()) return std::optional<std::string>();
   if (text.starts_with(kVersion1)) {
-    const std::string uuid = text.substr(kVersion1.size(), kUuidBytes);
+    const std::string uuid(text.substr(kVersion1.size(), kUuidBytes));
     if (IsUuid(uuid)) return std::optional<std::string>(uuid);
   } else if (IsMarker(text)) {
     return Error{ErrorCode::kNotSupported,

@@ -27,6 +27,10 @@ Result<std::string> NewUuid();
 // Errors: kIo; kNotSupported for another version; kCorruption for anything else, naming the file.
 Result<std::optional<std::string>> ReadMarker(const std::filesystem::path& path);
 
+// The same for the bytes of a marker; `path` is for messages.
+Result<std::optional<std::string>> ParseMarker(const std::filesystem::path& path,
+                                               std::string_view text);
+
 // Turns the existing empty file at `path` into a marker, in place, so that its permissions and
 // its identity stay; durable when it returns. Errors: kIo.
 Status WriteMarker(const std::filesystem::path& path, std::string_view uuid);

@@ -32,6 +32,7 @@ Json SegmentJson(const SegmentStats& segment) {
           {"index_bytes", segment.index_bytes},
           {"training_ns", segment.training_ns},
           {"build_ns", segment.build_ns},
+          {"model_bound_violations", segment.model_bound_violations},
           {"models", std::move(models)}};
 }
 

@@ -21,7 +21,8 @@ sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot, si
     sibyl::IteratorOptions options = Bounds(lower, upper);
     options.snapshot = sibyl::c_api::At(snapshot).snapshot;
     SIBYL_ASSIGN_OR_RETURN(auto made, db->database->NewIterator(Tree{tree}, options));
-    *iterator = new sibyl_iterator{std::move(made)};
+    *iterator = new sibyl_iterator{
+        db->database, snapshot == nullptr ? nullptr : snapshot->snapshot, nullptr, std::move(made)};
     return Ok();
   });
 }
@@ -56,7 +57,7 @@ sibyl_error* sibyl_iterator_error(const sibyl_iterator* iterator) {
 sibyl_error* sibyl_transaction_begin(sibyl_db* db, sibyl_transaction** transaction) {
   return Guarded([&]() -> Status {
     SIBYL_ASSIGN_OR_RETURN(auto begun, db->database->BeginTransaction());
-    *transaction = new sibyl_transaction{std::move(begun)};
+    *transaction = new sibyl_transaction{db->database, std::move(begun)};
     return Ok();
   });
 }
@@ -125,7 +126,8 @@ sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transaction, sibyl_tr
   return Guarded([&]() -> Status {
     SIBYL_ASSIGN_OR_RETURN(
         auto made, transaction->transaction->NewIterator(Tree{tree}, Bounds(lower, upper)));
-    *iterator = new sibyl_iterator{std::move(made)};
+    *iterator = new sibyl_iterator{transaction->database, nullptr, transaction->transaction,
+                                   std::move(made)};
     return Ok();
   });
 }

@@ -25,9 +25,13 @@ Status Parse(std::string_view name, std::string_view value, bool* out) {
 }
 template <typename Number>
 Status Parse(std::string_view name, std::string_view value, Number* out) {
-  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), *out);
-  if (parsed.ec == std::errc() && parsed.ptr == value.data() + value.size()) return Ok();
-  return BadValue(name, value);
+  Number number{};
+  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size()) {
+    return BadValue(name, value);
+  }
+  *out = number;
+  return Ok();
 }
 Status Parse(std::string_view name, std::string_view value, ReadMode* out) {
   if (value != "mapping" && value != "pread") return BadValue(name, value);
@@ -195,7 +199,7 @@ sibyl_error* sibyl_at(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree t
 sibyl_error* sibyl_snapshot_new(sibyl_db* db, sibyl_snapshot** snapshot) {
   return Guarded([&]() -> Status {
     SIBYL_ASSIGN_OR_RETURN(auto taken, db->database->GetSnapshot());
-    *snapshot = new sibyl_snapshot{std::move(taken)};
+    *snapshot = new sibyl_snapshot{db->database, std::move(taken)};
     return Ok();
   });
 }

@@ -19,20 +19,27 @@ struct sibyl_error {
 struct sibyl_options {
   sibyl::Options options;
 };
+// What depends on a database keeps it open, and an iterator its transaction: languages that collect
+// garbage free objects in any order. Members are destroyed from the last to the first.
 struct sibyl_db {
   std::shared_ptr<sibyl::Database> database;
 };
 struct sibyl_snapshot {
-  std::unique_ptr<sibyl::Snapshot> snapshot;
+  std::shared_ptr<sibyl::Database> database;
+  std::shared_ptr<sibyl::Snapshot> snapshot;
 };
 struct sibyl_iterator {
+  std::shared_ptr<sibyl::Database> database;
+  std::shared_ptr<sibyl::Snapshot> snapshot;        // if it was given one
+  std::shared_ptr<sibyl::Transaction> transaction;  // if it is one's
   std::unique_ptr<sibyl::Iterator> iterator;
 };
 struct sibyl_batch {
   sibyl::WriteBatch batch;
 };
 struct sibyl_transaction {
-  std::unique_ptr<sibyl::Transaction> transaction;
+  std::shared_ptr<sibyl::Database> database;
+  std::shared_ptr<sibyl::Transaction> transaction;
 };
 
 namespace sibyl::c_api {

@@ -10,8 +10,8 @@
  * - Keys and values are any bytes, given as pointer and size; a pointer may be NULL if the size is 0.
  * - What a function returns as sibyl_buffer belongs to the caller: sibyl_buffer_free. Iterators
  *   return bytes of their own, valid until they move.
- * - Free (or close) every object once, dependents first: iterators before their snapshot, transaction
- *   or database, snapshots and transactions before their database. Freeing NULL is allowed.
+ * - Free (or close) every object once, in any order: what depends on another keeps it. So a database
+ *   closes when it and all its iterators, snapshots and transactions are freed. NULL is allowed.
  * - Threads: a sibyl_db and a sibyl_snapshot may be used by any number at the same time, everything
  *   else by one at a time.
  * - Meaning, costs and errors are those of the C++ functions of the same name.
@@ -191,7 +191,7 @@ SIBYL_C_EXPORT sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_re
 /* ---- Transactions ---- */
 
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_begin(sibyl_db* db, sibyl_transaction** transaction);
-/* Rolls back what was not committed. */
+/* Rolls back what was not committed, once its iterators are freed too. */
 SIBYL_C_EXPORT void sibyl_transaction_free(sibyl_transaction* transaction);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_get(sibyl_transaction* transaction, sibyl_tree tree,
                                                   const char* key, size_t key_size, int* found,

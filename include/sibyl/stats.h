@@ -39,6 +39,7 @@ struct SegmentStats {
   uint64_t filter_bytes = 0;  // of those, the filter's
   uint64_t training_ns = 0;
   uint64_t build_ns = 0;           // the whole of making this segment, training included
+  uint64_t model_bound_violations = 0;  // must stay 0; else its models are no longer trusted
   std::vector<ModelStats> models;  // one per tree, in tree order
 };
 

@@ -35,7 +35,8 @@ static int refused(sibyl_error* error, int code) {
 }
 
 static int holds(sibyl_buffer* buffer, const char* text) {
-  const int same = buffer->size == strlen(text) && memcmp(buffer->data, text, buffer->size) == 0;
+  const int same = buffer->size == strlen(text) &&
+                   (buffer->size == 0 || memcmp(buffer->data, text, buffer->size) == 0);
   sibyl_buffer_free(buffer);
   return same && buffer->data == NULL;
 }

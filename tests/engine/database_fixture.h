@@ -48,7 +48,12 @@ class TestDatabase {
   explicit TestDatabase(Options options = SmallOptions()) : options_(std::move(options)) { Open(); }
 
   void Open() { database_ = Must(Database::Open(options_, path())); }
-  void Close() { database_.reset(); }
+  void Close() {
+    // Refused in a child process, which inherited the database.
+    const auto stats = database_ != nullptr ? database_->GetStats() : Result<Stats>(Stats());
+    if (stats) CHECK(stats->counters.model_bound_violations == 0);
+    database_.reset();
+  }
   void Reopen() {
     Close();
     Open();

@@ -1,0 +1,77 @@
+// Goal: what libFuzzer tries for hours (scripts/fuzz.sh) is tried briefly in every run of the tests.
+// Method: each target gets its seeds, truncated everywhere and with random bytes replaced, doubled
+// and removed; and whatever libFuzzer once found, kept as files in tests/fuzz/found/TARGET*.
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "tests/fuzz/fuzz_targets.h"
+
+namespace sibyl::testing {
+namespace {
+
+constexpr int kMutationsPerSeed = 3000;
+constexpr size_t kBytesPerSeed = size_t{60} << 20;  // large seeds are mutated less often
+
+std::string Mutated(std::string bytes, std::mt19937_64* random) {
+  const auto below = [random](size_t bound) { return static_cast<size_t>((*random)() % bound); };
+  for (size_t changes = 1 + below(4); changes > 0 && !bytes.empty(); --changes) {
+    const size_t at = below(bytes.size());
+    switch (below(6)) {
+      case 0:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
+        break;
+      case 1:
+        bytes[at] = static_cast<char>((*random)());
+        break;
+      case 2:
+        bytes[at] = below(2) == 0 ? '\xff' : '\0';
+        break;
+      case 3:
+        bytes.erase(at, 1 + below(8));
+        break;
+      case 4:
+        bytes.insert(at, bytes.substr(at, 1 + below(8)));
+        break;
+      default:
+        bytes.resize(at);
+    }
+  }
+  return bytes;
+}
+
+TEST_CASE("no decoder is broken by mutated input", "[fuzz]") {
+  for (const FuzzTarget& target : FuzzTargets()) {
+    INFO("target " << target.name);
+    std::mt19937_64 random(20'240'601);
+    for (const std::string& seed : target.seeds()) {
+      target.run(seed);
+      const size_t step = 1 + seed.size() / 300;
+      for (size_t size = 0; size < seed.size(); size += step) target.run(seed.substr(0, size));
+      const int mutations = static_cast<int>(
+          std::min<size_t>(kMutationsPerSeed, kBytesPerSeed / (seed.size() + 1)));
+      for (int i = 0; i < mutations; ++i) target.run(Mutated(seed, &random));
+    }
+  }
+  CHECK(FuzzTargets().size() >= 8);
+}
+
+TEST_CASE("what a fuzzer once found stays mended", "[fuzz]") {
+  const std::filesystem::path found = SIBYL_FUZZ_FOUND;
+  if (!std::filesystem::exists(found)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(found)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    const std::string name = entry.path().filename().string();
+    INFO(name);
+    for (const FuzzTarget& target : FuzzTargets()) {
+      if (name.starts_with(std::string(target.name) + '-')) target.run(bytes);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sibyl::testing
