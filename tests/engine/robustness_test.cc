@@ -20,6 +20,7 @@ Options QuietOptions() {
   Options options = SmallOptions();
   options.background_threads = 0;
   options.generation_bytes = 8 << 20;
+  options.event_log_bytes = 0;  // its failures are nobody's
   return options;
 }
 
