@@ -42,7 +42,8 @@ class SegmentCursor final : public Cursor {
     const auto position = segment_.Locate(target);
     if (!position) return Fail(position.error());
     if (!Load(position->block)) return;
-    slot_ = block_.view().LowerBound(target, position->fraction);
+    slot_ = block_.view().LowerBound(
+        target, segment_.file().RecordFraction(position->block, position->fraction));
     if (slot_ < block_.view().record_count()) {
       Show();
     } else {
@@ -272,8 +273,8 @@ Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_vi
   return file_->Lookup(internal_key, position.block, position.fraction, value);
 }
 
-// Binary search over the blocks by their first keys: the last block that begins at or before the key,
-// else the first.
+// Binary search over the blocks by their first keys: the last block that begins at or before the
+// key, else the first.
 Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view internal_key) const {
   std::string first_key;
   uint32_t begin = 0;  // the record, if present, is in a block of [begin, end)

@@ -13,12 +13,12 @@ namespace {
 // Blocks between two whose rank costs nothing to know: see storage/block_directory.h.
 constexpr uint32_t kGroupBlocks = 64;
 
-// Tombstones in the deepest level are rare (a level above may have been moved below the records that
-// they were kept for); where there are any, everything is counted one by one.
+// Tombstones in the deepest level are rare (a level above may have been moved below the records
+// that they were kept for); where there are any, everything is counted one by one.
 bool HasTombstones(const Level& level) {
-  return std::any_of(level.segments().begin(), level.segments().end(), [](const SegmentPtr& segment) {
-    return segment->file().properties().tombstones > 0;
-  });
+  return std::any_of(
+      level.segments().begin(), level.segments().end(),
+      [](const SegmentPtr& segment) { return segment->file().properties().tombstones > 0; });
 }
 
 // The records of `segment` before `internal_key`.
@@ -29,7 +29,8 @@ Result<uint64_t> RankIn(const LearnedSegment& segment, std::string_view internal
   SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
                          segment.file().ReadBlock(position.block));
   if (block.view().record_count() == 0) return rank;
-  return rank + block.view().LowerBound(internal_key, position.fraction);
+  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  return rank + block.view().LowerBound(internal_key, fraction);
 }
 
 // The records of `level` before `internal_key`.
@@ -40,7 +41,8 @@ Result<uint64_t> RankIn(const Level& level, std::string_view internal_key) {
   return level.RecordsBefore(after - 1) + rank;
 }
 
-// The block of `segment` with the record that `rank` others precede, and how many precede the block.
+// The block of `segment` with the record that `rank` others precede, and how many precede the
+// block.
 struct RankedBlock {
   storage::BlockHandle block;
   uint64_t rank = 0;
@@ -119,8 +121,7 @@ Result<std::optional<OwnedRecord>> RankReader::At(uint64_t rank) {
   uint64_t hidden = 0;
   for (cursor_->Seek(tree_begin_); cursor_->Valid() && cursor_->key() < tree_end_;
        cursor_->Next()) {
-    SIBYL_ASSIGN_OR_RETURN(const uint64_t in_base_before,
-                           CountInBase(tree_begin_, cursor_->key()));
+    SIBYL_ASSIGN_OR_RETURN(const uint64_t in_base_before, CountInBase(tree_begin_, cursor_->key()));
     const uint64_t before = in_base_before + added - hidden;
     if (rank < before) break;
     SIBYL_ASSIGN_OR_RETURN(const bool in_base, IsInBase(cursor_->key()));

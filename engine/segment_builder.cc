@@ -141,10 +141,10 @@ Status SegmentBuilder::WriteRecords(const std::vector<TreeModel>& models,
   auto model = models.begin();
   for (const BufferedRecord& record : records_) {
     while (model->tree != TreeOf(record.key())) ++model;
-    const uint32_t block = model->model.Find(UserKeyOf(record.key())).block;
-    SIBYL_CHECK(block < model->model.block_count());
-    SIBYL_RETURN_IF_ERROR(
-        writer->Add(record.key(), record.value(), record.type(), model->first_block + block));
+    const index::BlockPosition position = model->model.Find(UserKeyOf(record.key()));
+    SIBYL_CHECK(position.block < model->model.block_count());
+    SIBYL_RETURN_IF_ERROR(writer->Add(record.key(), record.value(), record.type(),
+                                      model->first_block + position.block, position.fraction));
   }
   return Ok();
 }

@@ -15,10 +15,10 @@ class PreadSegment final : public SegmentBase {
         cache_(cache),
         owner_(cache->NewOwnerId()) {}
 
-  Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
+  Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t line_fraction,
                                Value* value) const override {
     SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));
-    return Find(handle.view(), key, fraction, value);
+    return Find(handle.view(), key, RecordFraction(block, line_fraction), value);
   }
 
   InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }

@@ -27,7 +27,8 @@ SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentP
   model_ = std::move(parts.model);
   filter_ = std::move(parts.filter);
   block_count_ = directory_->block_count();
-  resident_bytes_ = directory_->memory_bytes();
+  quartiles_ = std::move(parts.quartiles);
+  resident_bytes_ = directory_->memory_bytes() + quartiles_.memory_bytes();
 }
 
 Status SegmentBase::CheckBlock(std::string_view bytes, uint32_t block) const {

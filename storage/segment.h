@@ -17,6 +17,7 @@
 #include "sibyl/value.h"
 #include "storage/block.h"
 #include "storage/block_cache.h"
+#include "storage/block_quartiles.h"
 #include "storage/file_system.h"
 #include "storage/segment_writer.h"
 
@@ -64,12 +65,18 @@ class Segment {
 
   uint32_t block_count() const { return block_count_; }
 
-  // Bytes of block offsets and rank samples kept resident.
+  // Bytes of block offsets, rank samples and quartiles kept resident.
   uint64_t resident_bytes() const { return resident_bytes_; }
 
-  // Looks for `key` in `block`, starting at `fraction`; fills `value` when the outcome is kValue.
-  // Here and below, a block past the last is an empty one. Never kUnknown.
-  virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t fraction,
+  // How far through the records of `block` a key is expected that the model sees `line_fraction`
+  // through the block, in 1/65536: where to start searching.
+  uint16_t RecordFraction(uint32_t block, uint16_t line_fraction) const {
+    return block < block_count_ ? quartiles_.RecordFraction(block, line_fraction) : line_fraction;
+  }
+
+  // Looks for `key` in `block`, where the model sees it `line_fraction` through; fills `value` when
+  // the outcome is kValue. Here and below, a block past the last is an empty one. Never kUnknown.
+  virtual Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t line_fraction,
                                        Value* value) const = 0;
 
   // What a lookup without errors, copies and allocations found. In 16 bytes, which functions return
@@ -84,16 +91,17 @@ class Segment {
 
   // The same lookup where it needs no copy and cannot fail: kUnknown for a block not verified yet,
   // an out-of-line value, a reader without a mapping.
-  virtual InPlace LookupInPlace(std::string_view key, uint32_t block, uint16_t fraction) const = 0;
+  virtual InPlace LookupInPlace(std::string_view key, uint32_t block,
+                                uint16_t line_fraction) const = 0;
 
   // A batch of lookups in three passes, each of which finds its bytes in the processor's cache if
   // the one before has run for the whole batch. The first two are hints that a search will follow:
   // they ask for the block's offset, then for the lines where the search begins. The third
   // searches, and asks for the value's lines without waiting for them.
   virtual void PrefetchOffset(uint32_t block) const = 0;
-  virtual void PrefetchBlock(uint32_t block, uint16_t fraction) const = 0;
+  virtual void PrefetchBlock(uint32_t block, uint16_t line_fraction) const = 0;
   virtual InPlace LookupPrefetched(std::string_view key, uint32_t block,
-                                   uint16_t fraction) const = 0;
+                                   uint16_t line_fraction) const = 0;
 
   // Reads a whole block, for iteration. An empty block gives an empty view.
   virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;
@@ -117,6 +125,7 @@ class Segment {
   SegmentProperties properties_;
   std::string model_;
   std::string filter_;
+  BlockQuartiles quartiles_;
   uint32_t block_count_ = 0;
   uint64_t resident_bytes_ = 0;
 };

@@ -26,6 +26,7 @@ enum class SectionKind : uint32_t {
   kModel = 5,
   kFilter = 6,  // optional
   kProperties = 7,
+  kQuartiles = 8,  // optional
 };
 
 // One entry of the section table.

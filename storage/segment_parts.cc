@@ -70,7 +70,7 @@ Status CheckProperties(const SegmentParts& parts) {
 Result<SegmentParts> ReadParts(const ReadableFile& file) {
   SIBYL_ASSIGN_OR_RETURN(const auto sections, ReadSections(file));
   SegmentParts parts;
-  std::string offsets, ranks, properties;
+  std::string offsets, ranks, quartiles, properties;
   for (const Section& section : sections) {
     if (section.kind == SectionKind::kBlocks) {
       parts.blocks = section;
@@ -80,6 +80,7 @@ Result<SegmentParts> ReadParts(const ReadableFile& file) {
       SIBYL_ASSIGN_OR_RETURN(std::string bytes, ReadSection(file, section));
       if (section.kind == SectionKind::kBlockOffsets) offsets = std::move(bytes);
       if (section.kind == SectionKind::kRanks) ranks = std::move(bytes);
+      if (section.kind == SectionKind::kQuartiles) quartiles = std::move(bytes);
       if (section.kind == SectionKind::kModel) parts.model = std::move(bytes);
       if (section.kind == SectionKind::kFilter) parts.filter = std::move(bytes);
       if (section.kind == SectionKind::kProperties) properties = std::move(bytes);
@@ -88,6 +89,8 @@ Result<SegmentParts> ReadParts(const ReadableFile& file) {
   SIBYL_ASSIGN_OR_RETURN(parts.directory,
                          BlockDirectory::Decode(offsets, ranks, parts.blocks.offset,
                                                 parts.blocks.offset + parts.blocks.size_bytes));
+  SIBYL_ASSIGN_OR_RETURN(parts.quartiles,
+                         BlockQuartiles::Decode(quartiles, parts.directory->block_count()));
   SIBYL_ASSIGN_OR_RETURN(parts.properties, DecodeSegmentProperties(properties));
   SIBYL_RETURN_IF_ERROR(CheckProperties(parts));
   return parts;

@@ -9,6 +9,7 @@
 
 #include "sibyl/result.h"
 #include "storage/block_directory.h"
+#include "storage/block_quartiles.h"
 #include "storage/file_system.h"
 #include "storage/segment_format.h"
 
@@ -18,6 +19,7 @@ struct SegmentParts {
   Section blocks;
   Section values;
   std::unique_ptr<const BlockDirectory> directory;
+  BlockQuartiles quartiles;
   std::string model;
   std::string filter;  // empty: the segment has none
   SegmentProperties properties;

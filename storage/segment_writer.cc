@@ -11,6 +11,7 @@
 #include "sibyl/write_batch.h"
 #include "storage/block_builder.h"
 #include "storage/block_directory.h"
+#include "storage/block_quartiles.h"
 #include "storage/segment_format.h"
 
 namespace sibyl::storage {
@@ -95,8 +96,9 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   Status Start() { return file_->Append(EncodeSegmentHeader()); }
 
-  Status Add(std::string_view key, std::string_view value, RecordType type,
-             uint32_t block) override {
+  using SegmentWriter::Add;
+  Status Add(std::string_view key, std::string_view value, RecordType type, uint32_t block,
+             uint16_t line_fraction) override {
     SIBYL_RETURN_IF_ERROR(CheckRecord(key, value, type, block));
     if (block != block_) {
       SIBYL_RETURN_IF_ERROR(FinishBlock());
@@ -112,6 +114,7 @@ class SegmentWriterImpl final : public SegmentWriter {
     } else {
       builder_.Add(key, value, type, false);
     }
+    quartiles_.Add(line_fraction);
     Count(key, type);
     return Ok();
   }
@@ -183,6 +186,7 @@ class SegmentWriterImpl final : public SegmentWriter {
     properties_.largest_block_bytes =
         std::max<uint64_t>(properties_.largest_block_bytes, bytes.size());
     builder_.Clear();
+    quartiles_.FinishBlock(block_);
     return file_->Append(bytes);
   }
 
@@ -204,6 +208,10 @@ class SegmentWriterImpl final : public SegmentWriter {
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kRanks, EncodeRanks(ranks_)));
     SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kModel, model));
     if (!filter.empty()) SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kFilter, filter));
+    const std::string quartiles = quartiles_.Finish(static_cast<uint32_t>(properties_.blocks));
+    if (!quartiles.empty()) {
+      SIBYL_RETURN_IF_ERROR(WriteSection(SectionKind::kQuartiles, quartiles));
+    }
     SIBYL_RETURN_IF_ERROR(
         WriteSection(SectionKind::kProperties, EncodeSegmentProperties(properties_)));
     return file_->Append(EncodeSegmentFooter(sections_, file_->offset()));
@@ -233,6 +241,7 @@ class SegmentWriterImpl final : public SegmentWriter {
   uint32_t block_ = 0;                                     // the one being built
   std::vector<uint64_t> offsets_ = {kSegmentHeaderBytes};  // of each block begun
   std::vector<uint64_t> ranks_ = {0};
+  BlockQuartilesBuilder quartiles_;
   std::vector<std::string> values_;
   uint64_t values_bytes_ = 0;
   std::vector<Section> sections_;

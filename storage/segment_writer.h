@@ -51,7 +51,7 @@ struct SegmentFileInfo {
   SegmentProperties properties;
 };
 
-// One thread at a time. Keeps in memory: the block being built, 8 bytes per block, and the values
+// One thread at a time. Keeps in memory: the block being built, 11 bytes per block, and the values
 // that are out of line, since those follow the blocks in the file.
 class SegmentWriter {
  public:
@@ -63,12 +63,19 @@ class SegmentWriter {
                                                        BeforeWrite before_write = nullptr);
   virtual ~SegmentWriter() = default;
 
+  // Where in its block a record is expected of which nothing more is known.
+  static constexpr uint16_t kMiddle = 1 << 15;
+
   // Adds the next record. Keys strictly increase, block numbers never decrease (gaps are empty
-  // blocks). The bytes are copied before it returns.
+  // blocks). `line_fraction` is what lookups of the key will say of its place in the block
+  // (storage/block_quartiles.h). The bytes are copied before it returns.
   // Errors: kIo, after which every call fails; kInvalidArgument naming the key that breaks either
   // order, has a tombstone with a value, or is over a limit; nothing is then added.
-  virtual Status Add(std::string_view key, std::string_view value, RecordType type,
-                     uint32_t block) = 0;
+  virtual Status Add(std::string_view key, std::string_view value, RecordType type, uint32_t block,
+                     uint16_t line_fraction) = 0;
+  Status Add(std::string_view key, std::string_view value, RecordType type, uint32_t block) {
+    return Add(key, value, type, block, kMiddle);
+  }
 
   // Writes the remaining sections and syncs the file (not the directory). `block_count` is greater
   // than every block number added. An empty `filter` is left out of the file.

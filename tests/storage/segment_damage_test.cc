@@ -402,7 +402,8 @@ Status WriteThrough(FileSystem& files, const Path& path, const TestSegment& segm
   auto writer = SegmentWriter::Create(files, path);
   if (!writer) return writer.error();
   for (const auto& record : segment.records) {
-    const Status added = writer.value()->Add(record.key, record.value, record.type, record.block);
+    const Status added = writer.value()->Add(record.key, record.value, record.type, record.block,
+                                             record.line_fraction);
     if (!added) return added.error();
   }
   const auto info = writer.value()->Finish(segment.block_count, "model", {});

@@ -46,6 +46,18 @@ TestSegment Everything() {
   return segment;
 }
 
+// Everything, with records crowded to either end of their blocks.
+TestSegment EverythingWithQuartiles() {
+  TestSegment segment = Everything();
+  uint32_t number = 0;
+  for (auto& record : segment.records) {
+    record.line_fraction =
+        static_cast<uint16_t>(record.block % 2 == 0 ? number % 700 * 90 : ~number);
+    ++number;
+  }
+  return segment;
+}
+
 std::vector<GoldenFile> GoldenFiles() {
   return {{"segment_v1_tiny.segment",
            {"tiny",
@@ -53,7 +65,8 @@ std::vector<GoldenFile> GoldenFiles() {
              {TreeKey("bee"), "", 0, RecordType::kTombstone},
              {TreeKey("centipede"), "many", 0}},
             1}},
-          {"segment_v1.segment", Everything()}};
+          {"segment_v1.segment", Everything()},
+          {"segment_v1_quartiles.segment", EverythingWithQuartiles()}};
 }
 
 TEST_CASE("golden files are read", "[storage][formats]") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <map>
 #include <random>
 #include <span>
@@ -173,7 +174,8 @@ SegmentFileInfo WriteSegment(FileSystem& files, const Path& path, const TestSegm
   auto writer = SegmentWriter::Create(files, path);
   REQUIRE(writer);
   for (const auto& record : segment.records) {
-    REQUIRE(writer.value()->Add(record.key, record.value, record.type, record.block));
+    REQUIRE(writer.value()->Add(record.key, record.value, record.type, record.block,
+                                record.line_fraction));
   }
   SegmentProperties properties;
   properties.training_ns = 11;
@@ -219,8 +221,13 @@ TestSegment FromKeys(std::string name, std::vector<std::string> keys, uint32_t r
   for (size_t i = 0; i < keys.size(); ++i) {
     std::string value = "value " + std::to_string(i) + " ";
     value.resize(value_bytes, static_cast<char>('a' + i % 26));
+    // Crowded to the beginning of the block's line, more so in some blocks.
+    const double evenly = static_cast<double>(i % records_per_block) / records_per_block;
+    const auto fraction =
+        static_cast<uint16_t>(65535 * std::pow(evenly, 1 + i / records_per_block % 4));
     segment.records.push_back({std::move(keys[i]), std::move(value),
-                               static_cast<uint32_t>(i / records_per_block), RecordType::kValue});
+                               static_cast<uint32_t>(i / records_per_block), RecordType::kValue,
+                               fraction});
   }
   segment.block_count = segment.records.empty() ? 0 : segment.records.back().block + 1;
   return segment;

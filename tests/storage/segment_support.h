@@ -19,6 +19,7 @@ struct TestRecord {
   std::string value;
   uint32_t block = 0;
   RecordType type = RecordType::kValue;
+  uint16_t line_fraction = SegmentWriter::kMiddle;
 };
 
 struct TestSegment {
