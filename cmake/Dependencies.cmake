@@ -16,6 +16,11 @@ endif()
 if(NOT SIBYL_SANITIZE AND NOT SIBYL_TSAN)
   pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)  # linked to executables only
 endif()
+if(SIBYL_SQL)
+  find_library(SIBYL_PG_QUERY pg_query REQUIRED)  # no package file
+  find_path(SIBYL_PG_QUERY_INCLUDE pg_query/pg_query.pb-c.h REQUIRED)
+  pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+endif()
 if(SIBYL_TESTS)
   find_package(Catch2 2.13 REQUIRED)
 endif()

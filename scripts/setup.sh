@@ -10,6 +10,7 @@ PACKAGES=(
   librocksdb-dev libhwy-dev libxxhash-dev libzstd-dev            # the product: storage, index
   libeigen3-dev libcli11-dev nlohmann-json3-dev libjemalloc-dev  # the product: training, tool
   tcl tcl-dev dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
+  libpg-query-dev libprotobuf-c-dev libre2-dev                   # the server: PostgreSQL's parser
   catch2 zstd python3 sqlite3                                    # tests
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
   gnuplot-nox                                                    # plots of benchmarks

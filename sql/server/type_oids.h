@@ -19,17 +19,21 @@ constexpr uint32_t kInt4Oid = 23;
 constexpr uint32_t kRegprocOid = 24;
 constexpr uint32_t kTextOid = 25;
 constexpr uint32_t kOidOid = 26;
+constexpr uint32_t kTidOid = 27;
+constexpr uint32_t kOidVectorOid = 30;
 constexpr uint32_t kJsonOid = 114;
 constexpr uint32_t kFloat4Oid = 700;
 constexpr uint32_t kFloat8Oid = 701;
 constexpr uint32_t kUnknownOid = 705;
 constexpr uint32_t kBoolArrayOid = 1000;
+constexpr uint32_t kNameArrayOid = 1003;
 constexpr uint32_t kInt2ArrayOid = 1005;
 constexpr uint32_t kInt4ArrayOid = 1007;
 constexpr uint32_t kTextArrayOid = 1009;
 constexpr uint32_t kVarcharArrayOid = 1015;
 constexpr uint32_t kInt8ArrayOid = 1016;
 constexpr uint32_t kFloat8ArrayOid = 1022;
+constexpr uint32_t kOidArrayOid = 1028;
 constexpr uint32_t kBpcharOid = 1042;
 constexpr uint32_t kVarcharOid = 1043;
 constexpr uint32_t kDateOid = 1082;
@@ -41,9 +45,13 @@ constexpr uint32_t kTimetzOid = 1266;
 constexpr uint32_t kNumericOid = 1700;
 constexpr uint32_t kRegclassOid = 2205;
 constexpr uint32_t kRegtypeOid = 2206;
+constexpr uint32_t kRecordOid = 2249;
+constexpr uint32_t kAnyArrayOid = 2277;
 constexpr uint32_t kVoidOid = 2278;
 constexpr uint32_t kUuidOid = 2950;
 constexpr uint32_t kJsonbOid = 3802;
+constexpr uint32_t kRegnamespaceOid = 4089;
+constexpr uint32_t kRegroleOid = 4096;
 
 }  // namespace sibyl::sql::server
 

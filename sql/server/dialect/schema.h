@@ -1,0 +1,79 @@
+// What the translator has to know of the tables it translates for: columns and their types.
+
+#ifndef SIBYL_SQL_SERVER_DIALECT_SCHEMA_H_
+#define SIBYL_SQL_SERVER_DIALECT_SCHEMA_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sibyl::sql::server {
+
+struct ColumnInfo {
+  std::string name;
+  uint32_t type_oid = 0;
+  int32_t typmod = -1;
+  bool not_null = false;
+  bool rowid_alias = false;   // INTEGER PRIMARY KEY
+  int primary_key = 0;        // its place in the key, from 1; 0: no part of it
+  std::string default_sql;    // SQLite's expression; empty: none
+  bool generated = false;
+};
+
+struct RelationInfo {
+  std::string name;
+  bool is_view = false;
+  bool is_virtual = false;
+  bool has_rowid = true;
+  std::string create_sql;                  // as sqlite_schema has it; empty for the catalogue
+  std::vector<std::string> dependent_sql;  // of its indexes and triggers
+  bool is_referenced = false;              // by a foreign key of another table
+  std::vector<ColumnInfo> columns;
+
+  const ColumnInfo* FindColumn(std::string_view column) const;
+};
+
+// The relations of one database at one moment. Not for several threads at once.
+class Schema {
+ public:
+  virtual ~Schema() = default;
+
+  // nullptr: there is none of that name, which may be in any case. Lives as long as the schema.
+  virtual const RelationInfo* Find(std::string_view name) const = 0;
+
+  virtual bool HasIndex(std::string_view name) const = 0;
+
+  // False: nothing is known, and names are taken on trust.
+  virtual bool is_known() const { return true; }
+};
+
+// Knows nothing: names are taken on trust, types are unknown.
+class EmptySchema : public Schema {
+ public:
+  const RelationInfo* Find(std::string_view) const override { return nullptr; }
+  bool HasIndex(std::string_view) const override { return false; }
+  bool is_known() const override { return false; }
+};
+
+// The schema of a connection, read when asked for, and kept: make a new one once it has changed.
+// Includes the catalogue if that is registered. Does not own the connection.
+class SqliteSchema : public Schema {
+ public:
+  explicit SqliteSchema(sqlite3* db) : db_(db) {}
+
+  const RelationInfo* Find(std::string_view name) const override;
+  bool HasIndex(std::string_view name) const override;
+
+ private:
+  sqlite3* db_;
+  mutable std::map<std::string, std::unique_ptr<RelationInfo>, std::less<>> relations_;
+};
+
+}  // namespace sibyl::sql::server
+
+#endif  // SIBYL_SQL_SERVER_DIALECT_SCHEMA_H_

@@ -1,0 +1,54 @@
+#include "sql/server/dialect/text.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+
+namespace sibyl::sql::server {
+namespace {
+
+char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool IsPlain(std::string_view identifier) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (identifier.empty() || !is_letter(identifier[0])) return false;
+  return std::all_of(identifier.begin(), identifier.end(),
+                     [&](char c) { return is_letter(c) || is_digit(c); });
+}
+
+std::string Between(std::string_view text, char quote) {
+  std::string quoted(1, quote);
+  for (const char c : text) {
+    if (c == '\0') break;
+    if (c == quote) quoted += quote;
+    quoted += c;
+  }
+  return quoted + quote;
+}
+
+}  // namespace
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), LowerAscii);
+  return lower;
+}
+
+bool EqualIgnoringCase(std::string_view left, std::string_view right) {
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(),
+                    [](char a, char b) { return LowerAscii(a) == LowerAscii(b); });
+}
+
+std::string Quoted(std::string_view identifier) {
+  // true and false are no keywords of SQLite's, yet no names either.
+  const bool keyword = sqlite3_keyword_check(identifier.data(),
+                                             static_cast<int>(identifier.size())) != 0 ||
+                       identifier == "true" || identifier == "false";
+  return IsPlain(identifier) && !keyword ? std::string(identifier) : Between(identifier, '"');
+}
+
+std::string Literal(std::string_view text) { return Between(text, '\''); }
+
+}  // namespace sibyl::sql::server

@@ -1,0 +1,23 @@
+// Small helpers for SQL text: identifiers and literals as SQLite reads them.
+
+#ifndef SIBYL_SQL_SERVER_DIALECT_TEXT_H_
+#define SIBYL_SQL_SERVER_DIALECT_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+namespace sibyl::sql::server {
+
+// ASCII only, like SQLite's own comparison of names.
+std::string Lower(std::string_view text);
+bool EqualIgnoringCase(std::string_view left, std::string_view right);
+
+// As an identifier: bare where SQLite reads it as one, else in double quotes.
+std::string Quoted(std::string_view identifier);
+
+// As a string literal. A NUL byte cannot be in one: the text ends there.
+std::string Literal(std::string_view text);
+
+}  // namespace sibyl::sql::server
+
+#endif  // SIBYL_SQL_SERVER_DIALECT_TEXT_H_
