@@ -58,6 +58,7 @@ Expression Translator::Operator(const pg::AExpr& expr) {
   switch (expr.kind) {
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP: {
       const std::string op = StringsOf(Items(expr.n_name, expr.name)).back();
+      if (expr.lexpr == nullptr && op == "?") return NumberedParameter(expr);
       if (expr.lexpr == nullptr) return UnaryOperator(op, Expr(expr.rexpr), expr.location);
       Expression left = Expr(expr.lexpr);
       return BinaryOperator(op, std::move(left), Expr(expr.rexpr), expr.location);
@@ -93,6 +94,20 @@ Expression Translator::Operator(const pg::AExpr& expr) {
     default:
       return Between(expr);
   }
+}
+
+// SQLite's ?1, which to PostgreSQL's grammar is an operator before a number.
+Expression Translator::NumberedParameter(const pg::AExpr& expr) {
+  const pg::Node* number = expr.rexpr;
+  if (number->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+      number->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL) {
+    Fail("42883", "operator does not exist: ?", expr.location);
+    return {};
+  }
+  pg::ParamRef parameter = PG_QUERY__PARAM_REF__INIT;
+  parameter.number = number->a_const->ival->ival;
+  parameter.location = expr.location;
+  return Parameter(parameter);
 }
 
 Expression Translator::BinaryOperator(const std::string& op, Expression left, Expression right,

@@ -119,6 +119,7 @@ class Translator {
   std::optional<Expression> SystemColumn(const std::string& name, const std::string& qualifier);
   const ScopeRelation* FindRelation(const std::string& alias) const;
   Expression Operator(const pg::AExpr& expr);
+  Expression NumberedParameter(const pg::AExpr& expr);
   Expression BinaryOperator(const std::string& op, Expression left, Expression right, int location);
   Expression UnaryOperator(const std::string& op, Expression operand, int location);
   Expression Comparison(const std::string& op, Expression left, Expression right);
