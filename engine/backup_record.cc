@@ -4,16 +4,15 @@
 #include <cinttypes>
 #include <cstdio>
 
-#include "base/checksum.h"
 #include "base/coding.h"
 #include "base/status_macros.h"
+#include "storage/sealed_record.h"
 
 namespace sibyl::engine {
 
 namespace {
 
-constexpr std::string_view kMagic = "SIBYLBAK";
-constexpr uint32_t kVersion = 1;
+constexpr storage::SealedKind kBackupRecord = {"backup record", "SIBYLBAK", 1};
 constexpr std::string_view kSuffix = ".backup";
 
 Error Damaged(const std::string& what) {
@@ -31,8 +30,7 @@ std::vector<storage::ManifestSegment> SegmentsOf(const storage::Manifest& manife
 }
 
 std::string EncodeBackupRecord(const BackupRecord& record) {
-  std::string bytes(kMagic);
-  base::Put32(&bytes, kVersion);
+  std::string bytes = storage::BeginSealed(kBackupRecord);
   base::Put64(&bytes, record.number);
   base::Put64(&bytes, static_cast<uint64_t>(record.created_unix_s));
   base::Put64(&bytes, record.copied_bytes);
@@ -43,33 +41,19 @@ std::string EncodeBackupRecord(const BackupRecord& record) {
     base::Put64(&bytes, file.content.bytes);
     base::Put64(&bytes, file.content.checksum);
   }
-  base::Put64(&bytes, base::Checksum(bytes));
+  storage::Seal(&bytes);
   return bytes;
 }
 
 Result<BackupRecord> DecodeBackupRecord(std::string_view bytes) {
-  constexpr size_t kChecksumBytes = 8;
-  if (bytes.size() < kMagic.size() + sizeof(kVersion) + kChecksumBytes ||
-      !bytes.starts_with(kMagic)) {
-    return Damaged("it does not begin with \"SIBYLBAK\"");
-  }
-  const std::string_view checked = bytes.substr(0, bytes.size() - kChecksumBytes);
-  if (base::Load64(bytes.data() + checked.size()) != base::Checksum(checked)) {
-    return Damaged("checksum mismatch");
-  }
-  base::Decoder decoder(checked.substr(kMagic.size()));
-  const uint32_t version = decoder.Get32();
-  if (version > kVersion) {
-    return Error{ErrorCode::kNotSupported, "backup record version " + std::to_string(version) +
-                                               " is newer than this program, which knows version " +
-                                               std::to_string(kVersion)};
-  }
+  SIBYL_ASSIGN_OR_RETURN(storage::Unsealed unsealed, storage::Unseal(kBackupRecord, bytes));
+  base::Decoder& decoder = unsealed.content;
   BackupRecord record;
   record.number = decoder.Get64();
   record.created_unix_s = static_cast<int64_t>(decoder.Get64());
   record.copied_bytes = decoder.Get64();
   const std::string_view manifest = decoder.GetString();
-  if (version == 0 || !decoder.ok()) return Damaged("malformed");
+  if (!decoder.ok()) return Damaged("malformed");
   SIBYL_ASSIGN_OR_RETURN(record.manifest, storage::DecodeManifest(manifest));
   for (uint64_t files = decoder.GetVarint(); files > 0 && decoder.ok(); --files) {
     BackupFile& file = record.files.emplace_back();

@@ -4,15 +4,15 @@
 #include <cstdio>
 #include <set>
 
-#include "base/checksum.h"
 #include "base/coding.h"
+#include "base/status_macros.h"
 #include "base/text.h"
+#include "storage/sealed_record.h"
 
 namespace sibyl::storage {
 namespace {
 
-constexpr std::string_view kMagic = "SIBYLMAN";
-constexpr uint32_t kVersion = 2;
+constexpr SealedKind kManifest = {"manifest", "SIBYLMAN", 2};
 
 Error Damaged(std::string what) {
   return Error{ErrorCode::kCorruption, "manifest: " + std::move(what)};
@@ -75,8 +75,7 @@ bool DecodeLevels(base::Decoder* decoder, Manifest* manifest) {
 }  // namespace
 
 std::string EncodeManifest(const Manifest& manifest) {
-  std::string bytes(kMagic);
-  base::Put32(&bytes, kVersion);
+  std::string bytes = BeginSealed(kManifest);
   base::Put64(&bytes, manifest.database_id);
   base::Put64(&bytes, manifest.next_segment_id);
   base::Put64(&bytes, manifest.generation_floor);
@@ -88,35 +87,21 @@ std::string EncodeManifest(const Manifest& manifest) {
     base::PutVarint(&bytes, level.size());
     for (const ManifestSegment& segment : level) EncodeSegment(segment, &bytes);
   }
-  base::Put64(&bytes, base::Checksum(bytes));
+  Seal(&bytes);
   return bytes;
 }
 
 Result<Manifest> DecodeManifest(std::string_view bytes) {
-  constexpr size_t kChecksumBytes = 8;
-  if (bytes.size() < kMagic.size() + sizeof(kVersion) + kChecksumBytes ||
-      !bytes.starts_with(kMagic)) {
-    return Damaged("it does not begin with \"SIBYLMAN\"");
-  }
-  const std::string_view checked = bytes.substr(0, bytes.size() - kChecksumBytes);
-  if (base::Load64(bytes.data() + checked.size()) != base::Checksum(checked)) {
-    return Damaged("checksum mismatch");
-  }
-  base::Decoder decoder(checked.substr(kMagic.size()));
-  const uint32_t version = decoder.Get32();
-  if (version > kVersion) {
-    return Error{ErrorCode::kNotSupported, "manifest version " + std::to_string(version) +
-                                               " is newer than this program, which knows version " +
-                                               std::to_string(kVersion)};
-  }
+  SIBYL_ASSIGN_OR_RETURN(Unsealed record, Unseal(kManifest, bytes));
+  base::Decoder& decoder = record.content;
   Manifest manifest;
   manifest.database_id = decoder.Get64();
   manifest.next_segment_id = decoder.Get64();
   manifest.generation_floor = decoder.Get64();
   manifest.last_sequence = decoder.Get64();
   manifest.next_tree_id = decoder.Get32();
-  const uint64_t runs = version >= 2 ? decoder.GetVarint() : 0;
-  if (version == 0 || !DecodeLevels(&decoder, &manifest) || runs > manifest.levels.size()) {
+  const uint64_t runs = record.version >= 2 ? decoder.GetVarint() : 0;
+  if (!DecodeLevels(&decoder, &manifest) || runs > manifest.levels.size()) {
     return Damaged("malformed");
   }
   manifest.runs = static_cast<uint32_t>(runs);
