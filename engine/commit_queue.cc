@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/batch_codec.h"
 #include "engine/internal_key.h"
@@ -160,28 +161,22 @@ void CommitQueue::TryToStartGeneration() {
 
 // Inserts the group and publishes it. Returns whether the active generation is full now.
 bool CommitQueue::InsertGroup(uint64_t first_sequence) {
-  std::shared_ptr<Generation> active;
-  std::shared_ptr<const Catalogue> catalogue;
-  state_.views.Read([&](const std::shared_ptr<const View>& view) {
-    active = view->generations.front();
-    catalogue = view->catalogue;
-  });
-
+  if (active_ == nullptr) active_ = state_.views.Current()->generations.front();
   std::shared_ptr<Catalogue> changed_catalogue;
-  std::string internal_key;
   uint64_t sequence = first_sequence;
   for (Writer* writer : group_) {
     writer->sequence = sequence;
     BatchReader reader(writer->records);
     BatchRecord record;
     while (reader.Next(&record)) {
-      internal_key.clear();
-      base::PutBig32(&internal_key, record.tree.id);
-      internal_key.append(record.key);
-      active->Add(internal_key, sequence, record.type, record.value);
+      internal_key_.clear();
+      base::PutBig32(&internal_key_, record.tree.id);
+      internal_key_.append(record.key);
+      active_->Add(internal_key_, sequence, record.type, record.value);
       if (record.tree == kCatalogueTree) {
-        if (changed_catalogue == nullptr)
-          changed_catalogue = std::make_shared<Catalogue>(*catalogue);
+        if (changed_catalogue == nullptr) {
+          changed_catalogue = std::make_shared<Catalogue>(*state_.views.Current()->catalogue);
+        }
         SIBYL_CHECK(changed_catalogue->Apply(record));
       }
     }
@@ -205,15 +200,19 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
     });
     drain_.WorkArrived();
   }
-  return active->memory_bytes() >= state_.options.generation_bytes;
+  return active_->memory_bytes() >= state_.options.generation_bytes;
 }
 
 Status CommitQueue::StartGeneration() {
+  const uint64_t began_ns = base::NowNs();
   SIBYL_ASSIGN_OR_RETURN(const uint64_t id, state_.log->StartGeneration());
-  auto generation = std::make_shared<Generation>(id);
-  state_.views.Update([&](View& view) {
-    view.generations.insert(view.generations.begin(), std::move(generation));
-  });
+  // It will have about as many keys as the one before.
+  const size_t expected_keys = state_.views.Current()->generations.front()->keys();
+  const auto generation = std::make_shared<Generation>(id, expected_keys);
+  state_.views.Update(
+      [&](View& view) { view.generations.insert(view.generations.begin(), generation); });
+  active_ = generation;
+  state_.events.Write("generation", {{"id", id}, {"ns", base::NowNs() - began_ns}});
   drain_.WorkArrived();
   return Ok();
 }

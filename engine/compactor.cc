@@ -139,6 +139,7 @@ Status Compactor::MakeRoom(uint64_t bytes) {
     prepare_wanted_ = true;
     signal_.notify_all();
   }
+  ReportSlowdown(active_id);
   const uint64_t began_ns = base::NowNs();
   const uint64_t delay_ns = pacer_.DelayNs(backlog, bytes, began_ns);
   const bool has_room = backlog.frozen_generations < state_.options.max_frozen_generations;
@@ -147,7 +148,10 @@ Status Compactor::MakeRoom(uint64_t bytes) {
   std::unique_lock lock(signal_mutex_);
   if (has_room) {
     signal_.wait_for(lock, std::chrono::nanoseconds(delay_ns), [this] { return stop_.load(); });
-    Count(state_.counters.writer_stall_ns, base::NowNs() - began_ns);
+    const uint64_t slowed_ns = base::NowNs() - began_ns;
+    Count(state_.counters.writer_stall_ns, slowed_ns);
+    slowdown_.ns += slowed_ns;
+    ++slowdown_.writes;
     return Ok();
   }
   const auto room = [this] {
@@ -164,6 +168,17 @@ Status Compactor::MakeRoom(uint64_t bytes) {
                      drain_status_.error().message};
   }
   return Closing(state_);
+}
+
+// Once per generation, by the leader of the commit queue: how much its writers were slowed down.
+void Compactor::ReportSlowdown(uint64_t active_id) {
+  if (slowdown_.generation == active_id) return;
+  if (slowdown_.writes > 0) {
+    state_.events.Write("slowdown", {{"generation", slowdown_.generation},
+                                     {"writes", slowdown_.writes},
+                                     {"ns", slowdown_.ns}});
+  }
+  slowdown_ = {active_id, 0, 0};
 }
 
 void Compactor::RunInBackground() {

@@ -103,6 +103,14 @@ class Compactor final : public DrainHandler {
     uint64_t generation_floor = 0;  // of the log, after them
   };
 
+  // What the pacer did to the writers of one generation.
+  struct Slowdown {
+    uint64_t generation = 0;
+    uint64_t writes = 0;
+    uint64_t ns = 0;
+  };
+
+  void ReportSlowdown(uint64_t active_id);
   void RunInBackground();
   bool RunOnePendingTask();
   Status RunOneMerge(bool* merged);
@@ -138,6 +146,7 @@ class Compactor final : public DrainHandler {
 
   DatabaseState& state_;
   WritePacer pacer_;
+  Slowdown slowdown_;  // of the active generation; by MakeRoom
 
   // Lock order, outermost first: merge, drain, install; signal by itself.
   std::mutex merge_mutex_;                     // one merge at a time

@@ -12,10 +12,10 @@
 namespace sibyl::engine {
 namespace {
 
-__extension__ using Window = unsigned __int128;
+using Window = uint64_t;
 
 // An order names its slots in four bits each, after four bits of count: 15 would fit, 14 make a
-// leaf six cache lines.
+// leaf four cache lines.
 constexpr int kSlots = 14;
 constexpr size_t kCacheLineBytes = 64;
 
@@ -46,32 +46,25 @@ uint64_t WithReplaced(uint64_t order, int rank, int slot) {
   return (order & ~(uint64_t{15} << shift)) | static_cast<uint64_t>(slot) << shift;
 }
 
-// Up to 16 bytes as a big-endian number, zeros after the end.
+// Up to 8 bytes as a big-endian number, zeros after the end.
 Window LoadShortWindow(const char* bytes, size_t size_bytes) {
-  if (size_bytes >= 8) {
-    const uint64_t tail = base::LoadBig64(bytes + size_bytes - 8);
-    const Window low = size_bytes == 8 ? 0 : tail << (8 * (16 - size_bytes));
-    return Window{base::LoadBig64(bytes)} << 64 | low;
-  }
-  uint64_t high = 0;
   if (size_bytes >= 4) {
     const uint64_t tail = base::LoadBig32(bytes + size_bytes - 4);
-    high = uint64_t{base::LoadBig32(bytes)} << 32 | tail << (8 * (8 - size_bytes));
-  } else {
-    for (size_t i = 0; i < size_bytes; ++i) {
-      high |= uint64_t{static_cast<unsigned char>(bytes[i])} << (56 - 8 * i);
-    }
+    return uint64_t{base::LoadBig32(bytes)} << 32 | tail << (8 * (8 - size_bytes));
   }
-  return Window{high} << 64;
+  Window window = 0;
+  for (size_t i = 0; i < size_bytes; ++i) {
+    window |= uint64_t{static_cast<unsigned char>(bytes[i])} << (56 - 8 * i);
+  }
+  return window;
 }
 
-// The 16 bytes of `key` from skip_bytes on. Precondition: the key has skip_bytes bytes.
+// The 8 bytes of `key` from skip_bytes on. Precondition: the key has skip_bytes bytes.
 Window WindowOf(std::string_view key, uint32_t skip_bytes) {
   assert(key.size() >= skip_bytes);
   const char* const bytes = key.data() + skip_bytes;
   const size_t size_bytes = key.size() - skip_bytes;
-  if (size_bytes < 16) return LoadShortWindow(bytes, size_bytes);
-  return Window{base::LoadBig64(bytes)} << 64 | base::LoadBig64(bytes + 8);
+  return size_bytes < 8 ? LoadShortWindow(bytes, size_bytes) : base::LoadBig64(bytes);
 }
 
 void PrefetchLines(const void* object, size_t size_bytes) {

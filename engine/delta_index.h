@@ -15,7 +15,7 @@
 // 3. Key ranges of nodes are only ever cut, never joined: walking over stale and current leaves in
 //    turn neither repeats nor skips a range.
 // 4. All keys of a node share the bytes that its two bounding separators share, and so does every
-//    key that a search leads there: nodes compare 16-byte windows that begin after those bytes.
+//    key that a search leads there: nodes compare 8-byte windows that begin after those bytes.
 
 #ifndef SIBYL_ENGINE_DELTA_INDEX_H_
 #define SIBYL_ENGINE_DELTA_INDEX_H_

@@ -1,6 +1,7 @@
 #include "engine/generation.h"
 
 #include <cassert>
+
 namespace sibyl::engine {
 namespace {
 
@@ -62,22 +63,24 @@ class GenerationCursor final : public Cursor {
 
 }  // namespace
 
-Generation::Generation(uint64_t id) : id_(id) {}
+Generation::Generation(uint64_t id, size_t expected_keys) : id_(id), table_(expected_keys) {}
 
 void Generation::Add(std::string_view internal_key, uint64_t sequence, RecordType type,
                      std::string_view value) {
-  const auto [entry, is_new] = index_.FindOrInsert(internal_key);
   assert(sequence > 0);
+  const uint64_t hash = base::Checksum(internal_key);
+  DeltaIndex::Entry* entry = table_.Find(internal_key, hash);
+  const bool is_new = entry == nullptr;
+  if (is_new) entry = index_.FindOrInsert(internal_key).entry;
   assert(is_new || entry->newest.load()->sequence <= sequence);
-  if (is_new) filter_.Add(base::Checksum(internal_key));
   DeltaIndex::AddVersion(arena_, *entry, sequence, type, value);
+  if (is_new) table_.Add(hash, entry);
   records_.store(records() + 1, std::memory_order_relaxed);
 }
 
 std::optional<VersionedRecord> Generation::Find(std::string_view internal_key, uint64_t hash,
                                                 uint64_t max_sequence) const {
-  if (!filter_.MayContain(hash)) return std::nullopt;
-  const DeltaIndex::Entry* const entry = index_.Find(internal_key);
+  const DeltaIndex::Entry* const entry = table_.Find(internal_key, hash);
   if (entry == nullptr) return std::nullopt;
   const DeltaIndex::Version* const version = entry->At(max_sequence);
   if (version == nullptr) return std::nullopt;

@@ -16,7 +16,7 @@
 #include "engine/arena.h"
 #include "engine/cursor.h"
 #include "engine/delta_index.h"
-#include "engine/growing_filter.h"
+#include "engine/entry_table.h"
 
 namespace sibyl::engine {
 
@@ -27,7 +27,8 @@ namespace sibyl::engine {
 // acquire), and perhaps later ones. With max_sequence = a published sequence that is exact.
 class Generation {
  public:
-  explicit Generation(uint64_t id);
+  // `expected_keys`: what makes room for so many at once; any number is right.
+  explicit Generation(uint64_t id, size_t expected_keys = 0);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -39,7 +40,7 @@ class Generation {
            std::string_view value);
 
   // The newest version of the key with sequence <= max_sequence, tombstones included. Its views
-  // live as long as the generation. A key that was never written costs one probe of the filter.
+  // live as long as the generation. A key that was never written costs one cache miss.
   // Walks the key's versions from the newest: a reader of an old snapshot pays for later
   // overwrites.
   std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t max_sequence) const {
@@ -58,14 +59,15 @@ class Generation {
   std::unique_ptr<Cursor> NewCursor(uint64_t max_sequence) const;
 
   uint64_t records() const { return records_.load(std::memory_order_relaxed); }  // versions added
-  uint64_t memory_bytes() const { return arena_.memory_bytes() + filter_.memory_bytes(); }
+  size_t keys() const { return table_.size(); }
+  uint64_t memory_bytes() const { return arena_.memory_bytes() + table_.memory_bytes(); }
   bool empty() const { return records() == 0; }
 
  private:
   const uint64_t id_;
   Arena arena_;
   DeltaIndex index_{&arena_};
-  GrowingFilter filter_;
+  EntryTable table_;
   std::atomic<uint64_t> records_ = 0;
 };
 

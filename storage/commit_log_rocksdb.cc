@@ -69,6 +69,7 @@ class RocksDbLog final : public CommitLog {
   }
 
   Status Replay(uint64_t generation, const std::function<Status(const LogEntry&)>& entry) override {
+    SIBYL_CHECK(!appended_);  // what was appended since is in the file alone
     SIBYL_ASSIGN_OR_RETURN(const auto entries, TakeEntries(generation));
     return ReplayEntries(directory_, entries.get(), /*salvaging=*/false, entry);
   }
@@ -92,6 +93,7 @@ class RocksDbLog final : public CommitLog {
     if (!status.ok()) return Fail(status);
     if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
     active_->recovered.reset();
+    appended_.store(true, std::memory_order_relaxed);
     next_sequence_.store(first_sequence + record_count, std::memory_order_release);
     return Ok();
   }
@@ -264,7 +266,7 @@ class RocksDbLog final : public CommitLog {
     const uint64_t number = last_family_ + 1;
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     const rocksdb::Status status = log_.db->CreateColumnFamily(
-        LogGenerationFamilyOptions(), GenerationFamilyName(number), &handle);
+        NewLogGenerationFamilyOptions(), GenerationFamilyName(number), &handle);
     if (!status.ok()) return Fail(status);
     last_family_ = number;
     return NumberedFamily{number, FamilyPtr(handle, FamilyCloser{log_.db.get()})};
@@ -300,6 +302,7 @@ class RocksDbLog final : public CommitLog {
   uint64_t meta_bytes_ = 0;    // written to the meta family since the last rotation
   std::atomic<uint64_t> next_sequence_;     // one past the last record appended
   std::atomic<uint64_t> manifest_number_;   // of the last manifest written
+  std::atomic<bool> appended_{false};       // something, since the log was opened
   std::atomic<bool> files_changed_{false};  // since the witness was last given a list of them
   std::atomic<bool> failed_{false};
   std::string failure_;

@@ -6,6 +6,8 @@
 #include <limits>
 #include <string_view>
 
+#include "storage/commit_log_rocksdb_forgetful.h"
+
 namespace sibyl::storage {
 namespace {
 
@@ -49,7 +51,9 @@ rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
   // The kernel starts writing each MiB when it is complete, so that a sync finds little left to do.
   options.wal_bytes_per_sync = 1 << 20;
 
-  options.allow_concurrent_memtable_write = false;  // VectorRep cannot
+  options.allow_concurrent_memtable_write = false;  // our memtables cannot
+  options.flush_verify_memtable_count = true;       // the guard of the forgetful ones
+  options.max_bgerror_resume_count = 0;             // a log with an error stays as it is
   options.enable_write_thread_adaptive_yield = false;
 
   // Nothing reads this database but recovery: as few threads, files and statistics as possible.
@@ -83,6 +87,12 @@ rocksdb::ColumnFamilyOptions LogGenerationFamilyOptions() {
   options.disable_auto_compactions = true;
   // Nobody searches it: entries are appended here, and sorted once if they are ever replayed.
   options.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions NewLogGenerationFamilyOptions() {
+  rocksdb::ColumnFamilyOptions options = LogGenerationFamilyOptions();
+  options.memtable_factory = NewForgetfulMemTableFactory();
   return options;
 }
 

@@ -43,7 +43,12 @@ class QuietRocksDbLogger final : public rocksdb::Logger {
 rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
                                 rocksdb::WALRecoveryMode recovery_mode);
 rocksdb::ColumnFamilyOptions LogMetaFamilyOptions();
+
+// For opening: with what it replays kept in memory, appended and not sorted before it is read.
 rocksdb::ColumnFamilyOptions LogGenerationFamilyOptions();
+
+// For making one in a running log, where nobody will read it.
+rocksdb::ColumnFamilyOptions NewLogGenerationFamilyOptions();
 
 // A failed `status` of an operation on an open log in `directory`: kIo, or kCorruption.
 Error FromRocksDb(const Path& directory, const rocksdb::Status& status);

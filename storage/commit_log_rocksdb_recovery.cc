@@ -310,7 +310,7 @@ class Opener {
     if (!untouched) return Damaged(directory_, "the record of the log's format is missing" + Gone());
     if (log_.prepared.empty()) {
       rocksdb::ColumnFamilyHandle* handle = nullptr;
-      const rocksdb::Status status = log_.db->CreateColumnFamily(LogGenerationFamilyOptions(),
+      const rocksdb::Status status = log_.db->CreateColumnFamily(NewLogGenerationFamilyOptions(),
                                                                  GenerationFamilyName(1), &handle);
       if (!status.ok()) return FromRocksDb(directory_, status);
       log_.prepared[1] = FamilyPtr(handle, FamilyCloser{log_.db.get()});

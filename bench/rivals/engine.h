@@ -99,6 +99,10 @@ class Engine {
 
   virtual Result<Footprint> Measure() = 0;
 
+  // What may have made single calls slow since this was last asked, in a few words; empty: the
+  // engine does not tell.
+  virtual std::string Incidents() { return {}; }
+
   // True if reading inside one long transaction is a different, usual way to use this engine.
   virtual bool has_long_reads() const { return false; }
 };

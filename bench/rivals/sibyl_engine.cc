@@ -1,5 +1,12 @@
 // SibylDB through its public interface, with its default options.
 
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "base/status_macros.h"
 #include "bench/rivals/engine.h"
 #include "sibyl/database.h"
@@ -57,10 +64,52 @@ class SibylSession : public Session {
 
 std::string MebiBytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
+// Adds up the durations that events of a kind have in their "ns".
+class EventCount {
+ public:
+  void Add(std::string_view line) {
+    constexpr std::string_view kEvent = "\"event\":\"";
+    constexpr std::string_view kNs = "\"ns\":";
+    const size_t event = line.find(kEvent);
+    const size_t ns = line.find(kNs);
+    if (event == std::string_view::npos || ns == std::string_view::npos) return;
+    const std::string_view name = line.substr(event + kEvent.size());
+    Kind kind{1, 0};
+    std::from_chars(line.data() + ns + kNs.size(), line.data() + line.size(), kind.longest_ns);
+    const std::lock_guard lock(mutex_);
+    Kind& sum = kinds_[std::string(name.substr(0, name.find('"')))];
+    sum.count += kind.count;
+    sum.longest_ns = std::max(sum.longest_ns, kind.longest_ns);
+  }
+
+  // "3 drain, longest 12.3 ms; ..." since the last time.
+  std::string Take() {
+    const std::lock_guard lock(mutex_);
+    std::string text;
+    for (const auto& [name, kind] : std::exchange(kinds_, {})) {
+      char part[96];
+      std::snprintf(part, sizeof(part), "%s%lu %s, longest %.1f ms", text.empty() ? "" : "; ",
+                    static_cast<unsigned long>(kind.count), name.c_str(),
+                    static_cast<double>(kind.longest_ns) * 1e-6);
+      text += part;
+    }
+    return text;
+  }
+
+ private:
+  struct Kind {
+    uint64_t count = 0;
+    uint64_t longest_ns = 0;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Kind> kinds_;
+};
+
 class SibylEngine : public Engine {
  public:
-  SibylEngine(EngineSettings settings, std::shared_ptr<Database> db)
-      : settings_(std::move(settings)), db_(std::move(db)) {}
+  SibylEngine(EngineSettings settings, std::shared_ptr<EventCount> events,
+              std::shared_ptr<Database> db)
+      : settings_(std::move(settings)), events_(std::move(events)), db_(std::move(db)) {}
 
   std::string name() const override { return "sibyl"; }
 
@@ -112,8 +161,11 @@ class SibylEngine : public Engine {
     return footprint;
   }
 
+  std::string Incidents() override { return events_->Take(); }
+
  private:
   const EngineSettings settings_;
+  const std::shared_ptr<EventCount> events_;
   const std::shared_ptr<Database> db_;
 };
 
@@ -123,8 +175,11 @@ Result<std::unique_ptr<Engine>> OpenSibyl(const EngineSettings& settings) {
   Options options;
   options.generation_bytes = settings.write_buffer_bytes;
   options.first_level_bytes = settings.first_level_bytes;
+  auto events = std::make_shared<EventCount>();
+  options.event_listener = [events](std::string_view line) { events->Add(line); };
   SIBYL_ASSIGN_OR_RETURN(auto db, Database::Open(options, settings.directory));
-  return std::unique_ptr<Engine>(std::make_unique<SibylEngine>(settings, std::move(db)));
+  return std::unique_ptr<Engine>(
+      std::make_unique<SibylEngine>(settings, std::move(events), std::move(db)));
 }
 
 }  // namespace sibyl::bench

@@ -10,6 +10,7 @@
 #include "bench/workload/comparison.h"
 #include "bench/workload/environment.h"
 #include "bench/workload/key_source.h"
+#include "bench/workload/latency_run.h"
 #include "bench/workload/report.h"
 
 namespace sibyl::bench {
@@ -33,6 +34,7 @@ struct Arguments {
   std::string huge_pages = "off";
   std::string json;
   bool quick = false;
+  double latency_seconds = 0;
 };
 
 // A directory of our own below `parent`, gone with this object.
@@ -135,6 +137,10 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
       ->check(CLI::IsMember({"off", "kernel"}))
       ->capture_default_str();
   app->add_option("--json", arguments->json, "Write every number to this file");
+  app->add_option("--latency", arguments->latency_seconds,
+                  "Instead of workloads: so many seconds each of reads, of Puts without pause, and "
+                  "of both, with the percentiles of single calls")
+      ->check(CLI::Range(0.1, 3600.0));
   app->add_flag("--quick", arguments->quick,
                 "A short run: reads only, at most 500000 of the keys, 100000 operations, 2 rounds");
 }
@@ -226,6 +232,13 @@ Status Run(const Arguments& arguments) {
   Report report(std::cout);
   report.Head("environment", DescribeEnvironment());
   report.Head("run", DescribeRun(arguments, keys, options.memory_bytes));
+  if (arguments.latency_seconds > 0) {
+    LatencyRun run({options.directory, options.value_bytes, options.memory_bytes,
+                    arguments.latency_seconds},
+                   keys, std::cout);
+    for (const Contender& contender : contenders) SIBYL_RETURN_IF_ERROR(run.Run(contender));
+    return Ok();
+  }
   SIBYL_RETURN_IF_ERROR(Comparison(options, std::move(contenders), keys, report).Run());
   report.Summary();
   if (!arguments.json.empty()) SIBYL_RETURN_IF_ERROR(WriteFile(arguments.json, report.Json()));

@@ -58,6 +58,9 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "level_ratio") return Parse(name, value, &options->level_ratio);
   if (name == "read_mode") return Parse(name, value, &options->read_mode);
   if (name == "cache_bytes") return Parse(name, value, &options->cache_bytes);
+  if (name == "background_bytes_per_second") {
+    return Parse(name, value, &options->background_bytes_per_second);
+  }
   if (name == "background_threads") return Parse(name, value, &options->background_threads);
   return Error{ErrorCode::kInvalidArgument, "there is no option " + base::Quoted(name)};
 }

@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "base/text.h"
-#include "engine/growing_filter.h"
 #include "tests/engine/cursor_oracle.h"
 
 namespace sibyl::engine {
@@ -294,26 +293,6 @@ TEST_CASE("readers beside the writer see exactly what was published", "[engine][
   CHECK(agree[1]);
   CHECK(agree[2]);
   CHECK(generation.records() == kWrites);
-}
-
-TEST_CASE("the filter never misses a key and rarely lets an absent one pass",
-          "[engine][generation]") {
-  std::mt19937_64 random(31);
-  GrowingFilter filter;
-  CHECK_FALSE(filter.MayContain(random()));
-  std::vector<uint64_t> hashes;
-  uint64_t missed = 0;
-  for (int i = 0; i < 100000; ++i) {
-    hashes.push_back(random());
-    filter.Add(hashes.back());
-    missed += !filter.MayContain(hashes.back()) || !filter.MayContain(hashes[random() % (i + 1)]);
-  }
-  for (const uint64_t hash : hashes) missed += !filter.MayContain(hash);
-  CHECK(missed == 0);
-  uint64_t passed = 0;
-  for (int i = 0; i < 100000; ++i) passed += filter.MayContain(random());
-  CHECK(passed < 300);  // about 0.1 % at its fullest
-  CHECK(filter.memory_bytes() < 40 * hashes.size());
 }
 
 }  // namespace
