@@ -206,14 +206,15 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
 Status CommitQueue::StartGeneration() {
   const uint64_t began_ns = base::NowNs();
   SIBYL_ASSIGN_OR_RETURN(const uint64_t id, state_.log->StartGeneration());
+  active_ = nullptr;  // whatever fails from here on, the view knows
   // It will have about as many keys as the one before.
   const size_t expected_keys = state_.views.Current()->generations.front()->keys();
-  const auto generation = std::make_shared<Generation>(id, expected_keys);
-  state_.views.Update(
-      [&](View& view) { view.generations.insert(view.generations.begin(), generation); });
-  active_ = generation;
-  state_.events.Write("generation", {{"id", id}, {"ns", base::NowNs() - began_ns}});
+  auto generation = std::make_shared<Generation>(id, expected_keys);
+  state_.views.Update([&](View& view) {
+    view.generations.insert(view.generations.begin(), std::move(generation));
+  });
   drain_.WorkArrived();
+  state_.events.Write("generation", {{"id", id}, {"ns", base::NowNs() - began_ns}});
   return Ok();
 }
 

@@ -103,7 +103,7 @@ class CommitQueue {
   // Used by the leader only.
   std::vector<Writer*> group_;
   std::string group_records_;
-  std::shared_ptr<Generation> active_;  // as in the current view; null: nobody has asked yet
+  std::shared_ptr<Generation> active_;  // as in the current view; null: look there
   std::string internal_key_;            // kept for its memory
   bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
 

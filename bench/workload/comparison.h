@@ -99,6 +99,7 @@ class Comparison {
   Status ReadAll(State state);
   Status WriteAll();
   Status MakeDeltaAll();
+  Status UpdateAll(uint64_t count);
 
   Status Reopen(Entrant* entrant);
   Status NewSessions(Entrant* entrant);

@@ -90,6 +90,9 @@ TEST_CASE("the rules allow what the design allows and nothing upward", "[archite
       {"tools/main.cc", {"storage/segment.h", true}, false},
       {"bench/rivals/rocksdb.cc", {"rocksdb/db.h", false}, true},
       {"bench/workload/main.cc", {"rocksdb/db.h", false}, false},
+      {"bench/workload/main.cc", {"engine/generation.h", true}, false},
+      {"bench/micro/delta_bench.cc", {"engine/generation.h", true}, true},
+      {"bench/micro/delta_bench.cc", {"tools/main.h", true}, false},
       {"tests/engine/get_test.cc", {"engine/database.h", true}, true},
   };
   for (const Example& example : examples) {
