@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cstring>
 #include <deque>
-#include <new>
 #include <utility>
 
 #include "base/coding.h"
@@ -404,10 +403,9 @@ Result<PackedModel> PackedModel::Pack(const ModelTree& tree) {
   }
   model.size_bytes_ = packer.bytes().size();
   const size_t readable_bytes = RoundUp(model.size_bytes_ + kWindowBytes, kCacheLineBytes);
-  model.bytes_.reset(static_cast<std::byte*>(std::aligned_alloc(kCacheLineBytes, readable_bytes)));
-  if (model.bytes_ == nullptr) throw std::bad_alloc();
-  std::memset(model.bytes_.get() + model.size_bytes_, 0, readable_bytes - model.size_bytes_);
-  std::memcpy(model.bytes_.get(), packer.bytes().data(), model.size_bytes_);
+  model.bytes_ = Table<std::byte>(readable_bytes);
+  std::memset(model.bytes_.data() + model.size_bytes_, 0, readable_bytes - model.size_bytes_);
+  std::memcpy(model.bytes_.data(), packer.bytes().data(), model.size_bytes_);
   model.shape_ = model.ShapeOf(tree);
   return model;
 }
@@ -455,7 +453,7 @@ inline bool PackedModel::StepThroughLines(std::string_view key, Descent* at) con
                                       : at->cap);
   }
   if (window != piece.x0) return at->Finish(at->cap);
-  at->node = bytes_.get() + piece.child_offset();
+  at->node = bytes_.data() + piece.child_offset();
   if (HeaderOf(at->node).is(NodeHeader::kCoversShortKeys)) return false;
   if (key.size() <= at->position + kWindowBytes) return at->Finish(piece.start_value());
   at->position += kWindowBytes;
@@ -475,7 +473,7 @@ bool PackedModel::StepThroughSeparators(std::string_view key, Descent* at) const
   if (comparison.side == 0) rank = separators.CountNotGreater(rest.substr(text.size()));
   if (!separators.has_children()) return at->FinishInBlock(separators.first_block() + rank);
   at->position += separators.shared_bytes();
-  at->node = bytes_.get() + separators.child_offset(rank);
+  at->node = bytes_.data() + separators.child_offset(rank);
   return false;
 }
 
@@ -488,11 +486,11 @@ inline bool PackedModel::Step(std::string_view key, Descent* at) const {
 }
 
 inline PackedModel::Descent PackedModel::Begin() const {
-  return {bytes_.get(), 0, (uint64_t{block_count_} << kValueFractionBits) - 1, 0};
+  return {bytes_.data(), 0, (uint64_t{block_count_} << kValueFractionBits) - 1, 0};
 }
 
 BlockPosition PackedModel::Find(std::string_view key) const {
-  if (bytes_ == nullptr) return {};
+  if (bytes_.data() == nullptr) return {};
   Descent at = Begin();
   while (!Step(key, &at)) {
   }
@@ -514,7 +512,7 @@ void PackedModel::FindGroup(std::span<const std::string_view> keys,
   std::array<uint8_t, kBatch> active;
   size_t active_count = 0;
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (bytes_ == nullptr) {
+    if (bytes_.data() == nullptr) {
       positions[i] = {};
       continue;
     }
@@ -541,16 +539,16 @@ void PackedModel::FindGroup(std::span<const std::string_view> keys,
 ModelTree PackedModel::Unpack(std::string* storage) const {
   ModelTree tree;
   tree.block_count = block_count_;
-  if (bytes_ == nullptr) return tree;
+  if (bytes_.data() == nullptr) return tree;
   storage->clear();
   storage->reserve(size_bytes_);  // separators take no more than their windows and tails
-  std::vector<const std::byte*> places = {bytes_.get()};
+  std::vector<const std::byte*> places = {bytes_.data()};
   for (size_t id = 0; id < places.size(); ++id) {
     const std::byte* place = places[id];
     const NodeHeader& header = HeaderOf(place);
     TreeNode node;
     const auto add_child = [&](uint64_t offset) {
-      places.push_back(bytes_.get() + offset);
+      places.push_back(bytes_.data() + offset);
       return static_cast<uint32_t>(places.size() - 1);
     };
     if (!header.is(NodeHeader::kSeparators)) {

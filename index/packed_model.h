@@ -10,8 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +17,7 @@
 
 #include "index/block_model.h"
 #include "index/block_model_tree.h"
+#include "index/table_memory.h"
 #include "sibyl/result.h"
 
 namespace sibyl::index {
@@ -53,10 +52,6 @@ class PackedModel {
   ModelTree Unpack(std::string* storage) const;
 
  private:
-  struct Free {
-    void operator()(std::byte* bytes) const { std::free(bytes); }
-  };
-
   // A lookup on its way down.
   struct Descent {
     const std::byte* node;
@@ -91,7 +86,7 @@ class PackedModel {
   void FindGroup(std::span<const std::string_view> keys, BlockPosition* positions) const;
   BlockModelShape ShapeOf(const ModelTree& tree) const;
 
-  std::unique_ptr<std::byte, Free> bytes_;
+  Table<std::byte> bytes_;
   uint64_t size_bytes_ = 0;
   uint32_t block_count_ = 0;
   BlockModelShape shape_;

@@ -21,7 +21,9 @@ constexpr uint32_t kMaxWindow = uint32_t{1} << 31;
 constexpr uint32_t kPieceWindow = 32;   // half the pieces, one more line of keys per lookup
 constexpr size_t kMinLearnedKeys = 64;  // shorter arrays need no choice of root
 constexpr size_t kMinPredictedKeys = 2'000'000;  // below, building is as quick as predicting
-constexpr double kHopeless = 1.25;  // predicted slower than a rival by so much: not even tried
+constexpr double kHopeless = 1.25;    // predicted slower than a rival by so much: not even tried
+constexpr double kCloseRival = 1.12;  // the same, of two windows of one kind
+constexpr size_t kMostLearned = 3;    // each takes up to 10 ns per key to build
 
 struct Candidate {
   LookupShape shape;
@@ -70,12 +72,13 @@ std::unique_ptr<RangeParts> KeepOnly(Measured built) {
   return Keep(std::move(all), 0, {});
 }
 
-// Widths that kAuto considers for `kind`. Those of 64 keys touch nine cache lines: only a chain of
-// lookups does not mind.
+// Widths that kAuto considers for `kind`. Those of 64 keys and more touch many cache lines: only a
+// chain of lookups does not mind.
 std::vector<uint32_t> WindowsToTry(Kind kind, const RangeIndexOptions& options) {
   if (options.window_keys != 0) return {options.window_keys};
-  const bool wide = kind != Kind::kStaticBTree && options.objective == Objective::kLatency;
-  return wide ? std::vector<uint32_t>{16, 32, 64} : std::vector<uint32_t>{16, 32};
+  if (options.objective != Objective::kLatency) return {16, 32};
+  if (kind == Kind::kStaticBTree) return {16, 32, 64};
+  return {16, 32, 64};
 }
 
 // Decides what to build: predicts the learned candidates of a large array, and leaves those that
@@ -98,8 +101,8 @@ class Auto {
       return BuildWithinBudget(keys_, options_.last_mile, options_.memory_budget_bytes);
     }
     if (options_.objective == Objective::kLatency) AddOtherLastMiles();
-    if (built_.size() > 1) MeasureCandidates(keys_, &built_);
-    const size_t best = PickBest(built_, options_.objective);
+    const size_t best =
+        built_.size() > 1 ? MeasureAndChoose(keys_, options_.objective, &built_) : 0;
     return Keep(std::move(built_), best, std::move(not_built_));
   }
 
@@ -130,7 +133,7 @@ class Auto {
     }
   }
 
-  // Without predictions all; else the best of each kind, unless it is hopeless.
+  // Without predictions all; else the best, and what is predicted to be nearly as good.
   void AddPromising() {
     if (!predicts_) {
       for (const Candidate& candidate : learned_) Add(candidate);
@@ -140,18 +143,26 @@ class Auto {
     std::stable_sort(learned_.begin(), learned_.end(), [&](const auto& a, const auto& b) {
       return CostOf(*a.prediction) < CostOf(*b.prediction);
     });
-    std::vector<Kind> tried;
-    for (const Candidate& candidate : learned_) {
-      const bool rival = std::count(tried.begin(), tried.end(), candidate.shape.kind) == 0;
-      const bool close =
-          CostOf(*candidate.prediction) <= kHopeless * CostOf(*learned_[0].prediction);
-      if (rival && (close || options_.objective == Objective::kSmallest)) {
-        Add(candidate);
-        tried.push_back(candidate.shape.kind);
+    for (size_t i = 0; i < learned_.size(); ++i) {
+      if (i < kMostLearned && IsClose(i)) {
+        Add(learned_[i]);
       } else {
-        Leave(candidate);
+        Leave(learned_[i]);
       }
     }
+  }
+
+  // Whether learned_[i] may still turn out to be the best. The prediction errs more between kinds
+  // than between windows of one kind.
+  bool IsClose(size_t i) const {
+    if (options_.objective == Objective::kSmallest) return true;
+    const auto same_kind = [&](const Candidate& c) {
+      return c.shape.kind == learned_[i].shape.kind;
+    };
+    const Candidate& best_of_kind = *std::find_if(learned_.begin(), learned_.end(), same_kind);
+    const double cost = CostOf(*learned_[i].prediction);
+    return cost <= kCloseRival * CostOf(*best_of_kind.prediction) &&
+           cost <= kHopeless * CostOf(*learned_[0].prediction);
   }
 
   // Against the predictions of the static B-trees: like is compared with like.

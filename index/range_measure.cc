@@ -5,23 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <optional>
+
+#include "index/range_choice.h"
 
 namespace sibyl::index {
 namespace {
 
 constexpr size_t kRounds = 11;
+constexpr size_t kMostRounds = 3 * kRounds;   // where the first ones are not agreed on the choice
 constexpr size_t kMaxPool = size_t{1} << 19;  // touches more lines than caches hold
 constexpr size_t kMinChunk = 256;             // queries per measurement
-constexpr size_t kMaxChunk = 16384;
-constexpr size_t kWarmUpChunks = 4;
-constexpr size_t kCacheLineBytes = 64;
+constexpr size_t kMaxChunk = 8192;
+constexpr size_t kMaxWarmUp = size_t{1} << 18;  // lookups until the caches hold what they will
 constexpr size_t kBatch = 64;
-constexpr size_t kSerialStep = 16;    // each serial step picks one of so many queries
-constexpr double kGain = 0.97;        // a change of structure must gain more than noise could
-constexpr double kSerialSlack = 1.1;  // serial times are the noisiest
-constexpr double kBatchSlack = 1.02;  // batches of learned kinds vary most with what others do
-constexpr double kSameSpeed = 1.01;   // as fast as, but for noise
+constexpr size_t kSerialStep = 16;  // each serial step picks one of so many queries
 
 // SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 class Random {
@@ -101,57 +98,59 @@ double SerialNs(const Measured& candidate, std::span<const uint64_t> queries, ui
   return (ThreadNs() - start) / static_cast<double>(queries.size() / kSerialStep);
 }
 
-// The lower quartile: other programs only ever add time.
-double Typical(std::array<double, kRounds> times) {
-  std::nth_element(times.begin(), times.begin() + kRounds / 4, times.end());
-  return times[kRounds / 4];
-}
-
-bool IsTree(const Measured& candidate) {
-  return candidate.shape.kind == RangeIndexKind::kStaticBTree;
-}
-
-// How long `c` takes where `objective` counts, against `bar`: 1 is as long.
-double Cost(const RangeIndexCandidate& c, const RangeIndexCandidate& bar,
-            RangeIndexObjective objective) {
-  if (objective == RangeIndexObjective::kLatency) return c.serial_ns / bar.serial_ns;
-  return (c.single_ns / bar.single_ns + c.batch_ns / bar.batch_ns) / 2;
-}
-
-// The first static B-tree, or a later one that is clearly better; without any, the first candidate.
-size_t BarToBeat(const std::vector<Measured>& candidates, RangeIndexObjective objective) {
-  std::optional<size_t> bar;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    if (!IsTree(candidates[i])) continue;
-    if (!bar || Cost(candidates[i].report, candidates[*bar].report, objective) < kGain) bar = i;
+// Measures candidates in turns, round after round.
+class Trial {
+ public:
+  Trial(std::span<const uint64_t> keys, std::span<const Measured> candidates)
+      : chunk_(std::clamp(keys.size(), kMinChunk, kMaxChunk)),
+        warm_up_(std::clamp(keys.size(), chunk_, kMaxWarmUp)),
+        queries_(SampleQueries(keys, std::clamp(keys.size(), 4 * chunk_, kMaxPool))),
+        dealer_(queries_),
+        candidates_(candidates) {
+    for (const Measured& candidate : candidates) {
+      const bool is_tree = candidate.shape.kind == RangeIndexKind::kStaticBTree;
+      measured_.push_back({is_tree, candidate.report.memory_bytes, {}});
+    }
   }
-  return bar.value_or(0);
-}
 
-// Whether a learned candidate is worth having instead of the static B-tree `bar`.
-bool Beats(const RangeIndexCandidate& c, const RangeIndexCandidate& bar,
-           RangeIndexObjective objective) {
-  switch (objective) {
-    case RangeIndexObjective::kLatency:
-      return c.serial_ns <= bar.serial_ns * kGain;
-    case RangeIndexObjective::kSmallest:
-      return c.single_ns <= bar.single_ns * kSameSpeed && c.batch_ns <= bar.batch_ns * kSameSpeed &&
-             c.memory_bytes < bar.memory_bytes;
-    default:
-      return c.single_ns <= bar.single_ns * kGain && c.batch_ns <= bar.batch_ns * kBatchSlack &&
-             c.serial_ns <= bar.serial_ns * kSerialSlack;
+  std::span<const MeasuredCandidate> measured() const { return measured_; }
+
+  void RunRounds(size_t rounds) {
+    for (size_t round = 0; round < rounds; ++round) {
+      for (size_t i = 0; i < candidates_.size(); ++i)
+        MeasureOnce(candidates_[i], &measured_[i].times);
+    }
+    volatile uint64_t keep = sum_;
+    (void)keep;
   }
-}
 
-// Reads the tables through: where an index is used much, they are what the caches keep.
-void Touch(const RangeParts& parts, uint64_t* sum) {
-  const auto touch = [&](const auto& table) {
-    const auto* bytes = reinterpret_cast<const volatile unsigned char*>(table.data());
-    for (size_t i = 0; i < table.size_bytes(); i += kCacheLineBytes) *sum += bytes[i];
-  };
-  touch(parts.tree.nodes());
-  touch(parts.lines);
-  touch(parts.blocks);
+ private:
+  void MeasureOnce(const Measured& candidate, RoundTimes* times) {
+    // Others have had their turns since: what the caches keep of the tables comes back untimed.
+    // Reading the tables through would not do: a quarter of a million lookups later batches were
+    // still getting faster.
+    BatchNs(candidate, dealer_.Next(warm_up_), &sum_);
+    times->single.push_back(SingleNs(candidate, dealer_.Next(chunk_), &sum_));
+    times->batch.push_back(BatchNs(candidate, dealer_.Next(chunk_), &sum_));
+    times->serial.push_back(SerialNs(candidate, dealer_.Next(2 * chunk_), &sum_));
+  }
+
+  const size_t chunk_;
+  const size_t warm_up_;
+  const std::vector<uint64_t> queries_;
+  Dealer dealer_;
+  const std::span<const Measured> candidates_;
+  std::vector<MeasuredCandidate> measured_;
+  uint64_t sum_ = 0;
+};
+
+void Report(std::span<const MeasuredCandidate> measured, std::vector<Measured>* candidates) {
+  for (size_t i = 0; i < candidates->size(); ++i) {
+    RangeIndexCandidate& report = (*candidates)[i].report;
+    report.single_ns = TypicalNs(measured[i].times.single);
+    report.batch_ns = TypicalNs(measured[i].times.batch);
+    report.serial_ns = TypicalNs(measured[i].times.serial);
+  }
 }
 
 }  // namespace
@@ -163,52 +162,21 @@ double ThreadNs() {
 }
 
 void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* candidates) {
-  struct Times {
-    std::array<double, kRounds> single, batch, serial;
-  };
-  const size_t chunk = std::clamp(keys.size(), kMinChunk, kMaxChunk);
-  const std::vector<uint64_t> queries =
-      SampleQueries(keys, std::clamp(keys.size(), 4 * chunk, kMaxPool));
-  Dealer dealer(queries);
-  std::vector<Times> times(candidates->size());
-  uint64_t sum = 0;
-  for (size_t round = 0; round < kRounds; ++round) {
-    for (size_t i = 0; i < candidates->size(); ++i) {
-      const Measured& candidate = (*candidates)[i];
-      // Others have had their turns since: the tables come back into the caches untimed.
-      Touch(*candidate.parts, &sum);
-      for (size_t k = 0; k < kWarmUpChunks; ++k) BatchNs(candidate, dealer.Next(chunk), &sum);
-      times[i].single[round] = SingleNs(candidate, dealer.Next(chunk), &sum);
-      times[i].batch[round] = BatchNs(candidate, dealer.Next(chunk), &sum);
-      times[i].serial[round] = SerialNs(candidate, dealer.Next(2 * chunk), &sum);
-    }
-  }
-  volatile uint64_t keep = sum;
-  (void)keep;
-  for (size_t i = 0; i < candidates->size(); ++i) {
-    RangeIndexCandidate& report = (*candidates)[i].report;
-    report.single_ns = Typical(times[i].single);
-    report.batch_ns = Typical(times[i].batch);
-    report.serial_ns = Typical(times[i].serial);
-  }
+  Trial trial(keys, *candidates);
+  trial.RunRounds(kRounds);
+  Report(trial.measured(), candidates);
 }
 
-size_t PickBest(const std::vector<Measured>& candidates, RangeIndexObjective objective) {
-  const size_t bar_at = BarToBeat(candidates, objective);
-  const RangeIndexCandidate& bar = candidates[bar_at].report;
-  const bool smallest = objective == RangeIndexObjective::kSmallest;
-  const auto better = [&](const RangeIndexCandidate& a, const RangeIndexCandidate& b) {
-    return smallest ? a.memory_bytes < b.memory_bytes
-                    : Cost(a, bar, objective) < Cost(b, bar, objective);
-  };
-  size_t best = bar_at;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const bool allowed =
-        !IsTree(candidates[bar_at]) ||
-        ((smallest || !IsTree(candidates[i])) && Beats(candidates[i].report, bar, objective));
-    if (allowed && better(candidates[i].report, candidates[best].report)) best = i;
-  }
-  return best;
+size_t MeasureAndChoose(std::span<const uint64_t> keys, RangeIndexObjective objective,
+                        std::vector<Measured>* candidates) {
+  Trial trial(keys, *candidates);
+  size_t rounds = 0;
+  do {
+    trial.RunRounds(kRounds);
+    rounds += kRounds;
+  } while (rounds < kMostRounds && !IsSettled(trial.measured(), objective));
+  Report(trial.measured(), candidates);
+  return ChooseCandidate(trial.measured(), objective, 0, rounds);
 }
 
 }  // namespace sibyl::index

@@ -1,4 +1,4 @@
-// Measures candidate indexes on this machine and picks one: learning is kept only where it pays.
+// Measures candidate indexes on this machine: learning is kept only where it pays.
 
 #ifndef SIBYL_INDEX_RANGE_MEASURE_H_
 #define SIBYL_INDEX_RANGE_MEASURE_H_
@@ -23,14 +23,16 @@ struct Measured {
   RangeIndexCandidate report;
 };
 
-// Fills in the reports' times: candidates take turns, each with its tables brought back into the
-// caches first, over rounds of queries that come again only after the caches have forgotten them,
-// and the lower quartiles count. Takes about 0.3 s for large arrays.
+// Fills in the reports' times: candidates take turns, each warmed up first, over rounds of queries
+// that come again only after the caches have forgotten them, and the lower quartiles count. Takes
+// about 0.1 s per candidate for large arrays.
 void MeasureCandidates(std::span<const uint64_t> keys, std::vector<Measured>* candidates);
 
-// The candidate that serves `objective` best. If a static B-tree is among them, learned ones that
-// are slower than it where the objective counts do not compete. Precondition: measured; not empty.
-size_t PickBest(const std::vector<Measured>& candidates, RangeIndexObjective objective);
+// The same, and the number of the candidate that serves `objective` best (range_choice.h). While
+// the rounds do not agree on it there are more of them, up to three times as many.
+// Precondition: not empty.
+size_t MeasureAndChoose(std::span<const uint64_t> keys, RangeIndexObjective objective,
+                        std::vector<Measured>* candidates);
 
 }  // namespace sibyl::index
 

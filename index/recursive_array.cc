@@ -82,7 +82,11 @@ std::optional<KeyRange> ChildRange(const RankLine& line, KeyRange range, uint64_
 class Builder {
  public:
   Builder(std::span<const uint64_t> keys, uint32_t window_keys, size_t max_lines)
-      : keys_(keys), window_keys_(window_keys), max_lines_(max_lines), queries_(QueriesOf(keys)) {}
+      : keys_(keys),
+        window_keys_(window_keys),
+        max_lines_(max_lines),
+        queries_(QueriesOf(keys)),
+        fitter_(keys, window_keys) {}
 
   std::optional<RecursiveArray> Build(RootChoice root) {
     keys_per_child_ = PickKeysPerChild(0, keys_.size());
@@ -108,29 +112,26 @@ class Builder {
       uint64_t fits = 0;
       for (uint64_t i = 0; i < stretches; ++i) {
         const uint64_t begin = first + (count - length) * i / stretches;
-        const KeyRange range{keys_[begin], keys_[begin + length]};
-        if (Fit(range, RankOf(keys_, 0, range.first))) ++fits;
+        const KeyRange queries{keys_[begin], keys_[begin + length]};
+        const uint64_t rank = RankOf(keys_, 0, queries.first);
+        if (Fit({queries, rank, RankOf(keys_, rank, queries.last)})) ++fits;
       }
       if (fits >= stretches * 4 / 5) return static_cast<double>(length);
     }
     return 32;
   }
 
-  std::optional<RankLine> Fit(KeyRange range, uint64_t rank) const {
-    return FitUpTo(range, rank, RankOf(keys_, rank, range.last));
-  }
-
-  std::optional<RankLine> FitUpTo(KeyRange range, uint64_t rank, uint64_t last_rank) const {
+  std::optional<RankLine> Fit(const FitRange& range) const {
     // No line of use holds more, and trying costs time.
-    if (last_rank - rank > 64ull * window_keys_ * window_keys_) return std::nullopt;
-    return FitWindow(keys_, range, rank, last_rank, range.first, window_keys_);
+    if (range.last_rank - range.rank > 64ull * window_keys_ * window_keys_) return std::nullopt;
+    return fitter_.Fit(range, range.queries.first);
   }
 
   // Fills record `at` for the queries in `range`, whose first one has lower bound `rank`.
   void BuildRecord(size_t at, KeyRange range, uint64_t rank, int depth, double keys_per_child) {
     if (too_large_) return;
     const uint64_t last_rank = RankOf(keys_, rank, range.last);
-    if (const auto leaf = FitUpTo(range, rank, last_rank)) {
+    if (const auto leaf = Fit({range, rank, last_rank})) {
       lines_[at] = *leaf;
       return;
     }
@@ -202,6 +203,7 @@ class Builder {
   const uint32_t window_keys_;
   const size_t max_lines_;
   const KeyRange queries_;
+  const WindowFitter fitter_;
   double keys_per_child_ = 0;
   std::vector<RankLine> lines_;
   bool too_large_ = false;

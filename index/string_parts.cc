@@ -26,6 +26,7 @@ struct StringParts::Probe {
   uint32_t high;
   uint32_t found;  // the number of the landmark whose key is to be read, if `landmarks`
   bool landmarks;
+  size_t same_bytes;  // the query and all keys in [low, high) share so many from their beginnings
 
   uint32_t Middle() const { return low + (high - low) / 2; }
 };
@@ -69,7 +70,7 @@ StringParts::Probe StringParts::Begin(uint32_t block) const {
   const uint32_t begin = starts[block];
   const uint32_t end = starts[block + 1];
   const uint32_t step = options.landmark_keys;
-  return {begin, end, 0, step > 0 && begin < end && (end - begin - 1) / step < kMostLandmarks};
+  return {begin, end, 0, step > 0 && begin < end && (end - begin - 1) / step < kMostLandmarks, 0};
 }
 
 size_t StringParts::RankToRead(const Probe& probe) const {
@@ -107,6 +108,7 @@ void StringParts::ReadKey(std::string_view query, Probe* probe) const {
         PlaceAmong(places, count, probe->found, PlaceOfDifference(query, key, shared), right));
   }
   if (place < count) probe->high = begin + place * step;
+  if (place > 0 && place < count) probe->same_bytes = std::min<size_t>(shared, places[place] >> 4);
   if (place > 0) probe->low = begin + (place - 1) * step + 1;
   if (place == 0) probe->high = begin;
 }
@@ -114,18 +116,35 @@ void StringParts::ReadKey(std::string_view query, Probe* probe) const {
 // Precondition: low < high.
 void StringParts::Halve(std::string_view query, Probe* probe) const {
   const uint32_t middle = probe->Middle();
-  if (keys[middle] < query) {
+  const std::string_view rest = query.substr(probe->same_bytes);
+  if (keys[middle].substr(probe->same_bytes) < rest) {
     probe->low = middle + 1;
   } else {
     probe->high = middle;
   }
 }
 
+// Asks for the views of all keys that landmarks may point to: they arrive while landmarks are read.
+void StringParts::PrefetchViews(const Probe& probe) const {
+  constexpr uint32_t kViewsPerLine = kCacheLineBytes / sizeof(std::string_view);
+  const uint32_t step = std::max(options.landmark_keys, kViewsPerLine);
+  for (uint32_t rank = probe.low; rank < probe.high; rank += step) __builtin_prefetch(&keys[rank]);
+}
+
+// Asks for the bytes in which the keys that are left differ: halving then waits for memory once.
+void StringParts::PrefetchRest(const Probe& probe) const {
+  for (uint32_t rank = probe.low; rank < probe.high; ++rank) {
+    __builtin_prefetch(keys[rank].data() + probe.same_bytes);
+  }
+}
+
 uint64_t StringParts::LowerBound(std::string_view key) const {
   Probe probe = Begin(model.Find(key).block);
   if (probe.landmarks) {
+    PrefetchViews(probe);
     FindKeyToRead(key, &probe);
     ReadKey(key, &probe);
+    if (options.landmark_keys > 2) PrefetchRest(probe);
   }
   while (probe.low < probe.high) Halve(key, &probe);
   return probe.low;
@@ -171,7 +190,10 @@ void StringParts::HalveGroup(std::span<const std::string_view> queries, Probe* p
   }
   while (open_count > 0) {
     for (size_t k = 0; k < open_count; ++k) __builtin_prefetch(&keys[probes[open[k]].Middle()]);
-    for (size_t k = 0; k < open_count; ++k) PrefetchBytes(keys[probes[open[k]].Middle()]);
+    for (size_t k = 0; k < open_count; ++k) {
+      const Probe& probe = probes[open[k]];
+      PrefetchBytes(keys[probe.Middle()].substr(probe.same_bytes));
+    }
     size_t still_open = 0;
     for (size_t k = 0; k < open_count; ++k) {
       Probe* probe = &probes[open[k]];

@@ -63,6 +63,8 @@ struct StringParts {
   size_t RankToRead(const Probe& probe) const;
   void FindKeyToRead(std::string_view query, Probe* probe) const;
   void ReadKey(std::string_view query, Probe* probe) const;
+  void PrefetchViews(const Probe& probe) const;
+  void PrefetchRest(const Probe& probe) const;
   void Halve(std::string_view query, Probe* probe) const;
   void SearchGroup(std::span<const std::string_view> queries, uint64_t* ranks) const;
   void HalveGroup(std::span<const std::string_view> queries, Probe* probes) const;

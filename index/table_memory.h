@@ -1,12 +1,13 @@
 // Memory for the tables of an index: aligned to cache-line pairs, and on huge pages when large,
-// since a lookup in a table of many 4 KiB pages pays a TLB miss on top of each cache miss.
+// since a lookup in a table of many 4 KiB pages pays a TLB miss on top of each cache miss. Large
+// tables come from the system each time: memory that an allocator gives out again may lie on small
+// pages for good, which made the same index a third slower in batches.
 
 #ifndef SIBYL_INDEX_TABLE_MEMORY_H_
 #define SIBYL_INDEX_TABLE_MEMORY_H_
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -15,8 +16,9 @@
 
 namespace sibyl::index {
 
-// `size_bytes` rounded up, zeroed nowhere; throws std::bad_alloc. Free with std::free.
+// `size_bytes` rounded up, zeroed nowhere; throws std::bad_alloc. Free with FreeTable.
 void* AllocateTable(size_t size_bytes);
+void FreeTable(void* memory, size_t size_bytes) noexcept;
 
 // A fixed-size array of plain records in such memory.
 template <typename T>
@@ -26,7 +28,8 @@ class Table {
  public:
   Table() = default;
   explicit Table(size_t size)
-      : memory_(static_cast<T*>(AllocateTable(size * sizeof(T)))), size_(size) {}
+      : memory_(static_cast<T*>(AllocateTable(size * sizeof(T))), {size * sizeof(T)}),
+        size_(size) {}
   explicit Table(std::span<const T> values) : Table(values.size()) {
     if (!values.empty()) std::memcpy(memory_.get(), values.data(), values.size_bytes());
   }
@@ -41,7 +44,8 @@ class Table {
 
  private:
   struct Free {
-    void operator()(T* memory) const { std::free(memory); }
+    size_t size_bytes = 0;
+    void operator()(T* memory) const { FreeTable(memory, size_bytes); }
   };
   std::unique_ptr<T, Free> memory_;
   size_t size_ = 0;

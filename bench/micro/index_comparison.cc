@@ -43,7 +43,7 @@ void AddSibyl(bool sweep, std::vector<Contender>* all) {
   for (const uint32_t window : {16u, 32u, 64u}) {
     if (sweep || window == 16) add("recursive", RangeIndexKind::kRecursive, window);
     if (sweep || window == 32) add("pieces", RangeIndexKind::kPieces, window);
-    if (window != 64) add("splus", RangeIndexKind::kStaticBTree, window);
+    add("splus", RangeIndexKind::kStaticBTree, window);
   }
 }
 
