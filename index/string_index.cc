@@ -133,9 +133,9 @@ Result<Parts> BuildFastest(Keys keys, Keys distinct) {
       {StringIndexKind::kBTree, 16, 0},
       {StringIndexKind::kRecursive, 16, 2},
       {StringIndexKind::kRecursive, 32, 1},
+      {StringIndexKind::kRecursive, 64, 4},
       {StringIndexKind::kRecursive, 64, 8},
       {StringIndexKind::kBTree, 32, 1},
-      {StringIndexKind::kBTree, 64, 8},
   }};
   std::vector<Parts> candidates;
   const size_t tried = keys.size() < kLeastKeysToMeasure ? 1 : kTried.size();

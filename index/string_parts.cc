@@ -131,9 +131,17 @@ void StringParts::PrefetchViews(const Probe& probe) const {
   for (uint32_t rank = probe.low; rank < probe.high; rank += step) __builtin_prefetch(&keys[rank]);
 }
 
-// Asks for the bytes in which the keys that are left differ: halving then waits for memory once.
+// The same for the keys that the landmarks left.
+void StringParts::PrefetchRestViews(const Probe& probe) const {
+  if (probe.low >= probe.high) return;
+  __builtin_prefetch(&keys[probe.low]);
+  __builtin_prefetch(&keys[probe.high - 1]);
+}
+
+// Asks for the bytes in which those differ: halving then waits for memory once.
 void StringParts::PrefetchRest(const Probe& probe) const {
-  for (uint32_t rank = probe.low; rank < probe.high; ++rank) {
+  constexpr uint32_t kMost = 16;  // many are left only where landmarks did not reach
+  for (uint32_t rank = probe.low; rank < std::min(probe.high, probe.low + kMost); ++rank) {
     __builtin_prefetch(keys[rank].data() + probe.same_bytes);
   }
 }
@@ -144,7 +152,7 @@ uint64_t StringParts::LowerBound(std::string_view key) const {
     PrefetchViews(probe);
     FindKeyToRead(key, &probe);
     ReadKey(key, &probe);
-    if (options.landmark_keys > 2) PrefetchRest(probe);
+    PrefetchRest(probe);
   }
   while (probe.low < probe.high) Halve(key, &probe);
   return probe.low;
@@ -175,7 +183,12 @@ void StringParts::SearchGroup(std::span<const std::string_view> queries, uint64_
     if (probes[i].landmarks) PrefetchBytes(keys[RankToRead(probes[i])]);
   }
   for (size_t i = 0; i < queries.size(); ++i) {
-    if (probes[i].landmarks) ReadKey(queries[i], &probes[i]);
+    if (!probes[i].landmarks) continue;
+    ReadKey(queries[i], &probes[i]);
+    PrefetchRestViews(probes[i]);
+  }
+  for (size_t i = 0; i < queries.size(); ++i) {
+    if (probes[i].landmarks) PrefetchRest(probes[i]);
   }
   HalveGroup(queries, probes.data());
   for (size_t i = 0; i < queries.size(); ++i) ranks[i] = probes[i].low;

@@ -64,6 +64,7 @@ struct StringParts {
   void FindKeyToRead(std::string_view query, Probe* probe) const;
   void ReadKey(std::string_view query, Probe* probe) const;
   void PrefetchViews(const Probe& probe) const;
+  void PrefetchRestViews(const Probe& probe) const;
   void PrefetchRest(const Probe& probe) const;
   void Halve(std::string_view query, Probe* probe) const;
   void SearchGroup(std::span<const std::string_view> queries, uint64_t* ranks) const;

@@ -200,6 +200,7 @@ bool CompareStringIndexes(const StringSet& set) {
   comparison.AddSibyl("recursive, 16, halves", {Kind::kRecursive, 16, 0});
   comparison.AddSibyl("recursive, 16, landmarks/2", {Kind::kRecursive, 16, 2});
   comparison.AddSibyl("recursive, 32, landmarks", {Kind::kRecursive, 32, 1});
+  comparison.AddSibyl("recursive, 64, landmarks/4", {Kind::kRecursive, 64, 4});
   comparison.AddSibyl("recursive, 64, landmarks/8", {Kind::kRecursive, 64, 8});
   comparison.AddSibyl("B-tree, 8, halves", {Kind::kBTree, 8, 0});
   comparison.AddSibyl("B-tree, 16, halves", {Kind::kBTree, 16, 0});
