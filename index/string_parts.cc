@@ -29,6 +29,11 @@ struct StringParts::Probe {
   size_t same_bytes;  // the query and all keys in [low, high) share so many from their beginnings
 
   uint32_t Middle() const { return low + (high - low) / 2; }
+
+  // What is left to compare of a key in [low, high). Landmarks from untrusted bytes may lie.
+  std::string_view Rest(std::string_view key) const {
+    return key.substr(std::min(key.size(), same_bytes));
+  }
 };
 
 void StringParts::Fill() {
@@ -116,8 +121,7 @@ void StringParts::ReadKey(std::string_view query, Probe* probe) const {
 // Precondition: low < high.
 void StringParts::Halve(std::string_view query, Probe* probe) const {
   const uint32_t middle = probe->Middle();
-  const std::string_view rest = query.substr(probe->same_bytes);
-  if (keys[middle].substr(probe->same_bytes) < rest) {
+  if (probe->Rest(keys[middle]) < probe->Rest(query)) {
     probe->low = middle + 1;
   } else {
     probe->high = middle;
@@ -142,7 +146,7 @@ void StringParts::PrefetchRestViews(const Probe& probe) const {
 void StringParts::PrefetchRest(const Probe& probe) const {
   constexpr uint32_t kMost = 16;  // many are left only where landmarks did not reach
   for (uint32_t rank = probe.low; rank < std::min(probe.high, probe.low + kMost); ++rank) {
-    __builtin_prefetch(keys[rank].data() + probe.same_bytes);
+    __builtin_prefetch(probe.Rest(keys[rank]).data());
   }
 }
 
@@ -205,7 +209,7 @@ void StringParts::HalveGroup(std::span<const std::string_view> queries, Probe* p
     for (size_t k = 0; k < open_count; ++k) __builtin_prefetch(&keys[probes[open[k]].Middle()]);
     for (size_t k = 0; k < open_count; ++k) {
       const Probe& probe = probes[open[k]];
-      PrefetchBytes(keys[probe.Middle()].substr(probe.same_bytes));
+      PrefetchBytes(probe.Rest(keys[probe.Middle()]));
     }
     size_t still_open = 0;
     for (size_t k = 0; k < open_count; ++k) {

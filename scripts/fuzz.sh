@@ -5,7 +5,11 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-TARGETS=(manifest backup_record batch log_records segment segment_sections block models marker)
+TARGETS=(
+  manifest backup_record batch log_records segment segment_sections block models marker
+  range_index range_build string_index string_build point_index point_build existence_index
+  existence_build
+)
 
 fuzz() {
   local target=$1 seconds=$2

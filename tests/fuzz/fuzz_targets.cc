@@ -24,18 +24,18 @@
 #endif
 
 namespace sibyl::testing {
-namespace {
 
 void Demand(bool condition) {
   if (!condition) std::abort();
 }
 
-// `bytes` with the checksum of all but the last 8 in those.
 std::string WithChecksum(std::string_view bytes) {
   std::string checked(bytes.substr(0, bytes.size() - std::min<size_t>(bytes.size(), 8)));
   base::Put64(&checked, base::Checksum(checked));
   return checked;
 }
+
+namespace {
 
 std::string Key(uint32_t tree, const std::string& user_key) {
   std::string key;
@@ -101,7 +101,8 @@ std::vector<std::string> BatchSeeds() {
   return {std::string(batch.bytes()), ""};
 }
 
-// The first 8 bytes are the key of an entry, the rest its value; both are tried as meta records too.
+// The first 8 bytes are the key of an entry, the rest its value; both are tried as meta records
+// too.
 void RunLogRecords(std::string_view bytes) {
   const std::string_view key = bytes.substr(0, 8);
   const std::string_view value = bytes.substr(key.size());
@@ -308,19 +309,23 @@ std::vector<std::string> MarkerSeeds() {
 }  // namespace
 
 const std::vector<FuzzTarget>& FuzzTargets() {
-  static const std::vector<FuzzTarget> targets = {
-      {"manifest", RunManifest, ManifestSeeds},
-      {"backup_record", RunBackupRecord, BackupRecordSeeds},
-      {"batch", RunBatch, BatchSeeds},
-      {"log_records", RunLogRecords, LogRecordSeeds},
-      {"segment", RunSegment, SegmentSeeds},
-      {"segment_sections", RunSegmentSections, SegmentSectionSeeds},
-      {"block", RunBlock, BlockSeeds},
-      {"models", RunModels, ModelSeeds},
+  static const std::vector<FuzzTarget> targets = [] {
+    std::vector<FuzzTarget> all = {
+        {"manifest", RunManifest, ManifestSeeds},
+        {"backup_record", RunBackupRecord, BackupRecordSeeds},
+        {"batch", RunBatch, BatchSeeds},
+        {"log_records", RunLogRecords, LogRecordSeeds},
+        {"segment", RunSegment, SegmentSeeds},
+        {"segment_sections", RunSegmentSections, SegmentSectionSeeds},
+        {"block", RunBlock, BlockSeeds},
+        {"models", RunModels, ModelSeeds},
 #ifdef SIBYL_FUZZ_SQL
-      {"marker", RunMarker, MarkerSeeds},
+        {"marker", RunMarker, MarkerSeeds},
 #endif
-  };
+    };
+    for (const FuzzTarget& target : IndexFuzzTargets()) all.push_back(target);
+    return all;
+  }();
   return targets;
 }
 

@@ -19,11 +19,21 @@ namespace sibyl::testing {
 
 struct FuzzTarget {
   const char* name;
-  void (*run)(std::string_view bytes);    // aborts where the decoder breaks its promise
-  std::vector<std::string> (*seeds)();    // valid input, small
+  void (*run)(std::string_view bytes);  // aborts where the decoder breaks its promise
+  std::vector<std::string> (*seeds)();  // valid input, small
+  int cost = 1;  // of a run, against a decoder's: the default tests do fewer of the dear ones
 };
 
 const std::vector<FuzzTarget>& FuzzTargets();
+
+// Those of the folder index, which are among them.
+std::vector<FuzzTarget> IndexFuzzTargets();
+
+// Aborts unless.
+void Demand(bool condition);
+
+// `bytes` with the checksum of all but the last 8 in those.
+std::string WithChecksum(std::string_view bytes);
 
 }  // namespace sibyl::testing
 

@@ -1,6 +1,7 @@
-// Goal: what libFuzzer tries for hours (scripts/fuzz.sh) is tried briefly in every run of the tests.
-// Method: each target gets its seeds, truncated everywhere and with random bytes replaced, doubled
-// and removed; and whatever libFuzzer once found, kept as files in tests/fuzz/found/TARGET*.
+// Goal: what libFuzzer tries for hours (scripts/fuzz.sh) is tried briefly in every run of the
+// tests. Method: each target gets its seeds, truncated everywhere and with random bytes replaced,
+// doubled and removed; and whatever libFuzzer once found, kept as files in
+// tests/fuzz/found/TARGET*.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -49,10 +50,11 @@ TEST_CASE("no decoder is broken by mutated input", "[fuzz]") {
     std::mt19937_64 random(20'240'601);
     for (const std::string& seed : target.seeds()) {
       target.run(seed);
-      const size_t step = 1 + seed.size() / 300;
+      const size_t step = 1 + seed.size() * static_cast<size_t>(target.cost) / 300;
       for (size_t size = 0; size < seed.size(); size += step) target.run(seed.substr(0, size));
-      const int mutations = static_cast<int>(
-          std::min<size_t>(kMutationsPerSeed, kBytesPerSeed / (seed.size() + 1)));
+      const int mutations =
+          static_cast<int>(std::min<size_t>(kMutationsPerSeed, kBytesPerSeed / (seed.size() + 1))) /
+          target.cost;
       for (int i = 0; i < mutations; ++i) target.run(Mutated(seed, &random));
     }
   }
