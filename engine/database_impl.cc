@@ -11,6 +11,7 @@
 #include "engine/backup.h"
 #include "engine/batch_codec.h"
 #include "engine/checkpoint.h"
+#include "engine/explain.h"
 #include "engine/ingest.h"
 #include "engine/internal_key.h"
 #include "engine/rank.h"
@@ -447,6 +448,20 @@ Result<BackupInfo> DatabaseImpl::Backup(const std::filesystem::path& backups) {
   return made;
 }
 
+Result<std::vector<ModelPiece>> DatabaseImpl::ListPieces(Tree tree) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return engine::ListPieces(*CurrentReadPoint(*state_).view, tree);
+}
+
+Result<LookupExplanation> DatabaseImpl::Explain(const ReadOptions& options, Tree tree,
+                                                std::string_view key) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, {}));
+  const ReadPoint point = ReadPointOf(options.snapshot);
+  if (!point.view->catalogue->IsUserTree(tree)) return LookupExplanation{};
+  return ExplainLookup(*point.view, point.sequence, tree, key);
+}
+
 Result<Stats> DatabaseImpl::GetStats() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   const ReadPoint point = CurrentReadPoint(*state_);
@@ -462,8 +477,7 @@ Result<Stats> DatabaseImpl::GetStats() {
   }
   stats.counters.model_bound_violations = from.retired_bound_violations.load();
   for (size_t i = 0; i < point.view->levels.size(); ++i) {
-    const size_t runs = point.view->runs;
-    const auto level = static_cast<uint32_t>(i < runs ? 0 : i - runs + 1);
+    const uint32_t level = point.view->LevelNumber(i);
     stats.levels.push_back({level, {}});
     for (const SegmentPtr& segment : point.view->levels[i]->segments()) {
       stats.levels.back().segments.push_back(segment->Stats(level));

@@ -59,6 +59,9 @@ class DatabaseImpl final : public Database {
   Result<CheckpointInfo> Checkpoint(const std::filesystem::path& directory) override;
   Result<BackupInfo> Backup(const std::filesystem::path& backups) override;
   Result<Stats> GetStats() override;
+  Result<std::vector<ModelPiece>> ListPieces(Tree tree) override;
+  Result<LookupExplanation> Explain(const ReadOptions& options, Tree tree,
+                                    std::string_view key) override;
 
   // Called in a child process after fork(), where only this thread exists.
   void MarkInherited();

@@ -8,7 +8,21 @@
 
 namespace sibyl::engine {
 
+Result<uint64_t> RankInSegment(const LearnedSegment& segment, std::string_view internal_key) {
+  if (segment.file().block_count() == 0) return uint64_t{0};
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(internal_key));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, segment.file().RankOfBlock(position.block));
+  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
+                         segment.file().ReadBlock(position.block));
+  if (block.view().record_count() == 0) return rank;
+  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  return rank + block.view().LowerBound(internal_key, fraction);
+}
+
 namespace {
+
+// Steps from record to record that cost as much as asking the base about one key, roughly.
+constexpr uint64_t kStepsPerQuestion = 16;
 
 // Blocks between two whose rank costs nothing to know: see storage/block_directory.h.
 constexpr uint32_t kGroupBlocks = 64;
@@ -21,23 +35,11 @@ bool HasTombstones(const Level& level) {
       [](const SegmentPtr& segment) { return segment->file().properties().tombstones > 0; });
 }
 
-// The records of `segment` before `internal_key`.
-Result<uint64_t> RankIn(const LearnedSegment& segment, std::string_view internal_key) {
-  if (segment.file().block_count() == 0) return uint64_t{0};
-  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(internal_key));
-  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, segment.file().RankOfBlock(position.block));
-  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
-                         segment.file().ReadBlock(position.block));
-  if (block.view().record_count() == 0) return rank;
-  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
-  return rank + block.view().LowerBound(internal_key, fraction);
-}
-
 // The records of `level` before `internal_key`.
 Result<uint64_t> RankIn(const Level& level, std::string_view internal_key) {
   const size_t after = level.UpperBound(internal_key);
   if (after == 0) return uint64_t{0};
-  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, RankIn(*level.segments()[after - 1], internal_key));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, RankInSegment(*level.segments()[after - 1], internal_key));
   return level.RecordsBefore(after - 1) + rank;
 }
 
@@ -74,13 +76,46 @@ std::string EndOf(Tree tree) {
 
 }  // namespace
 
-RankReader::RankReader(const View& view, uint64_t sequence, Tree tree)
-    : tree_begin_(EncodeInternalKey(tree, {})), tree_end_(EndOf(tree)), above_(view) {
+RankReader::RankReader(const View& view, uint64_t sequence, Tree tree, const Overlay* own_writes)
+    : tree_begin_(EncodeInternalKey(tree, {})),
+      tree_end_(EndOf(tree)),
+      view_(view),
+      sequence_(sequence),
+      own_writes_(own_writes),
+      above_(view) {
   if (!view.levels.empty() && !HasTombstones(*view.levels.back())) {
     base_ = view.levels.back();
     above_.levels.pop_back();
   }
-  cursor_ = above_.NewCursor(sequence);
+  cursor_ = NewCursor(above_);
+}
+
+std::unique_ptr<Cursor> RankReader::NewCursor(const View& view) const {
+  return own_writes_ == nullptr ? view.NewCursor(sequence_)
+                                : view.NewCursor(sequence_, *own_writes_);
+}
+
+Result<uint64_t> RankReader::CountOneByOne(std::string_view begin, std::string_view end) const {
+  const std::unique_ptr<Cursor> cursor = NewCursor(view_);
+  uint64_t count = 0;
+  for (cursor->Seek(begin); cursor->Valid() && cursor->key() < end; cursor->Next()) {
+    count += cursor->type() == RecordType::kValue ? 1 : 0;
+  }
+  SIBYL_RETURN_IF_ERROR(cursor->status());
+  return count;
+}
+
+Result<std::optional<OwnedRecord>> RankReader::WalkTo(uint64_t rank) const {
+  const std::unique_ptr<Cursor> cursor = NewCursor(view_);
+  uint64_t before = 0;
+  for (cursor->Seek(tree_begin_); cursor->Valid() && cursor->key() < tree_end_; cursor->Next()) {
+    if (cursor->type() != RecordType::kValue || before++ < rank) continue;
+    OwnedRecord record{std::string(UserKeyOf(cursor->key())), std::string(cursor->value())};
+    SIBYL_RETURN_IF_ERROR(cursor->status());
+    return std::optional<OwnedRecord>(std::move(record));
+  }
+  SIBYL_RETURN_IF_ERROR(cursor->status());
+  return std::optional<OwnedRecord>();
 }
 
 Result<uint64_t> RankReader::CountInBase(std::string_view begin, std::string_view end) const {
@@ -104,8 +139,12 @@ Result<uint64_t> RankReader::Count(std::optional<std::string_view> begin,
   const std::string first = begin ? tree_begin_ + std::string(*begin) : tree_begin_;
   const std::string past = end ? tree_begin_ + std::string(*end) : tree_end_;
   if (first >= past) return uint64_t{0};
-  SIBYL_ASSIGN_OR_RETURN(uint64_t count, CountInBase(first, past));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t base_records, CountInBase(first, past));
+  if (base_records == 0) return CountOneByOne(first, past);
+  uint64_t count = base_records;
+  uint64_t questions_left = base_records / kStepsPerQuestion + 1;
   for (cursor_->Seek(first); cursor_->Valid() && cursor_->key() < past; cursor_->Next()) {
+    if (questions_left-- == 0) return CountOneByOne(first, past);
     SIBYL_ASSIGN_OR_RETURN(const bool in_base, IsInBase(cursor_->key()));
     const bool is_value = cursor_->type() == RecordType::kValue;
     count += is_value && !in_base ? 1 : 0;
@@ -119,8 +158,10 @@ Result<std::optional<OwnedRecord>> RankReader::At(uint64_t rank) {
   // How many keys come on top of the base's, and how many of the base's do not count, so far.
   uint64_t added = 0;
   uint64_t hidden = 0;
+  uint64_t questions_left = rank / kStepsPerQuestion + 1;
   for (cursor_->Seek(tree_begin_); cursor_->Valid() && cursor_->key() < tree_end_;
        cursor_->Next()) {
+    if (questions_left-- == 0) return WalkTo(rank);
     SIBYL_ASSIGN_OR_RETURN(const uint64_t in_base_before, CountInBase(tree_begin_, cursor_->key()));
     const uint64_t before = in_base_before + added - hidden;
     if (rank < before) break;

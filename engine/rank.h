@@ -5,7 +5,9 @@
 // model evaluation and at most 64 block headers. Everything above, generations and upper levels, is
 // walked in the range asked for: each of its keys shifts the rank by one or not at all, depending on
 // whether it is a tombstone and whether the base has it. So the answer is always exact, takes
-// O(levels) on compacted data, and grows with what is not compacted yet.
+// O(levels) on compacted data, and grows with what is not compacted yet. Where that is much beside
+// the base, asking the base about each of its keys would cost more than walking through both: then
+// the records are counted one by one.
 
 #ifndef SIBYL_ENGINE_RANK_H_
 #define SIBYL_ENGINE_RANK_H_
@@ -25,11 +27,15 @@
 
 namespace sibyl::engine {
 
-// One state of one tree. One thread at a time; the view must outlive it.
+// The records of `segment`, tombstones included, before `internal_key`. Errors: kIo, kCorruption.
+Result<uint64_t> RankInSegment(const LearnedSegment& segment, std::string_view internal_key);
+
+// One state of one tree, with a transaction's own writes on top if there are any. One thread at a
+// time; the view and the writes must outlive it.
 // Errors of all: kIo, kCorruption.
 class RankReader {
  public:
-  RankReader(const View& view, uint64_t sequence, Tree tree);
+  RankReader(const View& view, uint64_t sequence, Tree tree, const Overlay* own_writes = nullptr);
 
   // The number of keys in [begin, end); nullopt: from the first, to the last.
   Result<uint64_t> Count(std::optional<std::string_view> begin,
@@ -41,13 +47,19 @@ class RankReader {
  private:
   Result<uint64_t> CountInBase(std::string_view begin, std::string_view end) const;
   Result<bool> IsInBase(std::string_view internal_key);
+  std::unique_ptr<Cursor> NewCursor(const View& view) const;
+  Result<uint64_t> CountOneByOne(std::string_view begin, std::string_view end) const;
+  Result<std::optional<OwnedRecord>> WalkTo(uint64_t rank) const;
   Result<OwnedRecord> ReadFromBase(uint64_t rank) const;
 
   const std::string tree_begin_;  // the first internal key of the tree
   const std::string tree_end_;    // the first after it
-  View above_;                    // everything but the base
+  const View& view_;
+  const uint64_t sequence_;
+  const Overlay* const own_writes_;
+  View above_;  // everything but the base
   std::shared_ptr<const Level> base_;
-  std::unique_ptr<Cursor> cursor_;  // over above_
+  std::unique_ptr<Cursor> cursor_;  // over above_ and own_writes_
   Value scratch_;
 };
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "engine/batch_codec.h"
 #include "engine/internal_key.h"
+#include "engine/rank.h"
 #include "engine/user_iterator.h"
 #include "sibyl/write_batch.h"
 
@@ -21,7 +22,7 @@ Error Conflict(const std::string& what) { return {ErrorCode::kConflict, what}; }
 
 TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits)
     : state_(state), commits_(commits), read_point_(CurrentReadPoint(state)) {
-  Count(state_.counters.pinned_views);
+  engine::Count(state_.counters.pinned_views);
 }
 
 TransactionImpl::~TransactionImpl() {
@@ -179,6 +180,21 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
                          read_point_.view);
 }
 
+Result<uint64_t> TransactionImpl::Count(Tree tree, const KeyRange& range) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  used_ = true;
+  if (!catalogue().IsUserTree(tree)) return uint64_t{0};
+  return RankReader(*read_point_.view, read_point_.sequence, tree, &overlay_)
+      .Count(range.begin, range.end);
+}
+
+Result<std::optional<OwnedRecord>> TransactionImpl::At(Tree tree, uint64_t rank) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  used_ = true;
+  if (!catalogue().IsUserTree(tree)) return std::optional<OwnedRecord>();
+  return RankReader(*read_point_.view, read_point_.sequence, tree, &overlay_).At(rank);
+}
+
 Status TransactionImpl::RollbackTo(uint64_t savepoint) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(overlay_.RollbackTo(savepoint));
@@ -216,10 +232,10 @@ Status TransactionImpl::CommitWrites(const WriteOptions& options) {
                       [this](const View& current) { return CheckConflicts(current); });
   if (!committed) {
     const bool conflict = committed.error().code == ErrorCode::kConflict;
-    if (conflict) Count(state_.counters.transactions_conflicted);
+    if (conflict) engine::Count(state_.counters.transactions_conflicted);
     return committed.error();
   }
-  Count(state_.counters.transactions_committed);
+  engine::Count(state_.counters.transactions_committed);
   return Ok();
 }
 

@@ -35,6 +35,8 @@ class TransactionImpl final : public Transaction {
   Result<Tree> CreateTree(std::string_view name) override;
   Status DropTree(Tree tree) override;
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
+  Result<uint64_t> Count(Tree tree, const KeyRange& range) override;
+  Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) override;
   uint64_t Savepoint() const override { return overlay_.Mark(); }
   Status RollbackTo(uint64_t savepoint) override;
   Status Commit(const WriteOptions& options) override;

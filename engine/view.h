@@ -37,6 +37,11 @@ struct View {
   std::shared_ptr<const Catalogue> catalogue;
   uint64_t ingestions = 0;  // how often records were put into levels past the generations
 
+  // The number of levels[index], as statistics show it: runs are level 0.
+  uint32_t LevelNumber(size_t index) const {
+    return static_cast<uint32_t>(index < runs ? 0 : index - runs + 1);
+  }
+
   // Whether `internal_key` exists at `sequence`; fills `value` if so. Allocates nothing.
   Result<bool> Get(std::string_view internal_key, uint64_t sequence, Value* value) const;
 

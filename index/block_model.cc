@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "index/block_model_builder.h"
 #include "index/block_model_codec.h"
+#include "index/block_model_report.h"
 #include "index/packed_model.h"
 
 namespace sibyl::index {
@@ -36,6 +37,16 @@ void BlockModel::FindBatch(std::span<const std::string_view> keys,
 uint32_t BlockModel::block_count() const { return parts_->packed.block_count(); }
 
 BlockModelShape BlockModel::Shape() const { return parts_->packed.Shape(); }
+
+std::vector<BlockModelPiece> BlockModel::Pieces() const {
+  std::string storage;
+  return ListPieces(parts_->packed.Unpack(&storage));
+}
+
+std::vector<BlockModelStage> BlockModel::Trace(std::string_view key) const {
+  std::string storage;
+  return TraceLookup(parts_->packed.Unpack(&storage), key);
+}
 
 void BlockModel::Serialize(std::string* out) const {
   std::string storage;

@@ -22,10 +22,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "sibyl/explain.h"
 #include "sibyl/result.h"
 
 namespace sibyl::index {
@@ -52,6 +55,20 @@ struct BlockModelShape {
   uint32_t depth = 0;  // nodes that the longest lookup visits
   uint64_t memory_bytes = 0;
 };
+
+// sibyl/explain.h has the meanings. The piece answers for the keys from first_key to end_key (nullopt:
+// to the end).
+struct BlockModelPiece {
+  uint32_t node = 0;
+  uint32_t depth = 0;
+  PieceKind kind = PieceKind::kLine;
+  std::string first_key;
+  std::optional<std::string> end_key;
+  uint64_t window = 0;
+  double base_block = 0;
+  double blocks_per_window = 0;
+};
+using BlockModelStage = LookupStage;
 
 // Immutable and thread-safe once built.
 class BlockModel {
@@ -82,6 +99,11 @@ class BlockModel {
   uint32_t block_count() const;
 
   BlockModelShape Shape() const;
+
+  // For reports: every piece, each followed by those of the child it leads to; and the nodes that
+  // Find visits, root first, of which the last one's block is what it finds. Cost of both: O(model).
+  std::vector<BlockModelPiece> Pieces() const;
+  std::vector<BlockModelStage> Trace(std::string_view key) const;
 
   // Appends the model in its portable form (docs/file-format.md, "Block model"): fixed
   // little-endian, versioned, with its own checksum.

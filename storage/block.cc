@@ -52,6 +52,11 @@ uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes) {
   return size_bytes <= limit_bytes ? size_bytes : 0;
 }
 
+uint64_t BlockView::size_bytes() const {
+  if (record_count_ == 0) return 0;
+  return BlockBytesOfHeader({prefix_ - kBlockHeaderBytes, kBlockHeaderBytes}, kMaxBlockBytes);
+}
+
 Result<BlockView> BlockView::Parse(std::string_view bytes) {
   if (bytes.size() < kBlockHeaderBytes) return Damaged("shorter than its header");
   if (bytes.size() > kMaxBlockBytes) return Damaged("longer than any block");

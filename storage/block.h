@@ -121,6 +121,9 @@ class BlockView {
 
   uint32_t record_count() const { return record_count_; }
 
+  // As they are in memory; 0 of an empty view.
+  uint64_t size_bytes() const;
+
   // The first slot whose key is >= `key`, record_count() if none; `fraction` (in 1/65536 of the
   // block) is where the search starts, a hint that affects speed only.
   uint32_t LowerBound(std::string_view key, uint16_t fraction) const;

@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "sibyl/backup.h"
+#include "sibyl/explain.h"
 #include "sibyl/iterator.h"
+#include "sibyl/key_range.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
 #include "sibyl/snapshot.h"
@@ -33,19 +35,6 @@ namespace sibyl {
 struct Record {
   std::string_view key;
   std::string_view value;
-};
-
-// A record with bytes of its own.
-struct OwnedRecord {
-  std::string key;
-  std::string value;
-  friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
-};
-
-// The keys with begin <= key < end; nullopt: from the first key, to the last.
-struct KeyRange {
-  std::optional<std::string_view> begin;
-  std::optional<std::string_view> end;
 };
 
 // The next record of an ingestion, valid until the following call; nullopt at the end.
@@ -110,7 +99,8 @@ class Database {
   // all records of the range they are arithmetic on block directories: one model evaluation and at
   // most 64 block headers for each end. Everything above that level costs a step per record in the
   // range (for At: in the tree, up to the place), so they are fast on compacted data and on ranges
-  // that were not written to since. Errors of all: kIo, kCorruption.
+  // that were not written to since. Where much lies above, the records are counted one by one.
+  // Errors of all: kIo, kCorruption.
 
   // The number of keys in `range`. Of a tree that does not exist: 0.
   virtual Result<uint64_t> Count(const ReadOptions& options, Tree tree, const KeyRange& range) = 0;
@@ -196,6 +186,15 @@ class Database {
   virtual Result<BackupInfo> Backup(const std::filesystem::path& backups) = 0;
 
   virtual Result<Stats> GetStats() = 0;
+
+  // The models of one tree, segment by segment as GetStats lists them, piece by piece in key order:
+  // see explain.h. Cost: O(pieces) block reads. Errors: kIo, kCorruption.
+  virtual Result<std::vector<ModelPiece>> ListPieces(Tree tree) = 0;
+
+  // What a Get of `key` asks, in which order, and what the models predict. Slow: it retraces what Get
+  // computes. Errors: kInvalidArgument for a key above the limit; kIo, kCorruption.
+  virtual Result<LookupExplanation> Explain(const ReadOptions& options, Tree tree,
+                                            std::string_view key) = 0;
 
   // ---- The same, shorter ----
 

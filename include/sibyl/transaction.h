@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sibyl/iterator.h"
+#include "sibyl/key_range.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
 #include "sibyl/tree.h"
@@ -60,6 +61,11 @@ class Transaction {
   // `options.snapshot` is ignored: the transaction has its own.
   virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
                                                         const IteratorOptions& options = {}) = 0;
+
+  // As Database::Count and At, of what this transaction sees: its own writes count as not compacted.
+  // Of a tree that does not exist: 0, nothing. Errors: kIo, kCorruption.
+  virtual Result<uint64_t> Count(Tree tree, const KeyRange& range) = 0;
+  virtual Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) = 0;
 
   // A mark of the present state, to roll back to. Costs nothing; needs no release.
   virtual uint64_t Savepoint() const = 0;

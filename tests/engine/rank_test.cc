@@ -94,6 +94,59 @@ TEST_CASE("ranks are exact in every state", "[engine][rank]") {
   CheckAll(*database, tree, model, snapshot.get(), &random);
 }
 
+void CheckTransaction(Transaction& transaction, Tree tree, const Model& model) {
+  REQUIRE(Must(transaction.Count(tree, {})) == model.size());
+  uint64_t rank = 0;
+  for (const auto& [key, value] : model) {
+    if (rank % 37 == 0) {
+      REQUIRE(Must(transaction.At(tree, rank)) == OwnedRecord{key, value});
+      REQUIRE(Must(transaction.Count(tree, {std::nullopt, key})) == rank);
+      REQUIRE(Must(transaction.Count(tree, {key, std::nullopt})) == model.size() - rank);
+    }
+    ++rank;
+  }
+  CHECK_FALSE(Must(transaction.At(tree, rank)).has_value());
+}
+
+// Few own writes are asked about one by one, many are walked through with the rest.
+TEST_CASE("a transaction counts its own writes", "[engine][rank][transaction]") {
+  const int own_writes = GENERATE(0, 20, 3000);
+  const bool compacted = GENERATE(true, false);
+  INFO("own writes " << own_writes << ", compacted " << compacted);
+  std::mt19937_64 random(5);
+  TestDatabase database;
+  const Tree tree = Must(database->CreateTree("the tree"));
+  Model model;
+  for (uint64_t i = 0; i < 2000; ++i) {
+    Must(database->Put(tree, BigEndianKey(3 * i), "base"));
+    model[BigEndianKey(3 * i)] = "base";
+  }
+  if (compacted) Must(database->Compact());
+  const auto transaction = Must(database->BeginTransaction());
+  CheckTransaction(*transaction, tree, model);
+  const Model before = model;
+  const uint64_t savepoint = transaction->Savepoint();
+  for (int i = 0; i < own_writes; ++i) {
+    const std::string key = BigEndianKey(random() % 7000);
+    if (i % 3 == 0) {
+      Must(transaction->Delete(tree, key));
+      model.erase(key);
+    } else {
+      Must(transaction->Put(tree, key, "own"));
+      model[key] = "own";
+    }
+  }
+  CheckTransaction(*transaction, tree, model);
+  Must(database->Put(tree, "another's", "not seen"));
+  CheckTransaction(*transaction, tree, model);
+  const Tree own_tree = Must(transaction->CreateTree("own"));
+  Must(transaction->Put(own_tree, "a", "b"));
+  CHECK(Must(transaction->Count(own_tree, {})) == 1);
+  CHECK(Must(transaction->Count(Tree{999}, {})) == 0);
+  Must(transaction->RollbackTo(savepoint));
+  CheckTransaction(*transaction, tree, before);
+}
+
 TEST_CASE("an out-of-line value is found by its rank", "[engine][rank]") {
   TestDatabase database;
   const std::string large(100 << 10, 'L');

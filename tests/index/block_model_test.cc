@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <limits>
+#include <map>
 #include <random>
 #include <string>
 #include <utility>
@@ -171,6 +172,36 @@ uint64_t BTreeBytes(const KeySet& set, const std::vector<uint32_t>& record_bytes
   return bytes + bytes / 8;
 }
 
+// What is told of the model agrees with what lookups do: every trace ends where the lookup does, and
+// each node's pieces follow one another from the first key to the last.
+void CheckReport(const BlockModel& model, const std::vector<std::string_view>& keys) {
+  size_t different = 0;
+  for (size_t i = 0; i < keys.size(); i += 1 + keys.size() / 50) {
+    const auto stages = model.Trace(keys[i]);
+    const BlockPosition found = model.Find(keys[i]);
+    different += stages.empty() || stages.front().node != 0 ||
+                 stages.back().block != found.block + found.fraction / 65536.0;
+  }
+  CHECK(different == 0);
+  const auto pieces = model.Pieces();
+  REQUIRE(!pieces.empty());
+  CHECK(pieces.size() >= model.Shape().pieces);
+  std::map<uint32_t, const BlockModelPiece*> last_of_node;
+  for (const BlockModelPiece& piece : pieces) {
+    const auto last = last_of_node.find(piece.node);
+    if (last != last_of_node.end()) {
+      different += last->second->end_key != piece.first_key || last->second->depth != piece.depth ||
+                   last->second->base_block > piece.base_block;
+    }
+    different += piece.end_key && *piece.end_key < piece.first_key;
+    last_of_node[piece.node] = &piece;
+  }
+  CHECK(different == 0);
+  CHECK(pieces.front().first_key.empty());
+  CHECK_FALSE(last_of_node[0]->end_key.has_value());
+  CHECK(last_of_node.size() == model.Shape().nodes);
+}
+
 void CheckSet(const KeySet& set, const BlockModelOptions& options, uint32_t value_bytes = 100) {
   INFO(set.name << ", " << set.keys.size() << " keys, block_bytes " << options.block_bytes
                 << ", epsilon " << options.epsilon_blocks << ", value bytes " << value_bytes
@@ -191,6 +222,7 @@ void CheckSet(const KeySet& set, const BlockModelOptions& options, uint32_t valu
   sample.insert(sample.end(), views.begin(), views.begin() + std::min<size_t>(views.size(), 5000));
   CheckBatch(*model, sample);
   CheckRoundTrip(*model, sample);
+  CheckReport(*model, sample);
 
   const BlockModelShape shape = model->Shape();
   CHECK(shape.depth <= 16);
