@@ -270,6 +270,13 @@ Result<uint64_t> DatabaseImpl::Count(const ReadOptions& options, Tree tree,
   return RankReader(*point.view, point.sequence, tree).Count(range.begin, range.end);
 }
 
+Result<uint64_t> DatabaseImpl::EstimateCount(Tree tree, const KeyRange& range) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  const ReadPoint point = CurrentReadPoint(*state_);
+  if (!point.view->catalogue->IsUserTree(tree)) return uint64_t{0};
+  return EstimateRecords(*point.view, point.sequence, tree, range);
+}
+
 Result<std::optional<OwnedRecord>> DatabaseImpl::At(const ReadOptions& options, Tree tree,
                                                     uint64_t rank) {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());

@@ -36,6 +36,7 @@ class DatabaseImpl final : public Database {
                   std::span<Value> values) override;
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
   Result<uint64_t> Count(const ReadOptions& options, Tree tree, const KeyRange& range) override;
+  Result<uint64_t> EstimateCount(Tree tree, const KeyRange& range) override;
   Result<std::optional<OwnedRecord>> At(const ReadOptions& options, Tree tree,
                                         uint64_t rank) override;
   Result<std::unique_ptr<Snapshot>> GetSnapshot() override;

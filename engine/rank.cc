@@ -1,6 +1,7 @@
 #include "engine/rank.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/status_macros.h"
 #include "engine/internal_key.h"
@@ -75,6 +76,62 @@ std::string EndOf(Tree tree) {
 }
 
 }  // namespace
+
+namespace {
+
+// Where the models of `segment` place `internal_key` among its records of `tree`.
+double EstimateRank(const LearnedSegment& segment, const TreeModel& model,
+                    std::string_view internal_key) {
+  if (internal_key < EncodeInternalKey(model.tree, {})) return 0;
+  if (TreeOf(internal_key) != model.tree) return static_cast<double>(model.records);
+  const index::BlockPosition position = segment.Predict(internal_key);
+  const double blocks = position.block - model.first_block + position.fraction / 65536.0;
+  return static_cast<double>(model.records) * blocks / std::max(1u, model.model.block_count());
+}
+
+double EstimateIn(const Level& level, Tree tree, std::string_view begin, std::string_view end) {
+  double records = 0;
+  const Level::Range range = level.Overlapping(begin, end);
+  for (size_t i = range.begin; i < range.end; ++i) {
+    const LearnedSegment& segment = *level.segments()[i];
+    for (const TreeModel& model : segment.models()) {
+      if (model.tree != tree) continue;
+      records += EstimateRank(segment, model, end) - EstimateRank(segment, model, begin);
+    }
+  }
+  return records;
+}
+
+// All of them up to a limit; what goes on behind it is taken for half of the generation.
+double EstimateIn(const Generation& generation, uint64_t sequence, std::string_view begin,
+                  std::string_view end) {
+  constexpr uint64_t kMostLookedAt = 256;
+  if (generation.empty()) return 0;
+  const std::unique_ptr<Cursor> cursor = generation.NewCursor(sequence);
+  uint64_t seen = 0;
+  for (cursor->Seek(begin); cursor->Valid() && cursor->key() < end; cursor->Next()) {
+    if (++seen == kMostLookedAt) {
+      return static_cast<double>(std::max(seen, generation.records() / 2));
+    }
+  }
+  return static_cast<double>(seen);
+}
+
+}  // namespace
+
+uint64_t EstimateRecords(const View& view, uint64_t sequence, Tree tree, const KeyRange& range) {
+  const std::string begin = EncodeInternalKey(tree, range.begin.value_or(""));
+  const std::string end = range.end ? EncodeInternalKey(tree, *range.end) : EndOf(tree);
+  if (begin >= end) return 0;
+  double records = 0;
+  for (const auto& generation : view.generations) {
+    records += EstimateIn(*generation, sequence, begin, end);
+  }
+  for (const auto& level : view.levels) {
+    if (!level->empty()) records += EstimateIn(*level, tree, begin, end);
+  }
+  return static_cast<uint64_t>(std::llround(std::max(0.0, records)));
+}
 
 RankReader::RankReader(const View& view, uint64_t sequence, Tree tree, const Overlay* own_writes)
     : tree_begin_(EncodeInternalKey(tree, {})),

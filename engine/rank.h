@@ -20,7 +20,7 @@
 
 #include "engine/cursor.h"
 #include "engine/view.h"
-#include "sibyl/database.h"
+#include "sibyl/key_range.h"
 #include "sibyl/result.h"
 #include "sibyl/tree.h"
 #include "sibyl/value.h"
@@ -29,6 +29,10 @@ namespace sibyl::engine {
 
 // The records of `segment`, tombstones included, before `internal_key`. Errors: kIo, kCorruption.
 Result<uint64_t> RankInSegment(const LearnedSegment& segment, std::string_view internal_key);
+
+// About how many records of `tree` are in `range`, from models alone but for up to 256 records of
+// each generation.
+uint64_t EstimateRecords(const View& view, uint64_t sequence, Tree tree, const KeyRange& range);
 
 // One state of one tree, with a transaction's own writes on top if there are any. One thread at a
 // time; the view and the writes must outlive it.

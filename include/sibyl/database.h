@@ -110,6 +110,11 @@ class Database {
     return Count(options, tree, {std::nullopt, key});
   }
 
+  // About how many keys are in `range`, for planning: the models are the distribution of the keys, and
+  // evaluating them at both ends reads no block. What is in memory is looked at for up to 256 records;
+  // deleted and overwritten keys count as often as they are there. Of a tree that does not exist: 0.
+  virtual Result<uint64_t> EstimateCount(Tree tree, const KeyRange& range) = 0;
+
   // The record that `rank` others precede; nullopt if the tree has no more than `rank`.
   virtual Result<std::optional<OwnedRecord>> At(const ReadOptions& options, Tree tree,
                                                 uint64_t rank) = 0;

@@ -3,6 +3,7 @@
 // Method: random states, from compacted to everything spread over generations and levels, against a
 // sorted list of the same records; the edges (empty, one, ends, absent keys, other trees) first.
 
+#include <cmath>
 #include <random>
 
 #include "tests/engine/database_fixture.h"
@@ -92,6 +93,33 @@ TEST_CASE("ranks are exact in every state", "[engine][rank]") {
   CheckAll(*database, tree, model, snapshot.get(), &random);
   Must(database->Compact());
   CheckAll(*database, tree, model, snapshot.get(), &random);
+}
+
+TEST_CASE("estimates come close", "[engine][rank]") {
+  TestDatabase database(SmallOptions());
+  const Tree tree = Must(database->CreateTree("the tree"));
+  const Tree other = Must(database->CreateTree("other"));
+  CHECK(Must(database->EstimateCount(tree, {})) == 0);
+  CHECK(Must(database->EstimateCount(Tree{77}, {})) == 0);
+  for (uint64_t i = 0; i < 20000; ++i) {
+    Must(database->Put(tree, BigEndianKey(i * i), "value"));
+    if (i % 4 == 0) Must(database->Put(other, BigEndianKey(i), "value"));
+  }
+  Must(database->Compact());
+  CHECK(Must(database->EstimateCount(tree, {})) == 20000);
+  for (uint64_t first : {0, 300, 7000, 19000}) {
+    for (uint64_t count : {0, 10, 900}) {
+      const std::string begin = BigEndianKey(first * first);
+      const std::string end = BigEndianKey((first + count) * (first + count));
+      const double estimate =
+          static_cast<double>(Must(database->EstimateCount(tree, {begin, end})));
+      INFO("from " << first << ", " << count << ": " << estimate);
+      CHECK(std::abs(estimate - static_cast<double>(count)) <= 100);
+    }
+  }
+  CHECK(Must(database->EstimateCount(tree, {"b", "a"})) == 0);
+  for (uint64_t i = 0; i < 50; ++i) Must(database->Put(other, BigEndianKey(9000000 + i), "new"));
+  CHECK(Must(database->EstimateCount(other, {BigEndianKey(9000000), std::nullopt})) == 50);
 }
 
 void CheckTransaction(Transaction& transaction, Tree tree, const Model& model) {
