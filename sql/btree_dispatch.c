@@ -842,10 +842,85 @@ SQLITE_PRIVATE int sqlite3BtreeCount(sqlite3* db, BtCursor* cursor, i64* count) 
   return rc;
 }
 
+// ---- OFFSET ----
+
+// Fewer rows are skipped one by one.
+enum { SIBYL_FEWEST_SKIPPED = 64 };
+
+// `op`, an OP_IfPos, counts rows that an OFFSET skips. If that is all its loop does with them (it is
+// followed by the loop's OP_Next, and preceded by nothing that does anything), all rows but one are
+// skipped here, by the arithmetic of ranks; the statement skips the last.
+static int sibylSkipRows(Vdbe* v, const VdbeOp* ops, const VdbeOp* op, i64* rows) {
+  const VdbeOp* move = &ops[op->p2];
+  if (move->opcode != OP_Next && move->opcode != OP_Prev) return SQLITE_OK;
+  const VdbeOp* first = &ops[move->p2];
+  const int follows_seek =
+      first == op - 1 && first->opcode == OP_DeferredSeek && first->p3 == move->p1;
+  if (first != op && !follows_seek) return SQLITE_OK;
+  const VdbeCursor* cursor = v->apCsr[move->p1];
+  if (cursor == 0 || cursor->eCurType != CURTYPE_BTREE || cursor->uc.pCursor->pSibyl == 0) {
+    return SQLITE_OK;
+  }
+  const i64 count = *rows - 1;
+  const int rc = sibyl_cursor_skip(cursor->uc.pCursor->pSibyl, count, move->opcode == OP_Next);
+  if (rc != SQLITE_OK) return rc;
+  v->aCounter[move->p5] += (u32)count;
+  *rows = 1;
+  return SQLITE_OK;
+}
+
 // ---- For sql/statistics.cc ----
 
 SibylStore* sibyl_store_of_schema(sqlite3* db, const char* schema) {
   const int index = sqlite3FindDbName(db, schema);
   if (index < 0 || !sibylIsOurs(db->aDb[index].pBt)) return 0;
   return storeOf(db->aDb[index].pBt);
+}
+
+static u8 affinityOf(sqlite3* db, const Index* index, int field) {
+  if (index == 0 || index->idxType == SQLITE_IDXTYPE_IPK) return SQLITE_AFF_INTEGER;
+  const char* affinities = sqlite3IndexAffinityStr(db, (Index*)index);
+  return affinities != 0 ? (u8)affinities[field] : SQLITE_AFF_BLOB;
+}
+
+// Appends `value` as the field'th field of the keys of `index`. 0: its order is not one of bytes, or
+// it is no rowid.
+static int appendValue(sqlite3* db, const Index* index, int field, const sqlite3_value* value,
+                       SibylKey* key) {
+  if (index == 0 || index->idxType == SQLITE_IDXTYPE_IPK) {
+    if ((value->flags & (MEM_Int | MEM_Real)) == 0 || !sibyl_key_reserve(key, 8)) return 0;
+    sibyl_rowid_encode(sqlite3VdbeIntValue((Mem*)value), key->bytes + key->size);
+    key->size += 8;
+    return 1;
+  }
+  SibylCollation collation;
+  u8 order = index->aSortOrder != 0 ? index->aSortOrder[field] : 0;
+  KeyInfo info;
+  memset(&info, 0, sizeof info);
+  info.enc = ENC(db);
+  info.db = db;
+  info.aSortFlags = &order;
+  info.aColl[0] = sqlite3FindCollSeq(db, ENC(db), index->azColl[field], 0);
+  if (!collationOf(info.aColl[0], &collation)) return 0;
+  appendField(key, value, &info, 0);
+  return !key->out_of_memory;
+}
+
+// statistics.h has the contract.
+int sibyl_key_of_value(sqlite3* db, const char* schema, const char* name, sqlite3_value* value,
+                       uint32_t* root, SibylKey* key) {
+  sqlite3_table_column_metadata(db, schema, name, 0, 0, 0, 0, 0, 0);  // reads the schema
+  const Table* table = sqlite3FindTable(db, name, schema);
+  if (table != 0 && (IsVirtual(table) || IsView(table))) return SQLITE_NOTFOUND;
+  Index* index = table == 0 ? sqlite3FindIndex(db, name, schema)
+                 : HasRowid(table) ? 0 : sqlite3PrimaryKeyIndex((Table*)table);
+  if (table == 0 && index == 0) return SQLITE_NOTFOUND;
+  *root = index != 0 ? index->tnum : table->tnum;
+  sqlite3_value* copy = sqlite3_value_dup(value);
+  if (copy == 0) return SQLITE_NOMEM_BKPT;
+  sqlite3ValueApplyAffinity(copy, affinityOf(db, index, 0), ENC(db));
+  const int appended = appendValue(db, index, 0, copy, key);
+  sqlite3_value_free(copy);
+  if (key->out_of_memory) return SQLITE_NOMEM_BKPT;
+  return appended ? SQLITE_OK : SQLITE_MISMATCH;
 }

@@ -41,6 +41,9 @@ change "files before btree.c ask too" \
   "typedef struct BtShared BtShared;\n" \
   "typedef struct BtShared BtShared;
 static int sibylIsOurs(const Btree*);
+static void sibylForgetEstimates(sqlite3*);
+static int sibylPlans(sqlite3*, const Table*);
+static const char* sibylIndexWord(sqlite3*, const Table*, const Index*);
 static u8* sibylSerialize(sqlite3*, Btree*, i64*, unsigned);\n"
 
 change "an entry of ours is compared by its key" \
@@ -174,6 +177,72 @@ change "SQLITE_FCNTL_DATA_VERSION" \
   "*(unsigned int*)pArg = sqlite3PagerDataVersion(pPager);" \
   "*(unsigned int*)pArg = sibylIsOurs(pBtree)
           ? sibylDataVersion(pBtree) : sqlite3PagerDataVersion(pPager);"
+
+change "a connection knows whether models help to plan" \
+  "  u8 mTrace;                    /* zero or more SQLITE_TRACE flags */\n" \
+  "  u8 mTrace;                    /* zero or more SQLITE_TRACE flags */
+  u8 bSibylPlanner;             /* PRAGMA sibyl_planner */\n"
+
+change "the pragmas of ours are compiled" \
+  "/*\n** Process a pragma statement." \
+  "#include \"sql/pragmas.c\"\n\n/*\n** Process a pragma statement."
+
+change "where SQLite's are not known" \
+  "    ** unknown pragma is issued. */\n    goto pragma_out;" \
+  "    ** unknown pragma is issued. */
+    sibylPragma(pParse, v, iDb, zLeft, zRight);
+    goto pragma_out;"
+
+change "the planner asks the models" \
+  "/*\n** Adjust the cost C by the costMult facter T." \
+  "#include \"sql/planner.c\"\n\n/*\n** Adjust the cost C by the costMult facter T."
+
+change "how many rows a table has" \
+  "  assert( !IsVirtual(pSrc->pTab) );\n\n  if( pSrc->fg.isIndexedBy ){" \
+  "  assert( !IsVirtual(pSrc->pTab) );
+  sibylEstimateTable(pWInfo->pParse->db, pTab);
+
+  if( pSrc->fg.isIndexedBy ){"
+
+change "and how many entries a loop visits" \
+  "    /* Set rCostIdx to the cost of visiting selected rows in index. Add" \
+  "    if( nInMul==0 ) sibylEstimateLoop(pParse, pProbe, pNew, pBtm, pTop);
+
+    /* Set rCostIdx to the cost of visiting selected rows in index. Add"
+
+change "EXPLAIN QUERY PLAN tells of a learned index" \
+  "        sqlite3_str_append(&str, \" USING \", 7);
+        sqlite3_str_appendf(&str, zFmt, pIdx->zName);" \
+  "        sqlite3_str_append(&str, \" USING \", 7);
+        if( (flags & WHERE_AUTO_INDEX)==0 ){
+          sqlite3_str_appendall(&str, sibylIndexWord(db, pItem->pTab, pIdx));
+        }
+        sqlite3_str_appendf(&str, zFmt, pIdx->zName);"
+
+change "and of a learned table" \
+  "sqlite3_str_appendf(&str, \" USING INTEGER PRIMARY KEY (%s\", zRowid);" \
+  "sqlite3_str_appendf(&str, \" USING %sINTEGER PRIMARY KEY (%s\",
+                          sibylIndexWord(db, pItem->pTab, 0), zRowid);"
+
+change "and of the rows expected" \
+  "      sqlite3_str_append(&str, \" (~1 row)\", 9);\n    }\n#endif\n" \
+  "      sqlite3_str_append(&str, \" (~1 row)\", 9);\n    }\n#endif
+    if( sibylPlans(db, pItem->pTab) ){
+      sqlite3_str_appendf(&str, \" (~%llu rows)\",
+                          pLoop->nOut>=10 ? sqlite3LogEstToInt(pLoop->nOut) : 1);
+    }\n"
+
+change "OFFSET on ours is arithmetic" \
+  "  VdbeBranchTaken( pIn1->u.i>0, 2);
+  if( pIn1->u.i>0 ){
+    pIn1->u.i -= pOp->p3;" \
+  "  VdbeBranchTaken( pIn1->u.i>0, 2);
+  if( pIn1->u.i>0 ){
+    if( pIn1->u.i>=SIBYL_FEWEST_SKIPPED && pOp->p3==1 ){
+      rc = sibylSkipRows(p, aOp, pOp, &pIn1->u.i);
+      if( rc ) goto abort_due_to_error;
+    }
+    pIn1->u.i -= pOp->p3;"
 
 # In shell.c.
 set shell_changes {

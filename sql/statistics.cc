@@ -5,14 +5,13 @@
 #include <sqlite3.h>
 
 #include <cstring>
-#include <new>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "sibyl/stats.h"
+#include "sql/statistic_tables.h"
 #include "sql/tree_store.h"
 
 // In btree_dispatch.c: the store behind the attached database `schema`, null if it is not ours.
@@ -20,110 +19,10 @@ extern "C" SibylStore* sibyl_store_of_schema(sqlite3* db, const char* schema);
 
 namespace {
 
-using sibyl::Stats;
-using Cell = std::variant<int64_t, double, std::string>;
-using Row = std::vector<Cell>;
-
-Cell Number(uint64_t value) { return static_cast<int64_t>(value); }
-
-// One table: its columns, and how its rows come from the statistics. The last column, hidden, is
-// the name of the database.
-struct TableKind {
-  const char* declaration;
-  int hidden_column;
-  std::vector<Row> (*rows)(const Stats& stats);
-};
-
-std::vector<Row> SegmentRows(const Stats& stats) {
-  std::vector<Row> rows;
-  for (const auto& level : stats.levels) {
-    for (const auto& segment : level.segments) {
-      const double index_bytes_per_record =
-          segment.records == 0
-              ? 0
-              : static_cast<double>(segment.index_bytes) / static_cast<double>(segment.records);
-      rows.push_back(
-          {Number(level.level), Number(segment.id), segment.path, Number(segment.file_bytes),
-           Number(segment.records), Number(segment.tombstones), Number(segment.blocks),
-           Number(segment.largest_block_records), Number(segment.largest_block_bytes),
-           Number(segment.data_bytes), Number(segment.index_bytes), index_bytes_per_record,
-           Number(segment.training_ns), Number(segment.build_ns)});
-    }
-  }
-  return rows;
-}
-
-std::vector<Row> ModelRows(const Stats& stats) {
-  std::vector<Row> rows;
-  for (const auto& level : stats.levels) {
-    for (const auto& segment : level.segments) {
-      for (const auto& model : segment.models) {
-        rows.push_back({Number(model.tree.id), Number(level.level), Number(segment.id), model.kind,
-                        Number(model.records), Number(model.blocks), Number(model.pieces),
-                        Number(model.nodes), Number(model.depth), Number(model.model_bytes)});
-      }
-    }
-  }
-  return rows;
-}
-
-std::vector<Row> StatRows(const Stats& stats) {
-  uint64_t delta_records = 0;
-  uint64_t delta_bytes = 0;
-  uint64_t segments = 0;
-  uint64_t records = 0;
-  for (const auto& generation : stats.generations) {
-    delta_records += generation.records;
-    delta_bytes += generation.bytes;
-  }
-  for (const auto& level : stats.levels) {
-    segments += level.segments.size();
-    for (const auto& segment : level.segments) records += segment.records;
-  }
-  const auto& counters = stats.counters;
-  const std::pair<const char*, uint64_t> values[] = {
-      {"generations", stats.generations.size()},
-      {"delta_records", delta_records},
-      {"delta_bytes", delta_bytes},
-      {"levels", stats.levels.size()},
-      {"segments", segments},
-      {"segment_records", records},
-      {"trees", stats.trees.size()},
-      {"last_sequence", stats.last_sequence},
-      {"pinned_views", stats.pinned_views},
-      {"gets", counters.gets},
-      {"writes_records", counters.writes_records},
-      {"writes_batches", counters.writes_batches},
-      {"log_syncs", counters.log_syncs},
-      {"generations_drained", counters.generations_drained},
-      {"compactions", counters.compactions},
-      {"compaction_read_bytes", counters.compaction_read_bytes},
-      {"compaction_written_bytes", counters.compaction_written_bytes},
-      {"compaction_ns", counters.compaction_ns},
-      {"training_ns", counters.training_ns},
-      {"writer_stall_ns", counters.writer_stall_ns},
-      {"transactions_committed", counters.transactions_committed},
-      {"transactions_conflicted", counters.transactions_conflicted},
-      {"model_bound_violations", counters.model_bound_violations},
-  };
-  std::vector<Row> rows;
-  for (const auto& [name, value] : values) rows.push_back({std::string(name), Number(value)});
-  return rows;
-}
-
-const TableKind kSegments = {
-    "CREATE TABLE x(level INT, segment INT, path TEXT, file_bytes INT, records INT, tombstones INT,"
-    " blocks INT, largest_block_records INT, largest_block_bytes INT, data_bytes INT,"
-    " index_bytes INT, index_bytes_per_record REAL, training_ns INT, build_ns INT,"
-    " database HIDDEN)",
-    14, SegmentRows};
-
-const TableKind kModels = {
-    "CREATE TABLE x(rootpage INT, level INT, segment INT, kind TEXT, records INT, blocks INT,"
-    " pieces INT, nodes INT, depth INT, model_bytes INT, database HIDDEN)",
-    10, ModelRows};
-
-const TableKind kStats = {"CREATE TABLE x(name TEXT, value INT, database HIDDEN)", 2, StatRows};
+using sibyl::sql::Blob;
+using sibyl::sql::Cell;
+using sibyl::sql::Row;
+using sibyl::sql::TableKind;
 
 struct Table : sqlite3_vtab {
   sqlite3* db = nullptr;
@@ -133,6 +32,7 @@ struct Table : sqlite3_vtab {
 struct TableCursor : sqlite3_vtab_cursor {
   std::vector<Row> rows;
   std::string database;
+  std::vector<std::unique_ptr<sqlite3_value, void (*)(sqlite3_value*)>> arguments;
   size_t at = 0;
 };
 
@@ -150,16 +50,22 @@ int Disconnect(sqlite3_vtab* table) {
   return SQLITE_OK;
 }
 
-// The one plan: read everything, of the database that an equality on the hidden column names.
+// The one plan: read everything that equalities on the hidden columns ask for. idxNum has a bit for
+// each of them that is given; their values come in the order of the columns.
 int BestIndex(sqlite3_vtab* table, sqlite3_index_info* info) {
-  const int hidden = static_cast<Table*>(table)->kind->hidden_column;
-  for (int i = 0; i < info->nConstraint; i++) {
-    const auto& constraint = info->aConstraint[i];
-    if (constraint.iColumn != hidden || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
-    if (!constraint.usable) return SQLITE_CONSTRAINT;
-    info->aConstraintUsage[i].argvIndex = 1;
-    info->aConstraintUsage[i].omit = 1;
-    break;
+  const TableKind& kind = *static_cast<Table*>(table)->kind;
+  int given = 0;
+  for (int hidden = 0; hidden <= kind.arguments; hidden++) {
+    for (int i = 0; i < info->nConstraint; i++) {
+      const auto& constraint = info->aConstraint[i];
+      if (constraint.iColumn != kind.columns + hidden) continue;
+      if (constraint.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+      if (!constraint.usable) return SQLITE_CONSTRAINT;
+      info->aConstraintUsage[i].argvIndex = ++given;
+      info->aConstraintUsage[i].omit = 1;
+      info->idxNum |= 1 << hidden;
+      break;
+    }
   }
   info->estimatedRows = 100;
   info->estimatedCost = 1000;
@@ -188,33 +94,36 @@ SibylStore* StoreNamed(sqlite3* db, const char* name, std::string* error) {
   return store;
 }
 
-// The tables show root pages, by which sqlite_schema knows the trees.
-void NameTreesByRoot(const SibylStore& store, Stats* stats) {
-  const sibyl::sql::MovedRoots roots = store.LatestRoots();
-  for (auto& level : stats->levels) {
-    for (auto& segment : level.segments) {
-      for (auto& model : segment.models) model.tree = sibyl::Tree{roots.RootOf(model.tree)};
-    }
-  }
-}
-
-int Filter(sqlite3_vtab_cursor* raw, int, const char*, int argc, sqlite3_value** argv) {
+int Filter(sqlite3_vtab_cursor* raw, int given, const char*, int, sqlite3_value** argv) {
   auto* cursor = static_cast<TableCursor*>(raw);
   auto* table = static_cast<Table*>(raw->pVtab);
-  const auto* name = argc > 0 ? sqlite3_value_text(argv[0]) : nullptr;
-  cursor->database = name != nullptr ? reinterpret_cast<const char*>(name) : "main";
+  const TableKind& kind = *table->kind;
+  sibyl::sql::TableRequest request{table->db, nullptr, "main", {}};
+  int next = 0;
+  for (int i = 0; i < kind.arguments; i++) {
+    if ((given & 1 << i) != 0) request.arguments[i] = argv[next++];
+  }
+  if ((given & 1 << kind.arguments) != 0) {
+    const auto* name = sqlite3_value_text(argv[next]);
+    if (name != nullptr) request.database = reinterpret_cast<const char*>(name);
+  }
+  cursor->database = request.database;
+  cursor->arguments.clear();
+  for (sqlite3_value* argument : request.arguments) {
+    cursor->arguments.emplace_back(argument != nullptr ? sqlite3_value_dup(argument) : nullptr,
+                                   sqlite3_value_free);
+  }
   cursor->rows.clear();
   cursor->at = 0;
   std::string error;
-  SibylStore* store = StoreNamed(table->db, cursor->database.c_str(), &error);
-  if (store != nullptr) {
-    auto stats = store->database()->GetStats();
-    if (stats) {
-      NameTreesByRoot(*store, &*stats);
-      cursor->rows = table->kind->rows(*stats);
+  request.store = StoreNamed(table->db, request.database.c_str(), &error);
+  if (request.store != nullptr) {
+    auto rows = kind.rows(request);
+    if (rows) {
+      cursor->rows = std::move(rows).value();
       return SQLITE_OK;
     }
-    error = stats.error().ToString();
+    error = rows.error().ToString();
   }
   sqlite3_free(table->zErrMsg);
   table->zErrMsg = sqlite3_mprintf("%s", error.c_str());
@@ -231,11 +140,20 @@ int Eof(sqlite3_vtab_cursor* raw) {
   return cursor->at >= cursor->rows.size();
 }
 
+void ShowHidden(const TableCursor& cursor, sqlite3_context* context, size_t argument) {
+  const TableKind& kind = *static_cast<Table*>(cursor.pVtab)->kind;
+  if (argument == static_cast<size_t>(kind.arguments)) {
+    sqlite3_result_text(context, cursor.database.c_str(), -1, SQLITE_TRANSIENT);
+  } else if (cursor.arguments[argument] != nullptr) {
+    sqlite3_result_value(context, cursor.arguments[argument].get());
+  }
+}
+
 int Column(sqlite3_vtab_cursor* raw, sqlite3_context* context, int column) {
   const auto* cursor = static_cast<TableCursor*>(raw);
   const Row& row = cursor->rows[cursor->at];
   if (static_cast<size_t>(column) >= row.size()) {
-    sqlite3_result_text(context, cursor->database.c_str(), -1, SQLITE_TRANSIENT);
+    ShowHidden(*cursor, context, static_cast<size_t>(column) - row.size());
     return SQLITE_OK;
   }
   const Cell& cell = row[static_cast<size_t>(column)];
@@ -243,8 +161,10 @@ int Column(sqlite3_vtab_cursor* raw, sqlite3_context* context, int column) {
     sqlite3_result_int64(context, *integer);
   } else if (const auto* real = std::get_if<double>(&cell)) {
     sqlite3_result_double(context, *real);
-  } else {
-    sqlite3_result_text(context, std::get<std::string>(cell).c_str(), -1, SQLITE_TRANSIENT);
+  } else if (const auto* text = std::get_if<std::string>(&cell)) {
+    sqlite3_result_text(context, text->c_str(), -1, SQLITE_TRANSIENT);
+  } else if (const auto* blob = std::get_if<Blob>(&cell)) {
+    sqlite3_result_blob64(context, blob->bytes.data(), blob->bytes.size(), SQLITE_TRANSIENT);
   }
   return SQLITE_OK;
 }
@@ -286,10 +206,8 @@ void CompactFunction(sqlite3_context* context, int argc, sqlite3_value** argv) {
 }  // namespace
 
 int sibyl_register_statistics(sqlite3* db) {
-  const std::pair<const char*, const TableKind*> tables[] = {
-      {"sibyl_segments", &kSegments}, {"sibyl_models", &kModels}, {"sibyl_stats", &kStats}};
-  for (const auto& [name, kind] : tables) {
-    const int rc = sqlite3_create_module(db, name, &kModule, const_cast<TableKind*>(kind));
+  for (const TableKind& kind : sibyl::sql::StatisticTables()) {
+    const int rc = sqlite3_create_module(db, kind.name, &kModule, const_cast<TableKind*>(&kind));
     if (rc != SQLITE_OK) return rc;
   }
   for (const int arguments : {0, 1}) {

@@ -103,6 +103,30 @@ Result<std::shared_ptr<Database>> StoreFile::Open() {
   return database_;
 }
 
+uint64_t StoreFile::DefaultBudget() {
+  const Options options;
+  return options.generation_bytes * (options.max_frozen_generations + 1);
+}
+
+uint64_t StoreFile::budget_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return budget_bytes_;
+}
+
+bool StoreFile::SetBudget(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (database_ != nullptr) return bytes == budget_bytes_;
+  budget_bytes_ = bytes;
+  return true;
+}
+
+// The active generation and the frozen ones share the budget.
+Options StoreFile::EngineOptions() const {
+  Options options;
+  options.generation_bytes = budget_bytes_ / (options.max_frozen_generations + 1);
+  return options;
+}
+
 bool StoreFile::IsCurrent() {
   return access_ != Access::kReadOnly || StateOfLog(DataDirectory()) == log_state_;
 }
@@ -114,7 +138,7 @@ Status StoreFile::OpenExisting(const std::string& uuid) {
                  path_.string() + " is the marker of a SibylDB database, but its data folder " +
                      directory.string() + " is missing"};
   }
-  Options options;
+  Options options = EngineOptions();
   options.create_if_missing = false;
   options.read_only = access_ != Access::kReadWrite;
   if (access_ == Access::kReadOnly) log_state_ = StateOfLog(directory);
@@ -136,7 +160,7 @@ Status StoreFile::OpenExisting(const std::string& uuid) {
 
 Status StoreFile::Create() {
   const std::filesystem::path directory = DataDirectory();
-  SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open({}, directory));
+  SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open(EngineOptions(), directory));
   if (database.use_count() > 1) {
     return Error{ErrorCode::kBusy, directory.string() +
                                        " is still in use, by a connection to a file that was "
@@ -146,7 +170,7 @@ Status StoreFile::Create() {
   if (leftover == Leftover::kOrphan) {
     database.reset();
     SIBYL_RETURN_IF_ERROR(MoveAside());
-    SIBYL_ASSIGN_OR_RETURN(database, Database::Open({}, directory));
+    SIBYL_ASSIGN_OR_RETURN(database, Database::Open(EngineOptions(), directory));
   }
   SIBYL_RETURN_IF_ERROR(AddUuid(database.get()));
   SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadUuid(database.get(), meta_tree_));

@@ -53,6 +53,11 @@ class StoreFile {
 
   Access access() const { return access_; }
 
+  // The most memory for writes that are not in segments yet. False if it is too late to change it:
+  // the engine has been opened.
+  uint64_t budget_bytes() const;
+  bool SetBudget(uint64_t bytes);
+
   // The tree kMetaTreeName. Precondition: Open has succeeded.
   Tree meta_tree() const { return meta_tree_; }
 
@@ -64,6 +69,7 @@ class StoreFile {
   // What to do with a data folder that is there although the marker is not.
   enum class Leftover { kNone, kFinish, kOrphan };
 
+  Options EngineOptions() const;
   bool IsCurrent();
   Status OpenExisting(const std::string& uuid);
   Status Create();
@@ -71,10 +77,12 @@ class StoreFile {
   Status MoveAside();
   Status AddUuid(Database* database);
   std::filesystem::path DataDirectory() const;
+  static uint64_t DefaultBudget();
 
   const std::filesystem::path path_;
   const Access access_;
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
+  uint64_t budget_bytes_ = DefaultBudget();
   std::shared_ptr<Database> database_;
   std::string log_state_;  // of the log that database_ was opened from, with kReadOnly
   Tree meta_tree_;

@@ -360,18 +360,53 @@ int64_t SibylStore::SizeBytes() {
   return static_cast<int64_t>(bytes);
 }
 
-int64_t SibylStore::EstimateRecords(Tree tree) {
+int64_t SibylStore::EstimateRecords(Tree tree, const sibyl::KeyRange& range) {
+  if (OpenFile() != SQLITE_OK) return 0;
+  const auto records = database_->EstimateCount(tree, range);
+  return records ? static_cast<int64_t>(*records) : 0;
+}
+
+bool SibylStore::IsLearned(Tree tree) {
+  if (OpenFile() != SQLITE_OK) return false;
   const auto stats = database_->GetStats();
-  if (!stats) return 0;
-  uint64_t records = 0;
+  if (!stats) return false;
   for (const auto& level : stats->levels) {
     for (const auto& segment : level.segments) {
       for (const auto& model : segment.models) {
-        if (model.tree == tree) records += model.records;
+        if (model.tree == tree && model.kind == "learned") return true;
       }
     }
   }
-  return static_cast<int64_t>(records);
+  return false;
+}
+
+int SibylStore::SetBudget(int64_t bytes) {
+  constexpr int64_t kLeast = 1 << 20;
+  constexpr int64_t kMost = int64_t{1} << 40;
+  if (bytes < kLeast || bytes > kMost) {
+    return Fail(SQLITE_ERROR, "a budget is between a megabyte and a terabyte");
+  }
+  if (file_->SetBudget(static_cast<uint64_t>(bytes))) return SQLITE_OK;
+  return Fail(SQLITE_ERROR, "the database is open already, with a budget of " +
+                                 std::to_string(budget_bytes()) + " bytes");
+}
+
+int SibylStore::Count(Tree tree, const sibyl::KeyRange& range, uint64_t* records) {
+  const auto count = transaction_ != nullptr
+                         ? transaction_->Count(tree, range)
+                         : database_->Count({.snapshot = snapshot_.get()}, tree, range);
+  if (!count) return FailInTree(count.error());
+  *records = *count;
+  return SQLITE_OK;
+}
+
+int SibylStore::RecordAt(Tree tree, uint64_t rank, std::optional<sibyl::OwnedRecord>* record) {
+  auto found = transaction_ != nullptr
+                   ? transaction_->At(tree, rank)
+                   : database_->At({.snapshot = snapshot_.get()}, tree, rank);
+  if (!found) return FailInTree(found.error());
+  *record = std::move(found).value();
+  return SQLITE_OK;
 }
 
 int SibylStore::Get(Tree tree, std::string_view key, sibyl::Value* value, bool* found) {
@@ -774,12 +809,31 @@ int SibylCursor::Overwrite(uint32_t offset, std::string_view bytes) {
 }
 
 int SibylCursor::Count(int64_t* count) {
-  std::unique_ptr<sibyl::Iterator> iterator;
-  if (const int rc = store_->NewIterator(tree(), &iterator); rc != SQLITE_OK) return rc;
-  *count = 0;
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) ++*count;
-  const auto status = iterator->status();
-  return status ? SQLITE_OK : store_->Fail(status.error());
+  uint64_t records = 0;
+  const int rc = store_->Count(tree(), {}, &records);
+  *count = static_cast<int64_t>(records);
+  return rc;
+}
+
+int SibylCursor::Skip(uint64_t count, bool forward) {
+  if (*state_ == kFaulty) return fault_rc_;
+  if (*state_ != kValid) return SQLITE_OK;  // there is nothing to skip
+  if (source_ == Source::kIterator) key_ = iterator_->key();
+  uint64_t rank = 0;
+  if (const int rc = store_->Count(tree(), {std::nullopt, key_}, &rank); rc != SQLITE_OK) return rc;
+  std::optional<sibyl::OwnedRecord> record;
+  if (forward || count <= rank) {
+    const uint64_t wanted = forward ? rank + count : rank - count;
+    if (const int rc = store_->RecordAt(tree(), wanted, &record); rc != SQLITE_OK) return rc;
+  }
+  if (!record) {
+    Clear();
+    return SQLITE_OK;
+  }
+  key_ = std::move(record->key);
+  value_.Assign(record->value);
+  StandAtPoint();
+  return SQLITE_OK;
 }
 
 // ---- The C names ----
@@ -849,6 +903,20 @@ int sibyl_store_drop_tree(SibylStore* store, uint32_t root) { return store->Drop
 int sibyl_store_clear_tree(SibylStore* store, uint32_t root, int64_t* count) {
   return store->ClearTree(root, count);
 }
+int64_t sibyl_store_estimate(SibylStore* store, uint32_t root, const SibylKey* begin,
+                             const SibylKey* end) {
+  sibyl::KeyRange range;
+  if (begin != nullptr && begin->size > 0) range.begin = ViewOf(begin->bytes, begin->size);
+  if (end != nullptr && end->size > 0) range.end = ViewOf(end->bytes, end->size);
+  return store->EstimateRecords(store->TreeOf(root), range);
+}
+int sibyl_store_is_learned(SibylStore* store, uint32_t root) {
+  return store->IsLearned(store->TreeOf(root));
+}
+int64_t sibyl_store_budget(SibylStore* store) {
+  return static_cast<int64_t>(store->budget_bytes());
+}
+int sibyl_store_set_budget(SibylStore* store, int64_t bytes) { return store->SetBudget(bytes); }
 int sibyl_store_compact(SibylStore* store) { return store->Compact(); }
 int64_t sibyl_store_size_bytes(SibylStore* store) { return store->SizeBytes(); }
 
@@ -889,6 +957,9 @@ int sibyl_cursor_last(SibylCursor* cursor, int* empty) {
 int sibyl_cursor_next(SibylCursor* cursor) { return cursor->Next(); }
 int sibyl_cursor_previous(SibylCursor* cursor) { return cursor->Previous(); }
 int sibyl_cursor_at_end(SibylCursor* cursor) { return cursor->AtEnd(); }
+int sibyl_cursor_skip(SibylCursor* cursor, int64_t count, int forward) {
+  return cursor->Skip(static_cast<uint64_t>(count), forward != 0);
+}
 
 int sibyl_cursor_seek_rowid(SibylCursor* cursor, int64_t rowid, int* found) {
   bool is_found = false;

@@ -19,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,11 +74,16 @@ struct SibylStore {
   int Compact();
   int Verify(std::vector<std::string>* problems);
   int64_t SizeBytes();
-  int64_t EstimateRecords(sibyl::Tree tree);
+  int64_t EstimateRecords(sibyl::Tree tree, const sibyl::KeyRange& range);
+  bool IsLearned(sibyl::Tree tree);
+  uint64_t budget_bytes() const { return file_->budget_bytes(); }
+  int SetBudget(int64_t bytes);
 
   // What cursors read through, and write through.
   int Get(sibyl::Tree tree, std::string_view key, sibyl::Value* value, bool* found);
   int NewIterator(sibyl::Tree tree, std::unique_ptr<sibyl::Iterator>* iterator);
+  int Count(sibyl::Tree tree, const sibyl::KeyRange& range, uint64_t* records);
+  int RecordAt(sibyl::Tree tree, uint64_t rank, std::optional<sibyl::OwnedRecord>* record);
   int Put(sibyl::Tree tree, std::string_view key, std::string_view value);
   int Delete(sibyl::Tree tree, std::string_view key);
 
@@ -147,6 +153,7 @@ struct SibylCursor {
   int Next();
   int Previous();
   bool AtEnd();
+  int Skip(uint64_t count, bool forward);
   void Clear();  // nowhere
   void WatchRow() { watches_row_ = true; }
 
@@ -172,7 +179,7 @@ struct SibylCursor {
   int Delete();
   int Overwrite(uint32_t offset, std::string_view bytes);
   int Count(int64_t* count);
-  int64_t EstimateRecords() { return store_->EstimateRecords(tree()); }
+  int64_t EstimateRecords() { return store_->EstimateRecords(tree(), {}); }
 
   // For the store.
   uint32_t root() const { return root_; }

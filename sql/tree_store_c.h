@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sql/key_codec.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -81,6 +83,20 @@ int sibyl_store_verify(SibylStore* store, char** report, int* problems);
 
 int sibyl_store_compact(SibylStore* store);
 
+// About how many records lie from *begin to before *end (null or empty: from the first, to the last) in
+// the tree of `root`, as its models say; 0 if that is not known.
+int64_t sibyl_store_estimate(SibylStore* store, uint32_t root, const SibylKey* begin,
+                             const SibylKey* end);
+
+// Whether models have learned some of that tree.
+int sibyl_store_is_learned(SibylStore* store, uint32_t root);
+
+// The most memory for writes that are not in segments yet, in bytes. It can be set until the first
+// connection of the process uses the database: SQLITE_ERROR afterwards, and for less than a megabyte
+// or more than a terabyte.
+int64_t sibyl_store_budget(SibylStore* store);
+int sibyl_store_set_budget(SibylStore* store, int64_t bytes);
+
 // Bytes that the database occupies, in memory and on disk.
 int64_t sibyl_store_size_bytes(SibylStore* store);
 
@@ -100,6 +116,9 @@ int sibyl_cursor_last(SibylCursor* cursor, int* empty);
 int sibyl_cursor_next(SibylCursor* cursor);      // SQLITE_DONE past the end
 int sibyl_cursor_previous(SibylCursor* cursor);  // SQLITE_DONE past the beginning
 int sibyl_cursor_at_end(SibylCursor* cursor);
+
+// Moves `count` records on, or back, at once; past the last one the cursor is nowhere.
+int sibyl_cursor_skip(SibylCursor* cursor, int64_t count, int forward);
 
 // To the record with this very key. If there is none, the cursor stands in the gap where it would
 // be: the next movement leaves in either direction.

@@ -54,7 +54,7 @@ class StatementMaker {
   }
 
   std::string Statement() {
-    switch (Below(21)) {
+    switch (Below(22)) {
       case 0:
         return "BEGIN";
       case 1:
@@ -79,6 +79,7 @@ class StatementMaker {
         return Pick({"INSERT INTO ", "REPLACE INTO ", "INSERT OR IGNORE INTO "}) + AnyTable() +
                " VALUES" + Tuple() + "," + Tuple() + "," + Tuple();
       case 11:
+      case 12:
         return Chance(2) ? ManyRows() : MovedKeys();
       default:
         return Query();
@@ -212,7 +213,11 @@ class StatementMaker {
     const std::string all = ", quote(a), quote(b), quote(c), quote(d)";
     const std::string order =
         " ORDER BY " + Column() + Pick({"", " DESC"}) + ", " + Column() + Pick({"", " DESC"}) + all;
-    switch (Below(8)) {
+    switch (Below(10)) {
+      case 8:
+        return "SELECT count(*) FROM " + AnyTable();
+      case 9:
+        return Offset();
       case 0:
         return "SELECT count(*), count(a), total(typeof(b) = 'text') FROM " + AnyTable() +
                " WHERE " + Condition();
@@ -232,6 +237,14 @@ class StatementMaker {
       default:
         return "SELECT a, b, c, d FROM " + AnyTable() + " WHERE " + Condition() + order;
     }
+  }
+
+  // Rows that are skipped, one by one or by arithmetic.
+  std::string Offset() {
+    const std::string column = Pick({"rowid", "a", "b", "c"});
+    const std::string where = Chance(2) ? "" : " WHERE " + column + " > " + Literal();
+    return "SELECT quote(" + column + ") FROM " + AnyTable() + where + " ORDER BY " + column +
+           Pick({"", " DESC"}) + " LIMIT 7 OFFSET " + std::to_string(Below(400));
   }
 
   std::mt19937_64 random_;

@@ -383,6 +383,148 @@ TEST_CASE("statistics as tables", "[sql][statistics]") {
         std::string::npos);
 }
 
+// Multiples of 7, and their indexes.
+constexpr char kSevens[] =
+    "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c TEXT COLLATE NOCASE);"
+    "CREATE INDEX tb ON t(b DESC); CREATE INDEX tc ON t(c, b);"
+    "CREATE TABLE w(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
+    "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<5000)"
+    " SELECT i * 7, i % 100, 'Name ' || (i % 300) FROM r;"
+    "INSERT INTO w SELECT 'key ' || a, b FROM t";
+
+TEST_CASE("models and lookups as tables", "[sql][statistics]") {
+  Database db;
+  db->Execute(kSevens);
+  CHECK(db->Line("SELECT count(*) FROM sibyl_pieces") == "0");
+  CHECK(db->Line("SELECT source, outcome FROM sibyl_explain('t', 700)") == "generation|found");
+  db->Execute("PRAGMA sibyl_compact");
+  CHECK(db->Line("SELECT name, sum(records) FROM sibyl_pieces JOIN sqlite_schema USING(rootpage)"
+                 " WHERE depth = 1 GROUP BY name ORDER BY name") ==
+        "t|5000 tb|5000 tc|5000 w|5000");
+  CHECK(db->Line("SELECT count(DISTINCT p.rootpage) FROM sqlite_schema s, sibyl_pieces(s.rootpage) p"
+                 " WHERE s.name IN ('t', 'tc')") == "2");
+  CHECK(db->Line("SELECT min(typeof(first_key)), min(length(window)), min(slope) >= 0,"
+                 " min(base) FROM sibyl_pieces") == "blob|16|1|0");
+  for (const char* place : {"'t', 700", "'tb', 3", "'tc', 'nAME 7'", "'w', 'key 7'", "'t', '700'"}) {
+    INFO(place);
+    const std::string from = std::string(" FROM sibyl_explain(") + place + ") WHERE source = 'segment'";
+    CHECK(db->Line("SELECT outcome" + from + " AND outcome IS NOT NULL") == "found");
+    CHECK(db->Line("SELECT count(*) > 0, min(stage)" + from + " AND stage IS NOT NULL") == "1|1");
+    CHECK(db->Line("SELECT slot < block_records AND predicted_slot <= block_records"
+                   " AND read_bytes BETWEEN 100 AND 10000" + from + " AND block IS NOT NULL") == "1");
+  }
+  CHECK(db->Line("SELECT DISTINCT outcome FROM sibyl_explain('t', 701) WHERE block >= 0") ==
+        "absent");
+  CHECK(db->Line("SELECT tree, key, database FROM sibyl_explain('t', 7) LIMIT 1") == "t|7|main");
+  for (const char* wrong : {"'none', 1", "'t', 'text'", "'t'", "'t', 1, 'other'"}) {
+    INFO(wrong);
+    CHECK(db->Try(std::string("SELECT * FROM sibyl_explain(") + wrong + ")") != "ok");
+  }
+  // An exchanged tree is found under its root page.
+  db->Execute("DELETE FROM t; INSERT INTO t VALUES(1, 2, 'three'); PRAGMA sibyl_compact");
+  CHECK(db->Line("SELECT outcome FROM sibyl_explain('t', 1) WHERE block >= 0") == "found");
+}
+
+TEST_CASE("plans with and without the models' numbers", "[sql][statistics]") {
+  Database db;
+  db->Execute(kSevens);
+  db->Execute("PRAGMA sibyl_compact");
+  const auto plan = [&](const std::string& sql) {
+    const std::string line = db->Line("EXPLAIN QUERY PLAN " + sql);
+    return line.substr(line.rfind('|') + 1);
+  };
+  const auto rows = [&](const std::string& sql) {
+    const std::string text = plan(sql);
+    const size_t at = text.find("(~");
+    REQUIRE(at != std::string::npos);
+    return std::stoi(text.substr(at + 2));
+  };
+  const std::string by_value = "SELECT * FROM t WHERE b = 5";
+  CHECK(db->Line("PRAGMA sibyl_planner") == "0");
+  CHECK(plan(by_value) == "SEARCH t USING INDEX tb (b=?)");
+  const std::string cheap = plan("SELECT * FROM t WHERE b > 5 AND c = 'x'");
+  db->Execute("PRAGMA sibyl_planner = on");
+  CHECK(db->Line("PRAGMA sibyl_planner") == "1");
+  CHECK(plan(by_value).starts_with("SEARCH t USING LEARNED INDEX tb (b=?) (~"));
+  CHECK(plan("SELECT * FROM t WHERE a = 7") ==
+        "SEARCH t USING LEARNED INTEGER PRIMARY KEY (rowid=?) (~1 rows)");
+  // A model that is a B-tree, because learning did not pay, is not called learned.
+  const bool learned =
+      db->Line("SELECT max(kind) FROM sibyl_models JOIN sqlite_schema USING(rootpage)"
+               " WHERE name = 'w'") == "learned";
+  CHECK(plan("SELECT * FROM w WHERE k = 'key 7'") ==
+        std::string("SEARCH w USING ") + (learned ? "LEARNED " : "") +
+            "PRIMARY KEY (k=?) (~1 rows)");
+  CHECK(std::abs(rows(by_value) - 50) < 40);
+  CHECK(std::abs(rows("SELECT * FROM t WHERE a BETWEEN 7000 AND 14000") - 1000) < 200);
+  CHECK(std::abs(rows("SELECT * FROM t INDEXED BY tb WHERE b < 10") - 500) < 200);
+  CHECK(std::abs(rows("SELECT * FROM t INDEXED BY tb WHERE b >= 90") - 500) < 200);
+  CHECK(std::abs(rows("SELECT b FROM t WHERE c = 'NAME 7' AND b < 50") - 8) < 40);
+  CHECK(rows("SELECT * FROM t WHERE a <= 9223372036854775807") > 3000);
+  // What matches most rows is not looked up in an index.
+  CHECK(plan("SELECT * FROM t WHERE b >= 1").starts_with("SCAN t"));
+  CHECK(db->Line("SELECT count(*) FROM t WHERE b >= 1") == "4950");
+  // ANALYZE knows more.
+  db->Execute("ANALYZE");
+  CHECK(plan(by_value).starts_with("SEARCH t USING LEARNED INDEX tb (b=?)"));
+  db->Execute("DROP TABLE sqlite_stat1; PRAGMA sibyl_planner = off");
+  CHECK(plan(by_value) == "SEARCH t USING INDEX tb (b=?)");
+  CHECK(plan("SELECT * FROM t WHERE b > 5 AND c = 'x'") == cheap);
+  CHECK(plan("SELECT * FROM t WHERE b >= 1") == "SEARCH t USING INDEX tb (b>?)");
+}
+
+TEST_CASE("OFFSET and count(*) see every state", "[sql][statistics]") {
+  Database db;
+  db->Execute(kSevens);
+  const bool compact = GENERATE(true, false);
+  if (compact) db->Execute("PRAGMA sibyl_compact");
+  CHECK(db->Line("SELECT a FROM t ORDER BY a LIMIT 2 OFFSET 4000") == "28007 28014");
+  CHECK(db->Line("SELECT a FROM t ORDER BY a DESC LIMIT 2 OFFSET 4999") == "7");
+  CHECK(db->Line("SELECT a FROM t ORDER BY a LIMIT 2 OFFSET 5000").empty());
+  CHECK(db->Line("SELECT a FROM t WHERE a > 7000 ORDER BY a LIMIT 1 OFFSET 500") == "10507");
+  CHECK(db->Line("SELECT a, b FROM t ORDER BY b LIMIT 1 OFFSET 2500") ==
+        db->Line("SELECT a, b FROM t ORDER BY +b, +a DESC LIMIT 1 OFFSET 2500"));
+  CHECK(db->Line("SELECT a, b FROM t ORDER BY c, b LIMIT 1 OFFSET 4000") ==
+        db->Line("SELECT a, b FROM t ORDER BY +c, +b, +a LIMIT 1 OFFSET 4000"));
+  CHECK(db->Line("SELECT k FROM w ORDER BY k LIMIT 1 OFFSET 3000") ==
+        db->Line("SELECT k FROM w ORDER BY +k LIMIT 1 OFFSET 3000"));
+  CHECK(db->Line("SELECT count(*) FROM t") == "5000");
+  // Own writes, a savepoint, a snapshot of before.
+  Connection reader(db.path());
+  reader.Execute("BEGIN");
+  CHECK(reader.Line("SELECT count(*) FROM t") == "5000");
+  db->Execute("BEGIN; DELETE FROM t WHERE a <= 700; SAVEPOINT s; DELETE FROM t WHERE a > 7000");
+  CHECK(db->Line("SELECT count(*) FROM t") == "900");
+  CHECK(db->Line("SELECT a FROM t ORDER BY a LIMIT 1 OFFSET 800") == "6307");
+  db->Execute("ROLLBACK TO s");
+  CHECK(db->Line("SELECT count(*) FROM t") == "4900");
+  db->Execute("COMMIT");
+  CHECK(reader.Line("SELECT count(*) FROM t") == "5000");
+  CHECK(reader.Line("SELECT a FROM t ORDER BY a LIMIT 1 OFFSET 800") == "5607");
+  CHECK(db->Line("SELECT a FROM t ORDER BY a LIMIT 1 OFFSET 800") == "6307");
+}
+
+TEST_CASE("the budget holds from opening to closing", "[sql][statistics]") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "x.db").string();
+  Connection db(path);
+  CHECK(db.Line("PRAGMA sibyl_budget") == "268435456");
+  CHECK(db.Try("PRAGMA sibyl_budget = 100") != "ok");
+  CHECK(db.Try("PRAGMA sibyl_budget = lots") != "ok");
+  CHECK(db.Line("PRAGMA sibyl_budget = 2000000") == "2000000");
+  db.Execute("CREATE TABLE t(a)");
+  CHECK(db.Try("PRAGMA sibyl_budget = 4000000") != "ok");
+  CHECK(db.Line("PRAGMA sibyl_budget") == "2000000");
+  db.Execute("INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r"
+             " WHERE i < 3000) SELECT randomblob(1000) FROM r; INSERT INTO t VALUES(1)");
+  CHECK(db.Line("SELECT count(*) FROM t") == "3001");
+  CHECK(db.Line("SELECT sum(value) > 1 FROM sibyl_stats"
+                " WHERE name IN ('generations', 'generations_drained')") == "1");
+  Connection memory(":memory:");
+  CHECK(memory.Try("PRAGMA sibyl_budget") != "ok");
+  CHECK(memory.Try("PRAGMA sibyl_compact") != "ok");
+}
+
 TEST_CASE("DELETE of all rows exchanges the tree, and nothing else notices", "[sql][features]") {
   const TemporaryDirectory folder;
   const std::string path = (folder.path() / "x.db").string();
