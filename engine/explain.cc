@@ -72,11 +72,11 @@ Result<LookupSource> LookInSegment(const LearnedSegment& segment, uint32_t level
   source.block = position.block;
   source.block_records = view.record_count();
   source.read_bytes = view.size_bytes();
-  source.predicted_slot =
-      static_cast<uint32_t>(uint64_t{view.record_count()} * position.fraction >> 16);
   if (view.record_count() == 0) return source;
-  source.slot = view.LowerBound(internal_key, position.fraction);
-  if (view.Find(internal_key, position.fraction) == view.record_count()) return source;
+  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  source.predicted_slot = static_cast<uint32_t>(uint64_t{view.record_count()} * fraction >> 16);
+  source.slot = view.LowerBound(internal_key, fraction);
+  if (view.Find(internal_key, fraction) == view.record_count()) return source;
   source.outcome = OutcomeOf(view.TypeAt(source.slot));
   if (view.ValueIsOutOfLine(source.slot)) {
     source.read_bytes +=
