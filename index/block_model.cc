@@ -24,7 +24,7 @@ Result<BlockModel> BlockModel::Build(std::span<const std::string_view> keys,
                                      const BlockModelOptions& options) {
   SIBYL_ASSIGN_OR_RETURN(const ModelTree tree, BuildModelTree(keys, record_bytes, options));
   SIBYL_ASSIGN_OR_RETURN(PackedModel packed, PackedModel::Pack(tree));
-  return BlockModel(std::make_unique<const Parts>(std::move(packed)));
+  return BlockModel(std::make_unique<const Parts>(Parts{std::move(packed)}));
 }
 
 BlockPosition BlockModel::Find(std::string_view key) const { return parts_->packed.Find(key); }
@@ -57,7 +57,7 @@ Result<BlockModel> BlockModel::Deserialize(std::string_view bytes) {
   SIBYL_ASSIGN_OR_RETURN(const ModelTree tree, DecodeModelTree(bytes));
   auto packed = PackedModel::Pack(tree);
   if (!packed) return Error{ErrorCode::kCorruption, packed.error().message};
-  return BlockModel(std::make_unique<const Parts>(std::move(*packed)));
+  return BlockModel(std::make_unique<const Parts>(Parts{std::move(*packed)}));
 }
 
 }  // namespace sibyl::index

@@ -143,9 +143,11 @@ class Auto {
     std::stable_sort(learned_.begin(), learned_.end(), [&](const auto& a, const auto& b) {
       return CostOf(*a.prediction) < CostOf(*b.prediction);
     });
+    size_t tried = 0;
     for (size_t i = 0; i < learned_.size(); ++i) {
-      if (i < kMostLearned && IsClose(i)) {
+      if (tried < kMostLearned && IsClose(i)) {
         Add(learned_[i]);
+        ++tried;
       } else {
         Leave(learned_[i]);
       }

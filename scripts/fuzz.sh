@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # libFuzzer on one decoder, or on all in turn: scripts/fuzz.sh [TARGET|all [SECONDS]]. Needs clang
-# and libclang-rt-14-dev, which scripts/setup.sh does not install. The corpus stays in build/fuzz;
+# and libclang-rt-14-dev, which scripts/setup.sh --fuzz installs. The corpus stays in build/fuzz;
 # an input that breaks something is written to tests/fuzz/found, where the default tests replay it.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -22,7 +22,7 @@ fuzz() {
 
 main() {
   local target=${1:-all} seconds=${2:-60}
-  command -v clang++ >/dev/null || fail "no clang++: apt-get install clang libclang-rt-14-dev"
+  command -v clang++ >/dev/null || fail "no clang++: run scripts/setup.sh --fuzz"
   cd "$ROOT"
   step "fuzz: configure" configure-fuzz cmake --preset fuzz
   step "fuzz: build" build-fuzz cmake --build --preset fuzz --target sibyl_fuzz

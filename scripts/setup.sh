@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what SibylDB needs: Debian 12 packages, and SQLite's source. The only script that
 # installs anything. Run it as root or as a user with sudo; a second run changes nothing.
+# With --fuzz it installs what scripts/fuzz.sh needs, too.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -15,6 +16,8 @@ PACKAGES=(
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
   gnuplot-nox                                                    # plots of benchmarks
 )
+
+FUZZ_PACKAGES=(clang libclang-rt-14-dev)
 
 require_debian_12() {
   local id="" version="" name="an unknown system"
@@ -75,6 +78,11 @@ install_missing() {
 }
 
 main() {
+  case ${1:-} in
+    "") ;;
+    --fuzz) PACKAGES+=("${FUZZ_PACKAGES[@]}") ;;
+    *) fail "unknown option $1: there is only --fuzz" ;;
+  esac
   require_debian_12
   require_room
   find_missing

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ struct KindFlags {
   bool filters = false;
 };
 
-Result<bool> CompareStrings(const KindFlags& flags) {
+Result<bool> CompareStrings(const KindFlags& flags, KindReport* report) {
   std::vector<StringSet> sets;
   sets.reserve(flags.string_files.size());  // keys point into a set's bytes: it must not move
   for (const std::string& file : flags.string_files) {
@@ -56,20 +57,21 @@ Result<bool> CompareStrings(const KindFlags& flags) {
   bool right = true;
   for (size_t i = 0; i < sets.size(); ++i) {
     if (!flags.filters) {
-      right &= CompareStringIndexes(sets[i]);
+      right &= CompareStringIndexes(sets[i], report);
       continue;
     }
-    right &= CompareFilters(sets[i], nullptr);
-    if (sets.size() > 1) right &= CompareFilters(sets[i], &sets[(i + 1) % sets.size()]);
+    right &= CompareFilters(sets[i], nullptr, report);
+    if (sets.size() > 1) right &= CompareFilters(sets[i], &sets[(i + 1) % sets.size()], report);
   }
   return right;
 }
 
-Result<bool> CompareIntegers(const ComparisonOptions& options, const KindFlags& flags) {
+Result<bool> CompareIntegers(const ComparisonOptions& options, const KindFlags& flags,
+                             KindReport* report) {
   bool right = true;
   const auto compare = [&](const Dataset& data) {
-    if (flags.points) right &= ComparePointIndexes(data.name, data.keys);
-    if (flags.filters) right &= CompareFilters(data.name, data.keys);
+    if (flags.points) right &= ComparePointIndexes(data.name, data.keys, report);
+    if (flags.filters) right &= CompareFilters(data.name, data.keys, report);
   };
   for (const std::string& file : options.sosd_files) {
     SIBYL_ASSIGN_OR_RETURN(const Dataset data, LoadSosd(file));
@@ -82,12 +84,27 @@ Result<bool> CompareIntegers(const ComparisonOptions& options, const KindFlags& 
   return right;
 }
 
-bool CompareKinds(const ComparisonOptions& options, const KindFlags& flags) {
-  for (const Result<bool>& right : {CompareStrings(flags), CompareIntegers(options, flags)}) {
-    if (!right) std::cerr << right.error().ToString() << "\n";
-    if (!right || !*right) return false;
+Status Keep(const KindReport& report, const ComparisonOptions& options) {
+  if (!options.json_file.empty()) {
+    std::ofstream json(options.json_file);
+    json << report.ToJson();
+    json.close();
+    if (!json) return Error{ErrorCode::kIo, "cannot write " + options.json_file};
   }
-  return true;
+  return options.plot_directory.empty() ? Ok() : report.Draw(options.plot_directory);
+}
+
+bool CompareKinds(const ComparisonOptions& options, const KindFlags& flags) {
+  KindReport report;
+  bool right = true;
+  for (const Result<bool>& result :
+       {CompareStrings(flags, &report), CompareIntegers(options, flags, &report)}) {
+    if (!result) std::cerr << result.error().ToString() << "\n";
+    right = right && result && *result;
+  }
+  const Status kept = Keep(report, options);
+  if (!kept) std::cerr << kept.error().ToString() << "\n";
+  return right && kept;
 }
 
 int Run(std::vector<char*> arguments) {
@@ -99,9 +116,10 @@ int Run(std::vector<char*> arguments) {
   CLI::App app("Compares learned indexes over sorted arrays with static and classic ones.");
   app.add_option("--sosd", options.sosd_files,
                  "SOSD file of uint64 keys, plain or .zst; repeatable");
-  app.add_option("--generate", options.generated,
-                 "uniform|dense|lognormal|osm|fb|weblog|poisoned|clustered|doubling|runs|denormal:COUNT; "
-                 "repeatable");
+  app.add_option(
+      "--generate", options.generated,
+      "uniform|dense|lognormal|osm|fb|weblog|poisoned|clustered|doubling|runs|denormal:COUNT; "
+      "repeatable");
   app.add_option("--structures", structures,
                  "only these, by name or family: auto,splus,pgm-64; all others are not even built")
       ->delimiter(',');

@@ -32,34 +32,55 @@ struct Entrant {
 };
 
 // Nine stored keys in ten, and one that is not.
-std::vector<uint64_t> DrawQueries(std::span<const uint64_t> keys, std::vector<uint64_t>* sums) {
-  Random random(1);
-  std::vector<uint64_t> queries(kChunkQueries * kChunks);
-  sums->assign(kChunks, 0);
-  for (size_t i = 0; i < queries.size(); ++i) {
-    queries[i] = keys[random.Below(keys.size())];
-    if (i % 10 == 0) queries[i] += 1 + random.Below(1000);
-    const bool stored = std::binary_search(keys.begin(), keys.end(), queries[i]);
-    (*sums)[i / kChunkQueries] += stored ? ValueOf(queries[i]) : kAbsent;
+struct PointQueries {
+  std::vector<uint64_t> keys;
+  std::vector<uint64_t> sums;  // of the answers of each chunk
+  std::vector<uint64_t> serial_sums;
+
+  explicit PointQueries(std::span<const uint64_t> stored_keys) : sums(kChunks) {
+    Random random(1);
+    std::vector<uint64_t> answers;
+    for (size_t i = 0; i < kChunkQueries * kChunks; ++i) {
+      uint64_t key = stored_keys[random.Below(stored_keys.size())];
+      if (i % 10 == 0) key += 1 + random.Below(1000);
+      const bool stored = std::binary_search(stored_keys.begin(), stored_keys.end(), key);
+      keys.push_back(key);
+      answers.push_back(stored ? ValueOf(key) : kAbsent);
+      sums[i / kChunkQueries] += answers.back();
+    }
+    for (size_t chunk = 0; chunk < kChunks; ++chunk) {
+      serial_sums.push_back(
+          SerialSum(chunk * kChunkQueries, kChunkQueries, [&](size_t i) { return answers[i]; }));
+    }
   }
-  return queries;
-}
+
+  std::span<const uint64_t> Chunk(size_t chunk) const {
+    return std::span(keys).subspan(chunk * kChunkQueries, kChunkQueries);
+  }
+
+  template <typename Find>  // of one key: its value, or kAbsent
+  Turn SerialTurn(const Find& find) const {
+    return {"", [this, find](size_t chunk) {
+              return SerialSum(chunk * kChunkQueries, kChunkQueries,
+                               [&](size_t i) { return find(keys[i]); });
+            }};
+  }
+};
 
 }  // namespace
 
-bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sorted) {
+bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sorted,
+                         KindReport* report) {
   std::vector<uint64_t> keys(sorted.begin(), sorted.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   std::vector<uint64_t> values;
   for (const uint64_t key : keys) values.push_back(ValueOf(key));
-  std::vector<uint64_t> sums;
-  const std::vector<uint64_t> queries = DrawQueries(keys, &sums);
-  const auto chunk_of = [&](size_t chunk) {
-    return std::span(queries).subspan(chunk * kChunkQueries, kChunkQueries);
-  };
+  const PointQueries queries(keys);
+  const auto chunk_of = [&](size_t chunk) { return queries.Chunk(chunk); };
   std::vector<Entrant> entrants;
   std::vector<Turn> single;
   std::vector<Turn> batch;
+  std::vector<Turn> serial;
   const auto seconds_since = [](uint64_t start_ns) {
     return static_cast<double>(base::NowNs() - start_ns) * 1e-9;
   };
@@ -82,6 +103,8 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
                           }
                           return sum;
                         }});
+      serial.push_back(
+          queries.SerialTurn([map](uint64_t key) { return map->Find(key).value_or(kAbsent); }));
       batch.push_back({"", [map, chunk_of](size_t chunk) {
                          uint64_t sum = 0;
                          std::array<std::optional<uint64_t>, kBatchKeys> found;
@@ -104,23 +127,27 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
   map.reserve(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) map.emplace(keys[i], values[i]);
   entrants.push_back({"absl::flat_hash_map", std::nullopt, bytes, seconds_since(start_ns)});
+  const auto absl_find = [&map](uint64_t key) {
+    const auto found = map.find(key);
+    return found == map.end() ? kAbsent : found->second;
+  };
   const auto absl_turn = [&](size_t chunk) {
     uint64_t sum = 0;
-    for (const uint64_t key : chunk_of(chunk)) {
-      const auto found = map.find(key);
-      sum += found == map.end() ? kAbsent : found->second;
-    }
+    for (const uint64_t key : chunk_of(chunk)) sum += absl_find(key);
     return sum;
   };
   single.push_back({"", absl_turn});
   batch.push_back({"", absl_turn});
+  serial.push_back(queries.SerialTurn(absl_find));
 
-  TakeTurns(single, sums, kChunkQueries, kRounds);
-  TakeTurns(batch, sums, kChunkQueries, kRounds);
+  TakeTurns(single, queries.sums, kChunkQueries, kRounds);
+  TakeTurns(batch, queries.sums, kChunkQueries, kRounds);
+  TakeTurns(serial, queries.serial_sums, kChunkQueries / kSerialChoices, kRounds);
   std::printf("\n%s/%zu: ns per Find, one slot per key (median thread CPU time)\n", name.c_str(),
               keys.size());
-  std::printf("%-22s %10s %8s %8s %8s %8s\n", "map", "conflicts", "single", "batch", "B/key",
-              "build s");
+  std::printf("%-22s %10s %8s %8s %8s %8s %8s\n", "map", "conflicts", "single", "batch", "serial",
+              "B/key", "build s");
+  KindTable table{"points", name + "/" + std::to_string(keys.size()), {}};
   const double count = static_cast<double>(keys.size());
   bool right = true;
   for (size_t i = 0; i < entrants.size(); ++i) {
@@ -129,13 +156,20 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
       std::snprintf(conflicts, sizeof conflicts, "%.2f%%",
                     100 * static_cast<double>(*entrants[i].conflicts) / count);
     }
-    std::printf("%-22s %10s %8.1f %8.1f %8.2f %8.3f\n", entrants[i].name.c_str(), conflicts,
-                single[i].median_ns, batch[i].median_ns,
-                static_cast<double>(entrants[i].memory_bytes) / count, entrants[i].build_seconds);
-    if (single[i].right && batch[i].right) continue;
+    const Row row{StructureName(entrants[i].name),
+                  single[i].median_ns,
+                  batch[i].median_ns,
+                  serial[i].median_ns,
+                  static_cast<double>(entrants[i].memory_bytes) / count,
+                  entrants[i].build_seconds};
+    std::printf("%-22s %10s %8.1f %8.1f %8.1f %8.2f %8.3f\n", entrants[i].name.c_str(), conflicts,
+                row.single_ns, row.batch_ns, row.serial_ns, row.bytes_per_key, row.build_seconds);
+    table.rows.push_back(row);
+    if (single[i].right && batch[i].right && serial[i].right) continue;
     std::cerr << "FAILED: " << entrants[i].name << " gave wrong answers\n";
     right = false;
   }
+  report->Add(std::move(table));
   return right;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 
 #include "base/status_macros.h"
 #include "bench/data/key_files.h"
@@ -31,6 +32,7 @@ struct StringQueries {
   std::string bytes;
   std::vector<std::string_view> keys;
   std::vector<uint64_t> sums;  // of the answers of each chunk
+  std::vector<uint64_t> serial_sums;
 
   explicit StringQueries(Keys array) {
     Random random(kSeed);
@@ -45,13 +47,16 @@ struct StringQueries {
       keys.push_back(std::string_view(bytes).substr(begin, end - begin));
       begin = end;
     }
+    std::vector<uint64_t> answers;
+    for (const std::string_view key : keys) {
+      answers.push_back(
+          static_cast<uint64_t>(std::lower_bound(array.begin(), array.end(), key) - array.begin()));
+    }
     for (size_t chunk = 0; chunk < kChunks; ++chunk) {
-      uint64_t sum = 0;
-      for (const std::string_view key : Chunk(chunk)) {
-        sum += static_cast<uint64_t>(std::lower_bound(array.begin(), array.end(), key) -
-                                     array.begin());
-      }
-      sums.push_back(sum);
+      const auto first = answers.begin() + static_cast<ptrdiff_t>(chunk * kChunkQueries);
+      sums.push_back(std::accumulate(first, first + kChunkQueries, uint64_t{0}));
+      serial_sums.push_back(
+          SerialSum(chunk * kChunkQueries, kChunkQueries, [&](size_t i) { return answers[i]; }));
     }
   }
 
@@ -110,19 +115,26 @@ class StringComparison {
     });
   }
 
-  bool Run(const std::string& name) {
+  bool Run(const std::string& name, KindReport* report) {
     TakeTurns(single_, queries_.sums, kChunkQueries, kRounds);
     TakeTurns(batch_, queries_.sums, kChunkQueries, kRounds);
-    std::printf("\n%s: ns per LowerBound (median thread CPU time)\n%-26s %8s %8s %8s %8s\n",
-                name.c_str(), "structure", "single", "batch", "B/key", "build s");
+    TakeTurns(serial_, queries_.serial_sums, kChunkQueries / kSerialChoices, kRounds);
+    std::printf("\n%s: ns per LowerBound (median thread CPU time)\n%-30s %8s %8s %8s %8s %8s\n",
+                name.c_str(), "structure", "single", "batch", "serial", "B/key", "build s");
+    KindTable table{"strings", name, {}};
     for (size_t i = 0; i < single_.size(); ++i) {
-      std::printf("%-26s %8.1f %8.1f %8.3f %8.3f\n", single_[i].name.c_str(), single_[i].median_ns,
-                  batch_[i].median_ns, entrants_[i].bytes_per_key, entrants_[i].build_seconds);
-      if (single_[i].right && batch_[i].right) continue;
+      const Row row{
+          StructureName(single_[i].name), single_[i].median_ns,       batch_[i].median_ns,
+          serial_[i].median_ns,           entrants_[i].bytes_per_key, entrants_[i].build_seconds};
+      std::printf("%-30s %8.1f %8.1f %8.1f %8.3f %8.3f\n", single_[i].name.c_str(), row.single_ns,
+                  row.batch_ns, row.serial_ns, row.bytes_per_key, row.build_seconds);
+      table.rows.push_back(row);
+      if (single_[i].right && batch_[i].right && serial_[i].right) continue;
       std::cerr << "FAILED: " << single_[i].name << " gave wrong answers\n";
       ok_ = false;
     }
     std::printf("auto considered: %s\n", note_.c_str());
+    report->Add(std::move(table));
     return ok_;
   }
 
@@ -144,6 +156,11 @@ class StringComparison {
                          for (const std::string_view key : queries_.Chunk(chunk)) sum += find(key);
                          return sum;
                        }});
+    serial_.push_back({name, [this, find](size_t chunk) {
+                         return SerialSum(chunk * kChunkQueries, kChunkQueries, [&](size_t i) {
+                           return static_cast<uint64_t>(find(queries_.keys[i]));
+                         });
+                       }});
     batch_.push_back({name, [this, find_batch](size_t chunk) {
                         uint64_t sum = 0;
                         std::array<uint64_t, kBatchKeys> ranks{};
@@ -160,6 +177,7 @@ class StringComparison {
   const StringQueries queries_;
   std::vector<Turn> single_;
   std::vector<Turn> batch_;
+  std::vector<Turn> serial_;
   std::vector<Entrant> entrants_;
   std::string note_;
   bool ok_ = true;
@@ -193,7 +211,7 @@ Result<StringSet> LoadStrings(const std::string& path, size_t copies) {
   return set;
 }
 
-bool CompareStringIndexes(const StringSet& set) {
+bool CompareStringIndexes(const StringSet& set, KindReport* report) {
   using Kind = index::StringIndexKind;
   StringComparison comparison(set);
   comparison.AddSibyl("auto", {});
@@ -207,7 +225,7 @@ bool CompareStringIndexes(const StringSet& set) {
   comparison.AddSibyl("B-tree, 32, landmarks", {Kind::kBTree, 32, 1});
   comparison.AddAbslBTree();
   comparison.AddStdLowerBound();
-  return comparison.Run(set.name + "/" + std::to_string(set.keys.size()));
+  return comparison.Run(set.name + "/" + std::to_string(set.keys.size()), report);
 }
 
 }  // namespace sibyl::bench

@@ -15,6 +15,23 @@
 
 namespace sibyl::bench {
 
+// A chain of lookups, each of which chooses among the next so many queries by its answer: the next
+// one cannot begin before.
+inline constexpr size_t kSerialChoices = 16;
+
+// The sum of the answers of a chain through queries [first, first + count), a multiple of
+// kSerialChoices; `answer` takes the number of a query.
+template <typename Answer>
+uint64_t SerialSum(size_t first, size_t count, const Answer& answer) {
+  uint64_t sum = 0;
+  uint64_t last = 0;
+  for (size_t i = first; i < first + count; i += kSerialChoices) {
+    last = answer(i + last % kSerialChoices);
+    sum += last;
+  }
+  return sum;
+}
+
 // One way to answer a chunk of queries.
 struct Turn {
   std::string name;

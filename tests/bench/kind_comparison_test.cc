@@ -40,8 +40,21 @@ TEST_CASE("strings come from a file, sorted, in copies", "[bench]") {
 TEST_CASE("filters and maps are compared, and right", "[bench]") {
   const auto keys = GenerateKeys("uniform", 2000);
   REQUIRE(keys.has_value());
-  CHECK(ComparePointIndexes("uniform", *keys));
-  CHECK(CompareFilters("uniform", *keys));
+  KindReport report;
+  CHECK(ComparePointIndexes("uniform", *keys, &report));
+  CHECK(CompareFilters("uniform", *keys, &report));
+  const std::string json = report.ToJson();
+  for (const char* word : {"points", "filters", "uniform/2000", "absl::flat_hash_map",
+                           "XXH3-in_place", "serial_ns", "bytes_per_key"}) {
+    INFO(word);
+    CHECK(json.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("a serial chain takes the query that the last answer chooses", "[bench]") {
+  const auto answer = [](size_t i) { return static_cast<uint64_t>(i * 7); };
+  CHECK(SerialSum(0, 16, answer) == 0);
+  CHECK(SerialSum(32, 32, answer) == 32 * 7 + (48 + 32 * 7 % 16) * 7);
 }
 
 }  // namespace
