@@ -204,7 +204,7 @@ class Tracer {
     stage().window = WindowAt(key_, position_ + node.prefix.size());
     const auto after =
         std::partition_point(node.separators.begin(), node.separators.end(), [&](auto separator) {
-          return std::string(node.prefix) + std::string(separator) <= rest;
+          return rest.compare(std::string(node.prefix) + std::string(separator)) >= 0;
         });
     stage().piece = static_cast<uint64_t>(after - node.separators.begin());
     if (node.children.empty()) return FinishInBlock(node.first_block + stage().piece);

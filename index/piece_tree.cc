@@ -7,7 +7,7 @@
 #include "index/window_fit.h"
 
 namespace sibyl::index {
-// One greedy pass: each line reaches as far as any could.
+// One greedy pass: each line reaches as far as any could, or nearly.
 std::optional<std::vector<RankLine>> BuildPieces(std::span<const uint64_t> keys,
                                                  uint32_t window_keys, size_t max_lines) {
   const WindowFitter fitter(keys, window_keys);

@@ -1,6 +1,6 @@
 // Builds the packed piece tree of a RangeIndex.
 //
-// Cuts the array greedily into the fewest lines that each have a proven window (window_fit.h), as
+// Cuts the array greedily into nearly the fewest lines with a proven window each (window_fit.h), as
 // PGM-index does with its error bound, and packs eight of them, with their first keys, into a block
 // of two adjacent cache lines. A static B-tree over the blocks, about one byte per piece, stays in
 // the cache, so that finding and evaluating the line of a key costs one miss.

@@ -9,10 +9,10 @@ namespace {
 using Objective = RangeIndexObjective;
 using Mode = std::vector<double> RoundTimes::*;
 
-constexpr double kGain = 0.97;        // a change of structure must gain more than noise could
-constexpr double kSerialSlack = 1.1;  // of throughput: chains are not what counts
-constexpr double kSameSpeed = 1.01;   // as fast as, but for noise
-constexpr double kNearTie = 1.02;     // of two learned ones as near as this the smaller
+constexpr double kGain = 0.97;         // a change of structure must gain more than noise could
+constexpr double kSerialSlack = 1.25;  // of throughput: chains are not what counts
+constexpr double kSameSpeed = 1.01;    // as fast as, but for noise
+constexpr double kNearTie = 1.02;      // of two learned ones as near as this the smaller
 
 // Looks at rounds [first, end) of all candidates.
 class Referee {
@@ -85,6 +85,13 @@ class Referee {
     return best;
   }
 
+  // In the mean of single lookups and batches, and in neither slower.
+  bool IsFasterOverall(size_t candidate) const {
+    const double single = Ratio(candidate, &RoundTimes::single);
+    const double batch = Ratio(candidate, &RoundTimes::batch);
+    return (single + batch) / 2 <= kGain && std::max(single, batch) <= kSameSpeed;
+  }
+
   bool IsWorthLeaving(size_t candidate) const {
     switch (objective_) {
       case Objective::kLatency:
@@ -93,8 +100,7 @@ class Referee {
         return Ratio(candidate, &RoundTimes::single) <= kSameSpeed &&
                Ratio(candidate, &RoundTimes::batch) <= kSameSpeed;
       default:
-        return !IsTree(candidate) && Ratio(candidate, &RoundTimes::single) <= kGain &&
-               Ratio(candidate, &RoundTimes::batch) <= kSameSpeed &&
+        return !IsTree(candidate) && IsFasterOverall(candidate) &&
                Ratio(candidate, &RoundTimes::serial) <= kSerialSlack;
     }
   }

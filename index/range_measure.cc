@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kRounds = 11;
 constexpr size_t kMostRounds = 3 * kRounds;   // where the first ones are not agreed on the choice
-constexpr size_t kMaxPool = size_t{1} << 19;  // touches more lines than caches hold
+constexpr size_t kMaxPool = size_t{1} << 20;  // touches twice as many lines as caches hold
 constexpr size_t kMinChunk = 256;             // queries per measurement
 constexpr size_t kMaxChunk = 8192;
 constexpr size_t kMaxWarmUp = size_t{1} << 18;  // lookups until the caches hold what they will

@@ -29,7 +29,7 @@ namespace sibyl::index {
 enum class RangeIndexKind : uint8_t {
   kAuto = 0,         // measures the others on this machine and keeps the best
   kRecursive = 1,    // a tree of linear models that ends in windows of proven width
-  kPieces = 2,       // the fewest possible lines, eight to a block, under a small SIMD tree
+  kPieces = 2,       // nearly the fewest lines possible, eight to a block, under a small SIMD tree
   kStaticBTree = 3,  // no model: a pointer-free B-tree with 16 SIMD separators per node (S+tree)
 };
 

@@ -66,8 +66,9 @@ TEST_CASE("a clear win is taken, a small one is not", "[index][choice]") {
     CHECK(Choose({tree, machine.Measure(false, 100, {80, 22, 300})}, Objective::kThroughput) == 1);
     CHECK(Choose({tree, machine.Measure(false, 100, {99, 24.9, 349})}, Objective::kThroughput) ==
           0);
+    CHECK(Choose({tree, machine.Measure(false, 100, {99, 18, 340})}, Objective::kThroughput) == 1);
     CHECK(Choose({tree, machine.Measure(false, 100, {50, 28, 300})}, Objective::kThroughput) == 0);
-    CHECK(Choose({tree, machine.Measure(false, 100, {70, 20, 420})}, Objective::kThroughput) == 0);
+    CHECK(Choose({tree, machine.Measure(false, 100, {70, 20, 460})}, Objective::kThroughput) == 0);
     CHECK(Choose({tree, machine.Measure(false, 100, {120, 40, 250})}, Objective::kLatency) == 1);
     CHECK(Choose({tree, machine.Measure(false, 100, {50, 10, 349})}, Objective::kLatency) == 0);
   }

@@ -320,7 +320,7 @@ TEST_CASE("auto serves each objective, within its budget", "[index][range]") {
 
 TEST_CASE("auto predicts large arrays, and builds only what is promising", "[index][range]") {
   std::mt19937_64 random(15);
-  const Keys keys = Generate(2'100'000, [&] { return random(); });
+  const Keys keys = Generate(4'100'000, [&] { return random(); });
   const auto index = RangeIndex::Build(keys);
   REQUIRE(index.has_value());
   INFO(index->Explain());
