@@ -205,8 +205,14 @@ TypeClass TypeClassOf(uint32_t oid) {
 }
 
 uint32_t TypeOidOf(std::string_view declared) {
-  const std::string bare = BareName(declared);
+  std::string bare = BareName(declared);
   if (bare.empty()) return kTextOid;
+  // "integer[]" is quoted, for its brackets; and "json text" says how SQLite shall keep it.
+  if (bare.size() > 2 && bare.front() == '"' && bare.back() == '"' && bare != "\"char\"") {
+    bare = bare.substr(1, bare.size() - 2);
+  }
+  constexpr std::string_view kKeptAsText = " text";
+  if (bare.ends_with(kKeptAsText)) bare.resize(bare.size() - kKeptAsText.size());
   if (bare == "char") return kBpcharOid;  // only the quoted name is the one-byte type
   if (const TypeInfo* type = FindType(bare)) return type->oid;
   return AffinityOid(bare);

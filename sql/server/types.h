@@ -55,7 +55,8 @@ inline bool IsNumber(TypeClass c) {
   return c == TypeClass::kInteger || c == TypeClass::kReal || c == TypeClass::kNumeric;
 }
 
-// The oid of the type that a column declared so has ("VARCHAR(20)" -> varchar). What PostgreSQL does
+// The oid of the type that a column declared so has ("VARCHAR(20)" -> varchar, "json text" -> json,
+// which says that SQLite shall keep it as text). What PostgreSQL does
 // not know follows SQLite's rules of affinity: "MEDIUMINT" is an integer, "CLOB" a text. Empty: text,
 // the type that can show every value.
 uint32_t TypeOidOf(std::string_view declared);

@@ -139,11 +139,11 @@ std::string Translator::DeclaredType(const pg::TypeName& name) {
   if (type == nullptr) return "";
   if (type_oid == kTimestampOid && typmod < 0) return "timestamp";
   if (type_oid == kTimeOid && typmod < 0) return "time";
-  // To SQLite a name with "int" in it makes integers, so arrays and intervals are declared as text.
-  if (type->type_class == TypeClass::kArray || type->type_class == TypeClass::kInterval) {
-    return "\"" + FormatType(type_oid, typmod) + " text\"";
-  }
-  return FormatType(type_oid, typmod);
+  if (type->type_class == TypeClass::kArray) return "\"" + FormatType(type_oid, typmod) + "\"";
+  // By its name SQLite would take it for a number, and change text that looks like one.
+  const std::string text = FormatType(type_oid, typmod);
+  const bool kept = text.find("char") != std::string::npos || text == "text";
+  return type->type_class == TypeClass::kText && !kept ? text + " text" : text;
 }
 
 std::string Translator::ColumnDefinition(const pg::ColumnDef& column,

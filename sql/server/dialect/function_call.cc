@@ -101,7 +101,8 @@ std::optional<Expression> Translator::SpecialCall(const std::string& name,
       return value;
     }
   }
-  if (name == "overlay" || name == "normalize" || name == "nextval" || name == "setval") {
+  if (name == "overlay" || name == "normalize" || name == "nextval" || name == "setval" ||
+      name == "currval" || name == "lastval" || name == "to_date") {
     Unsupported("function " + name + "()", call.location);
     return value;
   }
@@ -157,6 +158,10 @@ Expression Translator::KnownCall(const std::string& name, const pg::FuncCall& ca
     value.type_oid = ResultType(*function, arguments);
     value.not_null = GivesNoNull(name);
   }
+  const std::string_view json = function != nullptr ? function->sql_name : "";
+  if (json.starts_with("json_") && !json.ends_with("length")) {
+    for (Expression& argument : arguments) argument = JsonArgument(std::move(argument));
+  }
   const bool text_of = name == "string_agg" || name == "concat" || name == "concat_ws";
   for (Expression& argument : arguments) {
     if (text_of && argument.type_class() != TypeClass::kText && argument.type_oid != 0) {
@@ -181,6 +186,16 @@ Expression Translator::KnownCall(const std::string& name, const pg::FuncCall& ca
     value.sql += " FILTER (WHERE " + BooleanExpr(call.agg_filter).sql + ")";
   }
   if (call.over != nullptr) value.sql += " OVER " + Window(*call.over);
+  return value;
+}
+
+// Truth and JSON within JSON are not numbers and texts.
+Expression Translator::JsonArgument(Expression value) {
+  if (value.type_class() == TypeClass::kBool) {
+    value.sql = "json(CASE " + value.sql + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)";
+  } else if (value.type_oid == kJsonOid || value.type_oid == kJsonbOid) {
+    value.sql = "json(" + value.sql + ")";
+  }
   return value;
 }
 

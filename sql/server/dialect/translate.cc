@@ -1,7 +1,6 @@
 #include "sql/server/dialect/translate.h"
 
-#include <sqlite3.h>
-
+#include <cstdint>
 #include <utility>
 
 #include "sql/server/dialect/parse_tree.h"
@@ -32,30 +31,64 @@ std::optional<SqlError> Refusal(std::string_view sql) {
   return std::nullopt;
 }
 
-struct Piece {
-  size_t begin;
-  size_t end;
+// Whether the semicolon at `tokens[i]` ends the statement that begins at `tokens[first]`: those inside
+// brackets do not, nor those inside the BEGIN ... END of a trigger of SQLite's.
+class StatementEnd {
+ public:
+  explicit StatementEnd(const std::vector<Token>& tokens) : tokens_(tokens) {}
+
+  // To be called for each token in turn.
+  bool IsAt(size_t i) {
+    if (first_ == kNone) {
+      first_ = i;
+      trigger_ = has_begin_ = false;
+      depth_ = 0;
+    }
+    const PgQuery__Token kind = tokens_[i].kind;
+    if (i < first_ + 3 && kind == PG_QUERY__TOKEN__TRIGGER) trigger_ = true;
+    if (trigger_ && kind == PG_QUERY__TOKEN__BEGIN_P) has_begin_ = true;
+    if (kind == PG_QUERY__TOKEN__ASCII_40) ++depth_;
+    if (kind == PG_QUERY__TOKEN__ASCII_41) --depth_;
+    if (kind != PG_QUERY__TOKEN__ASCII_59 || depth_ > 0) return false;
+    if (has_begin_ && !FollowsEnd(i)) return false;
+    first_ = kNone;
+    return true;
+  }
+
+ private:
+  static constexpr size_t kNone = SIZE_MAX;
+
+  // "; END ;"
+  bool FollowsEnd(size_t i) const {
+    return i >= 2 && tokens_[i - 1].kind == PG_QUERY__TOKEN__END_P &&
+           tokens_[i - 2].kind == PG_QUERY__TOKEN__ASCII_59;
+  }
+
+  const std::vector<Token>& tokens_;
+  size_t first_ = kNone;
+  bool trigger_ = false;
+  bool has_begin_ = false;
+  int depth_ = 0;
 };
 
-// The statements of a text that PostgreSQL's grammar refuses: at semicolons, but those inside a
-// trigger's BEGIN ... END stay, which SQLite knows.
-std::vector<Piece> Split(const std::string& sql, const std::vector<Token>& tokens) {
-  std::vector<Piece> pieces;
-  size_t begin = std::string::npos;
+std::vector<StatementText> Split(std::string_view sql, const std::vector<Token>& tokens) {
+  std::vector<StatementText> pieces;
+  StatementEnd end(tokens);
+  size_t begin = SIZE_MAX;  // of the statement, SIZE_MAX: none yet
+  size_t stop = 0;          // behind its last token
+  const auto add = [&] {
+    if (begin != SIZE_MAX) pieces.push_back({sql.substr(begin, stop - begin), begin});
+    begin = SIZE_MAX;
+  };
   for (size_t i = 0; i < tokens.size(); ++i) {
-    const bool semicolon = tokens[i].kind == PG_QUERY__TOKEN__ASCII_59;
-    if (begin == std::string::npos) {
-      if (semicolon) continue;
-      begin = tokens[i].begin;
+    if (end.IsAt(i)) {
+      add();
+      continue;
     }
-    const bool last = i + 1 == tokens.size();
-    if (!semicolon && !last) continue;
-    const size_t end = semicolon ? tokens[i].begin : tokens[i].end;
-    const std::string text = sql.substr(begin, end - begin) + ";";
-    if (!last && sqlite3_complete(text.c_str()) == 0) continue;
-    pieces.push_back({begin, end});
-    begin = std::string::npos;
+    if (begin == SIZE_MAX) begin = tokens[i].begin;
+    stop = tokens[i].end;
   }
+  add();
   return pieces;
 }
 
@@ -111,25 +144,25 @@ SqlResult<Translated> TranslateTree(const PgQuery__RawStmt& raw, std::string_vie
 SqlResult<std::vector<Translated>> TranslatePieces(
     const std::string& sql, const SqlError& why, const Schema& schema,
     const std::vector<uint32_t>& parameter_type_oids) {
-  auto tokens = Scan(sql);
+  const auto tokens = Scan(sql);
   if (!tokens) return why;
   std::vector<Translated> results;
-  for (const Piece& piece : Split(sql, *tokens)) {
-    // Spaces before it keep the positions.
-    const std::string text(sql, piece.begin, piece.end - piece.begin);
-    const std::string padded = std::string(piece.begin, ' ') + text;
-    auto tree = Parse(padded);
+  for (const StatementText& piece : Split(sql, *tokens)) {
+    const std::string text(piece.text);
+    const auto locate = [&](SqlError error) {
+      error.position = PositionInWhole(sql, piece.begin, error.position);
+      return error;
+    };
+    const auto tree = Parse(text);
     if (!tree) {
       std::vector<Token> own;
       if (auto scanned = Scan(text)) own = std::move(*scanned);
-      SqlError error = tree.error();
-      if (error.position > 0) error.position = PositionOf(sql, error.position - 1);
-      results.push_back(PassThrough(text, own, std::move(error)));
+      results.push_back(PassThrough(text, own, locate(tree.error())));
       continue;
     }
     for (size_t i = 0; i < (*tree)->n_stmts; ++i) {
-      auto result = TranslateTree(*(*tree)->stmts[i], sql, schema, parameter_type_oids);
-      if (!result) return result.error();
+      auto result = TranslateTree(*(*tree)->stmts[i], text, schema, parameter_type_oids);
+      if (!result) return locate(result.error());
       results.push_back(std::move(*result));
     }
   }
@@ -137,6 +170,23 @@ SqlResult<std::vector<Translated>> TranslatePieces(
 }
 
 }  // namespace
+
+std::vector<StatementText> SplitStatements(std::string_view sql) {
+  // One statement, with or without its semicolon, is most of what comes.
+  const size_t semicolon = sql.find(';');
+  const bool alone = semicolon == std::string_view::npos ||
+                     sql.find_first_not_of(" \t\r\n;", semicolon) == std::string_view::npos;
+  if (!alone && !Refusal(sql)) {
+    const std::string text(sql);
+    if (const auto tokens = Scan(text)) return Split(sql, *tokens);
+  }
+  const bool blank = sql.find_first_not_of(" \t\r\n;") == std::string_view::npos;
+  return blank ? std::vector<StatementText>() : std::vector<StatementText>{{sql, 0}};
+}
+
+uint32_t PositionInWhole(std::string_view whole, size_t begin, uint32_t position) {
+  return position == 0 ? 0 : PositionOf(whole, begin) + position - 1;
+}
 
 SqlResult<std::vector<Translated>> Translate(std::string_view postgres_sql, const Schema& schema,
                                              const std::vector<uint32_t>& parameter_type_oids) {

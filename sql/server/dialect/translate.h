@@ -101,6 +101,20 @@ struct Translated {
   CopyOptions copy;
 };
 
+// The text of one statement within a longer one, without its semicolon.
+struct StatementText {
+  std::string_view text;
+  size_t begin = 0;  // byte of the longer text at which it begins
+};
+
+// The statements of `sql` apart, none empty. Whoever runs several translates each when its turn comes:
+// the tables that one makes are there for the next. Text that cannot be scanned is one statement. A
+// text of one statement costs next to nothing.
+std::vector<StatementText> SplitStatements(std::string_view sql);
+
+// The position in `whole` of what is at `position` (SqlError::position) in the piece at `begin`.
+uint32_t PositionInWhole(std::string_view whole, size_t begin, uint32_t position);
+
 // The statements of `postgres_sql` in order; none if it has only spaces and comments. What comes out
 // holds as long as the schema does. `parameter_type_oids`: what the client declared for $1, $2, ...; 0
 // or absent: to be found out. Safe from any thread that `schema` may be used in. Cost: some

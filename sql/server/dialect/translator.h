@@ -180,6 +180,7 @@ class Translator {
                                         std::vector<Expression>* arguments);
   Expression Extract(const std::string& name, Expression field, Expression source);
   Expression AtTimeZone(std::vector<Expression> arguments, int location);
+  static Expression JsonArgument(Expression value);
   Expression OrderedAggregate(const std::string& name, const pg::FuncCall& call,
                               std::vector<Expression> arguments);
   Expression SetReturningColumn(const std::string& name, std::vector<Expression> arguments);

@@ -1,0 +1,352 @@
+// Functions that give rows: unnest, generate_series, EXPLAIN. Eponymous virtual tables with hidden
+// columns for their arguments, and one, `ordinality`, that counts the rows from 1.
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "sql/server/catalogue/function_support.h"
+#include "sql/server/catalogue/query.h"
+#include "sql/server/catalogue/relations.h"
+#include "sql/server/dialect/array_text.h"
+#include "sql/server/types.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+struct RowsOrError {
+  std::vector<Row> rows;
+  std::string error;  // with its SQLSTATE; empty: none
+};
+
+struct TableFunction {
+  const char* name;
+  std::array<const char*, 2> columns;  // nullptr: fewer
+  int arguments;
+  RowsOrError (*rows)(sqlite3* db, const std::vector<Value>& arguments);
+};
+
+// ---- Rows ----
+
+const std::string* TextOf(const std::vector<Value>& arguments, size_t i) {
+  return i < arguments.size() ? std::get_if<std::string>(&arguments[i]) : nullptr;
+}
+
+std::optional<int64_t> IntegerOf(const std::vector<Value>& arguments, size_t i) {
+  if (i >= arguments.size()) return std::nullopt;
+  if (const auto* number = std::get_if<int64_t>(&arguments[i])) return *number;
+  if (const auto* real = std::get_if<double>(&arguments[i])) return std::llround(*real);
+  return std::nullopt;
+}
+
+// An element as a value of its type.
+Value ElementValue(const std::optional<std::string>& element, uint32_t type_oid) {
+  if (!element) return {};
+  const TypeClass c = TypeClassOf(type_oid);
+  if (c == TypeClass::kBool) {
+    return int64_t{!element->empty() && ((*element)[0] == 't' || *element == "1") ? 1 : 0};
+  }
+  if (!IsNumber(c)) return *element;
+  const char* end = element->data() + element->size();
+  int64_t number = 0;
+  const auto whole = std::from_chars(element->data(), end, number);
+  if (whole.ec == std::errc() && whole.ptr == end) return number;
+  double real = 0;
+  const auto rational = std::from_chars(element->data(), end, real);
+  return rational.ec == std::errc() && rational.ptr == end ? Value(real) : Value(*element);
+}
+
+RowsOrError Elements(const std::vector<Value>& arguments) {
+  RowsOrError result;
+  std::string text;
+  if (const std::string* own = TextOf(arguments, 0)) text = *own;
+  // A vector of one number may have come as that number.
+  if (const auto number = IntegerOf(arguments, 0)) text = std::to_string(*number);
+  const auto elements = ParseArray(text);
+  if (!elements) {
+    result.error = "22P02: malformed array literal: \"" + text + "\"";
+    return result;
+  }
+  const auto type_oid = static_cast<uint32_t>(IntegerOf(arguments, 1).value_or(0));
+  for (const auto& element : *elements) result.rows.push_back({ElementValue(element, type_oid)});
+  return result;
+}
+
+bool IsNullArgument(const std::vector<Value>& arguments) {
+  return arguments.empty() || std::holds_alternative<std::monostate>(arguments[0]);
+}
+
+RowsOrError Unnest(sqlite3*, const std::vector<Value>& arguments) {
+  return IsNullArgument(arguments) ? RowsOrError{} : Elements(arguments);
+}
+
+// For ANY and ALL: to be in no array at all is not known, so a NULL stands for it.
+RowsOrError ElementsForMembership(sqlite3*, const std::vector<Value>& arguments) {
+  if (IsNullArgument(arguments)) return {{{Value()}}, ""};
+  return Elements(arguments);
+}
+
+constexpr size_t kMostRows = 10'000'000;
+
+RowsOrError GenerateSeries(sqlite3*, const std::vector<Value>& arguments) {
+  const auto first = IntegerOf(arguments, 0);
+  const auto last = IntegerOf(arguments, 1);
+  const bool has_step = arguments.size() > 2 && !std::holds_alternative<std::monostate>(arguments[2]);
+  const int64_t step = has_step ? IntegerOf(arguments, 2).value_or(1) : 1;
+  RowsOrError result;
+  if (!first || !last) return result;
+  if (step == 0) return {{}, "22023: step size cannot equal zero"};
+  int64_t value = *first;
+  while (step > 0 ? value <= *last : value >= *last) {
+    if (result.rows.size() == kMostRows) return {{}, "54000: generate_series gives too many rows"};
+    result.rows.push_back({Value(value)});
+    if (__builtin_add_overflow(value, step, &value)) break;
+  }
+  return result;
+}
+
+RowsOrError GenerateSubscripts(sqlite3*, const std::vector<Value>& arguments) {
+  RowsOrError result = IsNullArgument(arguments) ? RowsOrError{} : Elements(arguments);
+  const std::string* text = TextOf(arguments, 0);
+  const int64_t lower = text != nullptr && text->starts_with('{') ? 1 : 0;
+  int64_t number = lower;
+  for (Row& row : result.rows) row = {Value(number++)};
+  return result;
+}
+
+RowsOrError ExpandArray(sqlite3* db, const std::vector<Value>& arguments) {
+  constexpr int64_t kInteger = 20;
+  RowsOrError result =
+      IsNullArgument(arguments) ? RowsOrError{} : Elements({arguments[0], Value(kInteger)});
+  static_cast<void>(db);
+  int64_t number = 0;
+  for (Row& row : result.rows) row.push_back(Value(++number));
+  return result;
+}
+
+// A plan as PostgreSQL prints one; the first line has numbers for clients that read estimates.
+RowsOrError Explain(sqlite3* db, const std::vector<Value>& arguments) {
+  RowsOrError result;
+  const std::string* sql = TextOf(arguments, 0);
+  if (sql == nullptr) return result;
+  CatalogueQuery plan(db, "EXPLAIN QUERY PLAN " + *sql);
+  if (!plan.is_prepared()) {
+    return {{}, std::string("42601: ") + sqlite3_errmsg(db)};
+  }
+  while (plan.Step()) {
+    std::string line = plan.Text(3);
+    if (result.rows.empty()) {
+      const bool one = line.find("rowid=?") != std::string::npos;
+      line += one ? "  (cost=0.00..8.17 rows=1 width=64)" : "  (cost=0.00..100.00 rows=1000 width=64)";
+    } else {
+      line.insert(0, "  ->  ");
+    }
+    result.rows.push_back({Value(line)});
+  }
+  if (result.rows.empty()) result.rows.push_back({Value("Result  (cost=0.00..0.01 rows=1 width=4)")});
+  return result;
+}
+
+RowsOrError PartitionAncestors(sqlite3*, const std::vector<Value>&) { return {}; }
+
+// SQLite's keywords: what must be quoted.
+RowsOrError Keywords(sqlite3*, const std::vector<Value>&) {
+  RowsOrError result;
+  for (int i = 0; i < sqlite3_keyword_count(); ++i) {
+    const char* word = nullptr;
+    int length = 0;
+    if (sqlite3_keyword_name(i, &word, &length) != SQLITE_OK) continue;
+    std::string lower(word, static_cast<size_t>(length));
+    for (char& c : lower) c = static_cast<char>(c | 0x20);
+    result.rows.push_back({Value(lower), Value(std::string("R"))});
+  }
+  return result;
+}
+
+constexpr std::array kFunctions = {
+    TableFunction{"pg_elements", {"value", nullptr}, 2, ElementsForMembership},
+    TableFunction{"pg_expandarray", {"x", "n"}, 1, ExpandArray},
+    TableFunction{"pg_explain", {"line", nullptr}, 1, Explain},
+    TableFunction{"pg_generate_series", {"value", nullptr}, 3, GenerateSeries},
+    TableFunction{"pg_generate_subscripts", {"value", nullptr}, 2, GenerateSubscripts},
+    TableFunction{"pg_get_keywords", {"word", "catcode"}, 0, Keywords},
+    TableFunction{"pg_partition_ancestors", {"relid", nullptr}, 1, PartitionAncestors},
+    TableFunction{"pg_unnest", {"value", nullptr}, 2, Unnest},
+};
+
+// ---- As virtual tables ----
+
+struct FunctionTable : sqlite3_vtab {
+  const TableFunction* function;
+  sqlite3* db;
+
+  int columns() const { return function->columns[1] != nullptr ? 2 : 1; }
+  int first_argument() const { return columns(); }
+  // The last: SQLite gives arguments to the first hidden columns.
+  int ordinality() const { return columns() + function->arguments; }
+};
+
+struct FunctionCursor : sqlite3_vtab_cursor {
+  std::vector<Row> rows;
+  std::vector<Value> arguments;
+  size_t at = 0;
+};
+
+int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** result, char**) {
+  const auto* function = static_cast<const TableFunction*>(aux);
+  std::string sql = "CREATE TABLE x (";
+  for (const char* column : function->columns) {
+    if (column != nullptr) sql += std::string(column) + ", ";
+  }
+  for (int i = 0; i < function->arguments; ++i) sql += "argument" + std::to_string(i) + " HIDDEN, ";
+  const int code = sqlite3_declare_vtab(db, (sql + "ordinality bigint HIDDEN)").c_str());
+  if (code != SQLITE_OK) return code;
+  auto* table = new FunctionTable();
+  table->function = function;
+  table->db = db;
+  *result = table;
+  return SQLITE_OK;
+}
+
+int Disconnect(sqlite3_vtab* table) {
+  delete static_cast<FunctionTable*>(table);
+  return SQLITE_OK;
+}
+
+// The arguments are equalities of the hidden columns; idxNum has a bit for each that is there.
+int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
+  const auto* table = static_cast<FunctionTable*>(base);
+  int bits = 0;
+  std::array<int, 8> constraint_of{};
+  for (int i = 0; i < info->nConstraint; ++i) {
+    const auto& constraint = info->aConstraint[i];
+    const int argument = constraint.iColumn - table->first_argument();
+    const bool is_argument = argument >= 0 && argument < table->function->arguments;
+    if (!is_argument || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
+    if (!constraint.usable) return SQLITE_CONSTRAINT;
+    bits |= 1 << argument;
+    constraint_of[static_cast<size_t>(argument)] = i;
+  }
+  int place = 0;
+  for (int argument = 0; argument < table->function->arguments; ++argument) {
+    if ((bits & (1 << argument)) == 0) continue;
+    auto& usage = info->aConstraintUsage[constraint_of[static_cast<size_t>(argument)]];
+    usage.argvIndex = ++place;
+    usage.omit = 1;
+  }
+  info->idxNum = bits;
+  info->estimatedCost = 10;
+  info->estimatedRows = 10;
+  return SQLITE_OK;
+}
+
+int Open(sqlite3_vtab*, sqlite3_vtab_cursor** result) {
+  *result = new FunctionCursor();
+  return SQLITE_OK;
+}
+
+int Close(sqlite3_vtab_cursor* cursor) {
+  delete static_cast<FunctionCursor*>(cursor);
+  return SQLITE_OK;
+}
+
+Value ValueOf(sqlite3_value* value) {
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER:
+      return static_cast<int64_t>(sqlite3_value_int64(value));
+    case SQLITE_FLOAT:
+      return sqlite3_value_double(value);
+    case SQLITE_NULL:
+      return {};
+    default:
+      return std::string(TextArgument(value));
+  }
+}
+
+int Filter(sqlite3_vtab_cursor* base, int bits, const char*, int count, sqlite3_value** values) {
+  auto* cursor = static_cast<FunctionCursor*>(base);
+  auto* table = static_cast<FunctionTable*>(base->pVtab);
+  cursor->at = 0;
+  cursor->arguments.assign(static_cast<size_t>(table->function->arguments), Value());
+  int place = 0;
+  for (int argument = 0; argument < table->function->arguments && place < count; ++argument) {
+    if ((bits & (1 << argument)) == 0) continue;
+    cursor->arguments[static_cast<size_t>(argument)] = ValueOf(values[place++]);
+  }
+  RowsOrError made = table->function->rows(table->db, cursor->arguments);
+  cursor->rows = std::move(made.rows);
+  if (made.error.empty()) return SQLITE_OK;
+  sqlite3_free(table->zErrMsg);
+  table->zErrMsg = sqlite3_mprintf("%s", made.error.c_str());
+  return SQLITE_ERROR;
+}
+
+int Next(sqlite3_vtab_cursor* cursor) {
+  ++static_cast<FunctionCursor*>(cursor)->at;
+  return SQLITE_OK;
+}
+
+int Eof(sqlite3_vtab_cursor* base) {
+  const auto* cursor = static_cast<FunctionCursor*>(base);
+  return cursor->at >= cursor->rows.size() ? 1 : 0;
+}
+
+void Result(sqlite3_context* context, const Value& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    sqlite3_result_int64(context, *integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    sqlite3_result_double(context, *real);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    ResultText(context, std::string_view(*text));
+  }
+}
+
+int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
+  const auto* cursor = static_cast<FunctionCursor*>(base);
+  const auto* table = static_cast<FunctionTable*>(base->pVtab);
+  if (number == table->ordinality()) {
+    sqlite3_result_int64(context, static_cast<int64_t>(cursor->at) + 1);
+  } else if (number < table->columns()) {
+    const Row& row = cursor->rows[cursor->at];
+    if (static_cast<size_t>(number) < row.size()) Result(context, row[static_cast<size_t>(number)]);
+  } else {
+    Result(context, cursor->arguments[static_cast<size_t>(number - table->first_argument())]);
+  }
+  return SQLITE_OK;
+}
+
+int Rowid(sqlite3_vtab_cursor* base, sqlite3_int64* rowid) {
+  *rowid = static_cast<int64_t>(static_cast<FunctionCursor*>(base)->at);
+  return SQLITE_OK;
+}
+
+sqlite3_module MakeModule() {
+  sqlite3_module module = {};
+  module.xConnect = Connect;
+  module.xBestIndex = BestIndex;
+  module.xDisconnect = Disconnect;
+  module.xOpen = Open;
+  module.xClose = Close;
+  module.xFilter = Filter;
+  module.xNext = Next;
+  module.xEof = Eof;
+  module.xColumn = Column;
+  module.xRowid = Rowid;
+  return module;
+}
+
+}  // namespace
+
+int RegisterTableFunctions(sqlite3* db) {
+  static const sqlite3_module module = MakeModule();
+  for (const TableFunction& function : kFunctions) {
+    const int code = sqlite3_create_module_v2(db, function.name, &module,
+                                              const_cast<TableFunction*>(&function), nullptr);
+    if (code != SQLITE_OK) return code;
+  }
+  return SQLITE_OK;
+}
+
+}  // namespace sibyl::sql::server
