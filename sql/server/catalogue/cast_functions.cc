@@ -189,7 +189,7 @@ void ToTemporal(sqlite3_context* context, sqlite3_value* value, const char* type
   if (text) {
     ResultText(context, text);
   } else {
-    InvalidInput(context, type, TextArgument(value), "22007");
+    InvalidInput(context, type, TextArgument(value), DateErrorState(TextArgument(value)));
   }
 }
 

@@ -279,11 +279,20 @@ void Age(sqlite3_context* context, int count, sqlite3_value** values) {
   const Parts a = PartsOf(later);
   const Parts b = PartsOf(earlier);
   int months = (a.year - b.year) * 12 + a.month - b.month;
-  if (AddInterval(earlier, {months, 0, 0}, 1) > later) --months;
-  const int64_t rest = later - AddInterval(earlier, {months, 0, 0}, 1);
+  int days = a.day - b.day;
+  int64_t micros = a.micros - b.micros;
+  if (micros < 0) {
+    micros += kMicrosPerDay;
+    --days;
+  }
+  if (days < 0) {  // the days that the month of the earlier one had left
+    const int next = b.month % 12 + 1;
+    days += static_cast<int>(DaysOf(b.year + (next == 1 ? 1 : 0), next, 1) -
+                             DaysOf(b.year, b.month, 1));
+    --months;
+  }
   const int sign = negative ? -1 : 1;
-  const Interval age{sign * months, static_cast<int32_t>(sign * (rest / kMicrosPerDay)),
-                     sign * (rest % kMicrosPerDay)};
+  const Interval age{sign * months, sign * days, sign * micros};
   ResultText(context, std::string_view(FormatInterval(age)));
 }
 

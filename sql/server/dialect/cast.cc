@@ -204,13 +204,13 @@ Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, 
       return value;
     }
     case TypeClass::kDate:
-      take(NormalizeDate(text), "22007");
+      take(NormalizeDate(text), DateErrorState(text));
       return value;
     case TypeClass::kTime:
       take(NormalizeTime(text), "22007");
       return value;
     case TypeClass::kTimestamp:
-      take(NormalizeTimestamp(text, type_oid == kTimestamptzOid), "22007");
+      take(NormalizeTimestamp(text, type_oid == kTimestamptzOid), DateErrorState(text));
       return value;
     case TypeClass::kInterval:
       take(NormalizeInterval(text), "22007");

@@ -424,6 +424,13 @@ std::optional<std::string> NormalizeInterval(std::string_view text) {
   return interval ? std::optional<std::string>(FormatInterval(*interval)) : std::nullopt;
 }
 
+const char* DateErrorState(std::string_view text) {
+  Reader reader(text);
+  const bool form = reader.Number(1, 5) && reader.Take('-') && reader.Number(1, 2) &&
+                    reader.Take('-') && reader.Number(1, 2);
+  return form ? "22008" : "22007";
+}
+
 int64_t NowMicros() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::microseconds>(now).count();

@@ -47,6 +47,9 @@ std::optional<std::string> NormalizeDate(std::string_view text);
 std::optional<std::string> NormalizeTime(std::string_view text);
 std::optional<std::string> NormalizeInterval(std::string_view text);
 
+// Why text is no date or timestamp: 22008 if it has the form of one, 22007 otherwise.
+const char* DateErrorState(std::string_view text);
+
 int64_t NowMicros();
 
 // `timestamp` moved by `sign` times `interval`; a month has as many days as it has.

@@ -164,7 +164,9 @@ Expression Translator::KnownCall(const std::string& name, const pg::FuncCall& ca
   }
   const bool text_of = name == "string_agg" || name == "concat" || name == "concat_ws";
   for (Expression& argument : arguments) {
-    if (text_of && argument.type_class() != TypeClass::kText && argument.type_oid != 0) {
+    if (text_of && argument.type_class() == TypeClass::kBool) {  // 't', not 'true' as a cast gives
+      argument.sql = "CASE " + argument.sql + " WHEN 0 THEN 'f' WHEN 1 THEN 't' END";
+    } else if (text_of && argument.type_class() != TypeClass::kText && argument.type_oid != 0) {
       argument = CastTo(std::move(argument), kTextOid, -1, call.location);
     }
   }

@@ -126,15 +126,25 @@ Expression Translator::BinaryOperator(const std::string& op, Expression left, Ex
   }
   if (op == "||") return Concatenation(std::move(left), std::move(right));
   if (IsOneOf(op, {"->", "->>"})) {
-    Coerce(&left, kJsonOid);
-    Expression value;
-    value.sql = "(" + left.sql + " " + op + " " + right.sql + ")";
-    value.type_oid = op == "->" ? kJsonOid : kTextOid;
-    value.name = "?column?";
-    return value;
+    return JsonMember(op, std::move(left), std::move(right));
   }
   Fail("42883", "operator does not exist: " + op, location);
   return {};
+}
+
+// SQLite's ->> gives truth as a number; PostgreSQL's gives the text of whatever there is.
+Expression Translator::JsonMember(const std::string& op, Expression left, Expression right) {
+  Coerce(&left, kJsonOid);
+  Coerce(&right, kTextOid);
+  Expression value;
+  value.name = "?column?";
+  value.type_oid = op == "->" ? kJsonOid : kTextOid;
+  value.sql = "(" + left.sql + " -> " + right.sql + ")";
+  if (op == "->>") {
+    value.sql = "CASE substr(" + value.sql + ", 1, 1) WHEN '\"' THEN (" + left.sql + " ->> " +
+                right.sql + ") WHEN 'n' THEN NULL ELSE " + value.sql + " END";
+  }
+  return value;
 }
 
 Expression Translator::Concatenation(Expression left, Expression right) {

@@ -162,7 +162,8 @@ TEST_CASE("untyped literals become what their column is", "[sql][server][transla
   CHECK(ErrorOf("SELECT 1 FROM t WHERE f = 'maybe'").sqlstate == "22P02");
   CHECK(ErrorOf("SELECT 1 FROM t WHERE a = '5x'").sqlstate == "22P02");
   CHECK(ErrorOf("SELECT 1 FROM t WHERE a = '99999999999'").sqlstate == "22003");
-  CHECK(ErrorOf("SELECT 1 FROM t WHERE d = '2023-02-29'").sqlstate == "22007");
+  CHECK(ErrorOf("SELECT 1 FROM t WHERE d = '2023-02-29'").sqlstate == "22008");
+  CHECK(ErrorOf("SELECT 1 FROM t WHERE d = 'someday'").sqlstate == "22007");
 }
 
 TEST_CASE("patterns keep their case and escapes", "[sql][server][translate]") {
