@@ -23,7 +23,7 @@ constexpr size_t kMinLearnedKeys = 64;  // shorter arrays need no choice of root
 constexpr size_t kMinPredictedKeys = 4'000'000;  // below, building is as quick as predicting
 constexpr double kHopeless = 1.25;    // predicted slower than a rival by so much: not even tried
 constexpr double kCloseRival = 1.12;  // the same, of two windows of one kind
-constexpr size_t kMostLearned = 3;    // each takes up to 10 ns per key to build
+constexpr size_t kMostLearned = 4;    // each takes up to 10 ns per key to build
 
 struct Candidate {
   LookupShape shape;
@@ -37,6 +37,18 @@ LookupShape ShapeOf(Kind kind, uint32_t window, LastMile last_mile) {
 bool HasLogRoot(std::span<const uint64_t> keys, RangeIndexRoot root) {
   if (root != RangeIndexRoot::kMeasured) return root == RangeIndexRoot::kLogLinear;
   return keys.size() > kMinLearnedKeys && PickRoot(keys) == RootChoice::kLogarithmic;
+}
+
+// Whether the roots that kAuto considers are logarithmic, the likelier one first.
+std::vector<bool> LogRootsToTry(std::span<const uint64_t> keys, RangeIndexRoot root) {
+  if (root != RangeIndexRoot::kMeasured || keys.size() <= kMinLearnedKeys) {
+    return {root == RangeIndexRoot::kLogLinear};
+  }
+  std::vector<bool> log_roots;
+  for (const RootChoice choice : RootsWorthTrying(keys)) {
+    log_roots.push_back(choice == RootChoice::kLogarithmic);
+  }
+  return log_roots;
 }
 
 // Builds one candidate; nothing if a learned one would be too large.
@@ -94,8 +106,8 @@ class Auto {
     for (const uint32_t window : WindowsToTry(Kind::kStaticBTree, options_)) {
       Add({ShapeOf(Kind::kStaticBTree, window, options_.last_mile), std::nullopt});
     }
-    Consider(Kind::kRecursive, HasLogRoot(keys_, options_.root));
-    Consider(Kind::kPieces, false);
+    Consider(Kind::kRecursive, LogRootsToTry(keys_, options_.root));
+    Consider(Kind::kPieces, {false});
     AddPromising();
     if (built_.empty()) {
       return BuildWithinBudget(keys_, options_.last_mile, options_.memory_budget_bytes);
@@ -112,12 +124,14 @@ class Auto {
     return Predict(keys_, shape, *memory_);
   }
 
-  void Consider(Kind kind, bool log_root) {
+  void Consider(Kind kind, const std::vector<bool>& log_roots) {
     for (const uint32_t window : WindowsToTry(kind, options_)) {
       if (keys_.size() <= window) continue;
-      LookupShape shape = ShapeOf(kind, window, options_.last_mile);
-      shape.log_root = log_root;
-      learned_.push_back({shape, PredictIfWorthIt(shape)});
+      for (const bool log_root : log_roots) {
+        LookupShape shape = ShapeOf(kind, window, options_.last_mile);
+        shape.log_root = log_root;
+        learned_.push_back({shape, PredictIfWorthIt(shape)});
+      }
     }
   }
 

@@ -273,12 +273,13 @@ double MeanStages(const RecursiveArray& array, std::span<const uint64_t> keys) {
   return static_cast<double>(stages) / kProbes;
 }
 
-RootChoice PickRoot(std::span<const uint64_t> keys) {
+std::vector<RootChoice> RootsWorthTrying(std::span<const uint64_t> keys) {
   constexpr size_t kSampleKeys = size_t{1} << 18;
   constexpr uint32_t kWindow = 16;
   constexpr size_t kEnd = 64;
   constexpr double kGain = 1.5;
   constexpr double kStagesGain = 0.75;
+  constexpr double kHopeless = 2.5;
   // At random: evenly spaced keys would be far smoother than all of them. And the ends: a few keys
   // far from all others decide how wide a root must be.
   std::mt19937_64 random(1);
@@ -302,8 +303,12 @@ RootChoice PickRoot(std::span<const uint64_t> keys) {
   const Trial logarithmic = trial(RootChoice::kLogarithmic);
   const bool smaller = linear.lines > kGain * logarithmic.lines;
   const bool shallower = linear.stages > logarithmic.stages + kStagesGain;
-  return smaller || shallower ? RootChoice::kLogarithmic : RootChoice::kLinear;
+  if (!smaller && !shallower) return {RootChoice::kLinear};
+  if (linear.lines > kHopeless * logarithmic.lines) return {RootChoice::kLogarithmic};
+  return {RootChoice::kLogarithmic, RootChoice::kLinear};
 }
+
+RootChoice PickRoot(std::span<const uint64_t> keys) { return RootsWorthTrying(keys).front(); }
 
 KeyRange QueriesOf(std::span<const uint64_t> keys) {
   const bool at_end = keys.back() == std::numeric_limits<uint64_t>::max();

@@ -41,6 +41,10 @@ std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys
 // stages under it. Precondition: keys is sorted and longer than a window.
 RootChoice PickRoot(std::span<const uint64_t> keys);
 
+// That root, and the other one if it may be faster all the same: fewer records and stages are not
+// all that counts, since a logarithm costs time.
+std::vector<RootChoice> RootsWorthTrying(std::span<const uint64_t> keys);
+
 // How many records a lookup of one of `keys`, the array's own, reads on average: from a sample.
 double MeanStages(const RecursiveArray& array, std::span<const uint64_t> keys);
 
