@@ -21,6 +21,7 @@
 #include "tests/fuzz/memory_file.h"
 #ifdef SIBYL_FUZZ_SQL
 #include "sql/marker_file.h"
+#include "sql/server/dialect/translate.h"
 #endif
 
 namespace sibyl::testing {
@@ -304,6 +305,28 @@ std::vector<std::string> MarkerSeeds() {
   return {"SibylDB marker 1\n01234567-89ab-4cde-8f01-23456789abcd\nA SibylDB database.\n", "",
           "SibylDB marker 2\n"};
 }
+
+// SQL text of a network client. An error's place lies in the text.
+void RunTranslate(std::string_view bytes) {
+  const sql::server::EmptySchema schema;
+  for (const sql::server::StatementText& piece : sql::server::SplitStatements(bytes)) {
+    Demand(piece.begin + piece.text.size() <= bytes.size());
+    const auto translated = sql::server::Translate(piece.text, schema);
+    if (!translated) Demand(translated.error().position <= piece.text.size() + 1);
+  }
+}
+std::vector<std::string> TranslateSeeds() {
+  return {"SELECT a.b, count(*) AS n FROM t a LEFT JOIN u USING (id) WHERE x = ANY('{1,2}'::int[])"
+          " AND y LIKE 'a\\_%' GROUP BY 1 ORDER BY n DESC NULLS LAST LIMIT 3 OFFSET $1",
+          "INSERT INTO t (a, b) VALUES (DEFAULT, '2024-02-29'::date + 1), (E'\\x41', $$q$$)"
+          " ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING *",
+          "UPDATE t SET (a, b) = (1, now() - interval '1 day') WHERE ctid = '(0,1)'; COMMIT",
+          "CREATE TABLE t (id serial PRIMARY KEY, b varchar(5) CHECK (b <> ''), UNIQUE (b))",
+          "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT CASE n WHEN 1 THEN"
+          " 'x' END, extract(year FROM d), sum(n) OVER (PARTITION BY a ORDER BY b) FROM r",
+          "COPY t (a) FROM STDIN WITH (FORMAT csv, HEADER, NULL 'x'); DECLARE c CURSOR FOR SELECT 1",
+          "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END; PRAGMA user_version"};
+}
 #endif
 
 }  // namespace
@@ -321,6 +344,7 @@ const std::vector<FuzzTarget>& FuzzTargets() {
         {"models", RunModels, ModelSeeds},
 #ifdef SIBYL_FUZZ_SQL
         {"marker", RunMarker, MarkerSeeds},
+        {"translate", RunTranslate, TranslateSeeds},
 #endif
     };
     for (const FuzzTarget& target : IndexFuzzTargets()) all.push_back(target);

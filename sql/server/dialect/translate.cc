@@ -11,8 +11,98 @@ namespace sibyl::sql::server {
 namespace {
 
 constexpr size_t kMostBytes = size_t{16} << 20;
-// PostgreSQL's parser and the tree's decoder recurse where brackets nest and operators chain.
-constexpr size_t kMostNesting = 1000;
+// PostgreSQL's parser and the decoder of its tree recurse, without a limit of their own: a tree that is
+// deeper than this must not come into being. No shorter text can be that deep.
+constexpr size_t kMostDepth = 1000;
+
+// How deep the tree of a statement may become, from its tokens: brackets and CASE nest, operators and
+// set operations and joins chain to the left.
+class DepthBound {
+ public:
+  // False: too deep.
+  bool Add(const Token& token) {
+    switch (token.kind) {
+      case PG_QUERY__TOKEN__ASCII_40:
+      case PG_QUERY__TOKEN__ASCII_91:
+      case PG_QUERY__TOKEN__CASE:
+        levels_.push_back({});
+        break;
+      case PG_QUERY__TOKEN__ASCII_41:
+      case PG_QUERY__TOKEN__ASCII_93:
+      case PG_QUERY__TOKEN__END_P:
+        if (levels_.size() > 1) Close();
+        if (token.kind != PG_QUERY__TOKEN__ASCII_93) return true;
+        ++levels_.back().operators;  // a subscript is a link of a chain, too
+        break;
+      case PG_QUERY__TOKEN__ASCII_59:
+        levels_.assign(1, {});
+        depth_ = 0;
+        return true;
+      case PG_QUERY__TOKEN__ASCII_44:
+      case PG_QUERY__TOKEN__AND:
+      case PG_QUERY__TOKEN__OR:
+      case PG_QUERY__TOKEN__WHEN:
+      case PG_QUERY__TOKEN__THEN:
+      case PG_QUERY__TOKEN__ELSE:
+        depth_ -= levels_.back().operators;
+        levels_.back().operators = 0;
+        return true;
+      case PG_QUERY__TOKEN__UNION:
+      case PG_QUERY__TOKEN__INTERSECT:
+      case PG_QUERY__TOKEN__EXCEPT:
+      case PG_QUERY__TOKEN__JOIN:
+        ++levels_.back().chained;
+        break;
+      default:
+        if (!IsOperator(token.kind)) return true;
+        ++levels_.back().operators;
+    }
+    return ++depth_ <= kMostDepth;
+  }
+
+ private:
+  struct Level {
+    size_t operators = 0;  // since the last comma or AND
+    size_t chained = 0;    // UNION, JOIN
+  };
+
+  static bool IsOperator(PgQuery__Token kind) {
+    switch (kind) {
+      case PG_QUERY__TOKEN__ASCII_37:
+      case PG_QUERY__TOKEN__ASCII_42:
+      case PG_QUERY__TOKEN__ASCII_43:
+      case PG_QUERY__TOKEN__ASCII_45:
+      case PG_QUERY__TOKEN__ASCII_47:
+      case PG_QUERY__TOKEN__ASCII_60:
+      case PG_QUERY__TOKEN__ASCII_61:
+      case PG_QUERY__TOKEN__ASCII_62:
+      case PG_QUERY__TOKEN__ASCII_94:
+      case PG_QUERY__TOKEN__Op:
+      case PG_QUERY__TOKEN__TYPECAST:
+      case PG_QUERY__TOKEN__NOT:
+      case PG_QUERY__TOKEN__IS:
+      case PG_QUERY__TOKEN__ISNULL:
+      case PG_QUERY__TOKEN__NOTNULL:
+      case PG_QUERY__TOKEN__COLLATE:
+      case PG_QUERY__TOKEN__AT:
+      case PG_QUERY__TOKEN__OPERATOR:
+      case PG_QUERY__TOKEN__LESS_EQUALS:
+      case PG_QUERY__TOKEN__GREATER_EQUALS:
+      case PG_QUERY__TOKEN__NOT_EQUALS:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  void Close() {
+    depth_ -= levels_.back().operators + levels_.back().chained + 1;
+    levels_.pop_back();
+  }
+
+  std::vector<Level> levels_ = {Level()};
+  size_t depth_ = 0;  // all of the levels, and one for each but the first
+};
 
 // Text with NUL bytes, or too long, or too deep: refused before the parser sees it.
 std::optional<SqlError> Refusal(std::string_view sql) {
@@ -22,11 +112,12 @@ std::optional<SqlError> Refusal(std::string_view sql) {
     return SqlError{"22021", "invalid byte sequence for encoding \"UTF8\": 0x00", "", "",
                     PositionOf(sql, nul)};
   }
-  size_t depth = 0;
-  for (const char c : sql) {
-    if (c == '(' || c == '[') ++depth;
-    if ((c == ')' || c == ']') && depth > 0) --depth;
-    if (depth > kMostNesting) return SqlError{"54001", "statement is nested too deeply"};
+  if (sql.size() <= kMostDepth) return std::nullopt;
+  const auto tokens = Scan(std::string(sql));
+  if (!tokens) return std::nullopt;  // the parser will say why
+  DepthBound bound;
+  for (const Token& token : *tokens) {
+    if (!bound.Add(token)) return SqlError{"54001", "statement is nested too deeply"};
   }
   return std::nullopt;
 }

@@ -77,8 +77,25 @@ TEST_CASE("a text without statements has none", "[sql][server][translate]") {
 
 TEST_CASE("text that no parser should see is refused", "[sql][server][translate]") {
   CHECK(ErrorOf(std::string("SELECT '\0'", 10)).sqlstate == "22021");
-  CHECK(ErrorOf("SELECT " + std::string(2000, '(')).sqlstate == "54001");
+  CHECK(ErrorOf("SELECT " + std::string(2000, '(') + "1").sqlstate == "54001");
   CHECK(ErrorOf("SELECT 'unfinished").sqlstate == "42601");
+  const auto repeated = [](const std::string& part, int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += part;
+    return text;
+  };
+  // Each would be a tree of that depth, and PostgreSQL's parser has no limit.
+  for (const std::string& deep :
+       {"1" + repeated("+1", 100000), repeated("- ", 100000) + "1", "1" + repeated("::int", 50000),
+        "1" + repeated(" union select 1", 50000), "a" + repeated("[1]", 50000),
+        repeated("case when true then ", 5000) + "1" + repeated(" end", 5000),
+        "'a'" + repeated("||'b'", 50000), "1" + repeated(" is null", 50000),
+        "1 from t" + repeated(" join t using (id)", 20000)}) {
+    CHECK(ErrorOf("SELECT " + deep).sqlstate == "54001");
+  }
+  // Long, and flat.
+  CHECK(One("SELECT 1 FROM t WHERE a IN (1" + repeated(", -1", 5000) + ")").sql.size() > 10000);
+  CHECK(One("SELECT '" + repeated("(+", 5000) + "'").sql.size() > 10000);
   CHECK(ErrorOf("SELECT \"\"").sqlstate == "42601");
 }
 
