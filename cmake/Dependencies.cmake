@@ -4,6 +4,8 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
+pkg_check_modules(liblz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 if(NOT SIBYL_TSAN)
   # An earlier configuration may have cached this empty, which hides zstd from RocksDB's package.

@@ -3,15 +3,57 @@
 #include <algorithm>
 
 #include "base/coding.h"
+#include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/internal_key.h"
 
 namespace sibyl::engine {
 
+namespace {
+
+constexpr char kOptionsKeySuffix = 1;
+constexpr uint8_t kTreeOptionsVersion = 1;
+
+Error MalformedRecord() {
+  return {ErrorCode::kCorruption, "the catalogue of trees has a malformed record"};
+}
+
+}  // namespace
+
 std::string CatalogueKey(Tree tree) {
   std::string key;
   base::PutBig32(&key, tree.id);
   return key;
+}
+
+std::string TreeOptionsKey(Tree tree) { return CatalogueKey(tree) + kOptionsKeySuffix; }
+
+std::string EncodeTreeOptions(const TreeOptions& options) {
+  std::string bytes;
+  base::Put8(&bytes, kTreeOptionsVersion);
+  base::Put8(&bytes, static_cast<uint8_t>(options.compression));
+  base::Put8(&bytes, options.packed_keys ? 1 : 0);
+  return bytes;
+}
+
+Result<TreeOptions> DecodeTreeOptions(std::string_view bytes) {
+  base::Decoder decoder(bytes);
+  const uint8_t version = decoder.Get8();
+  if (decoder.ok() && version > kTreeOptionsVersion) {
+    return Error{ErrorCode::kNotSupported, "a tree has options of version " +
+                                               std::to_string(version) +
+                                               ", which is newer than this library"};
+  }
+  TreeOptions options;
+  const uint8_t compression = decoder.Get8();
+  const uint8_t packed_keys = decoder.Get8();
+  if (!decoder.ok() || !decoder.done() ||
+      compression > static_cast<uint8_t>(Compression::kZstd) || packed_keys > 1) {
+    return MalformedRecord();
+  }
+  options.compression = static_cast<Compression>(compression);
+  options.packed_keys = packed_keys != 0;
+  return options;
 }
 
 Error NoSuchTree(Tree tree) {
@@ -41,9 +83,7 @@ Result<Catalogue> Catalogue::Load(Cursor* cursor) {
     if (TreeOf(cursor->key()) != kCatalogueTree) break;
     const BatchRecord record{kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()),
                              cursor->value()};
-    if (!catalogue.Apply(record)) {
-      return Error{ErrorCode::kCorruption, "the catalogue of trees has a malformed record"};
-    }
+    SIBYL_RETURN_IF_ERROR(catalogue.Apply(record));
   }
   if (auto status = cursor->status(); !status) return std::move(status).error();
   return catalogue;
@@ -58,20 +98,38 @@ std::optional<Tree> Catalogue::Find(std::string_view name) const {
 
 uint32_t Catalogue::largest_id() const { return trees_.back().tree.id; }
 
-bool Catalogue::Apply(const BatchRecord& record) {
-  if (record.key.size() != sizeof(uint32_t)) return false;
+TreeOptions Catalogue::OptionsOf(Tree tree) const {
+  const auto at = Position(tree);
+  return at != trees_.end() && at->tree == tree ? at->options : TreeOptions();
+}
+
+Status Catalogue::Apply(const BatchRecord& record) {
+  if (record.key.size() < sizeof(uint32_t)) return MalformedRecord();
   const Tree tree{base::LoadBig32(record.key.data())};
-  if (tree == kCatalogueTree || tree == kDefaultTree) return false;
-  Remove(tree);
-  if (record.type == RecordType::kValue) Add(tree, record.value);
-  return true;
+  if (tree == kCatalogueTree) return MalformedRecord();
+  if (IsTreeNameKey(record.key)) {
+    if (tree == kDefaultTree) return MalformedRecord();
+    Remove(tree);
+    if (record.type == RecordType::kValue) Add(tree, record.value);
+    return Ok();
+  }
+  if (record.key != TreeOptionsKey(tree)) return MalformedRecord();
+  TreeOptions options;
+  if (record.type == RecordType::kValue) {
+    SIBYL_ASSIGN_OR_RETURN(options, DecodeTreeOptions(record.value));
+  }
+  if (Contains(tree)) trees_[static_cast<size_t>(Position(tree) - trees_.begin())].options = options;
+  return Ok();
+}
+
+std::vector<TreeInfo>::const_iterator Catalogue::Position(Tree tree) const {
+  return std::lower_bound(
+      trees_.begin(), trees_.end(), tree,
+      [](const TreeInfo& info, Tree wanted) { return info.tree < wanted; });
 }
 
 void Catalogue::Add(Tree tree, std::string_view name) {
-  const auto at = std::lower_bound(
-      trees_.begin(), trees_.end(), tree,
-      [](const TreeInfo& info, Tree wanted) { return info.tree < wanted; });
-  trees_.insert(at, TreeInfo{tree, std::string(name)});
+  trees_.insert(Position(tree), TreeInfo{tree, std::string(name), {}});
   if (live_.size() <= tree.id / 64) live_.resize(tree.id / 64 + 1);
   live_[tree.id / 64] |= uint64_t{1} << (tree.id % 64);
 }

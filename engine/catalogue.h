@@ -1,7 +1,8 @@
 // The catalogue: which trees a database has.
 //
 // It is stored as records of tree 0, which users cannot reach: key = tree id (4 bytes, big-endian),
-// value = name. So creating a tree commits, recovers and rolls back like any other write.
+// value = name; and, for a tree whose options are not all default, key = tree id and one byte more,
+// value = options. So creating a tree commits, recovers and rolls back like any other write.
 
 #ifndef SIBYL_ENGINE_CATALOGUE_H_
 #define SIBYL_ENGINE_CATALOGUE_H_
@@ -24,6 +25,17 @@ inline constexpr size_t kMaxTreeNameBytes = 1024;
 
 // The key of `tree`'s record in the catalogue tree.
 std::string CatalogueKey(Tree tree);
+
+// The key of its options there, and their value. Decoding: kNotSupported for options of a newer
+// version, kCorruption.
+std::string TreeOptionsKey(Tree tree);
+std::string EncodeTreeOptions(const TreeOptions& options);
+Result<TreeOptions> DecodeTreeOptions(std::string_view bytes);
+
+// Whether a record of the catalogue tree with this key names a tree.
+inline bool IsTreeNameKey(std::string_view catalogue_key) {
+  return catalogue_key.size() == sizeof(uint32_t);
+}
 
 // The errors about trees, all kInvalidArgument.
 Error NoSuchTree(Tree tree);
@@ -49,13 +61,18 @@ class Catalogue {
   }
 
   std::optional<Tree> Find(std::string_view name) const;
+
+  // Those of a tree that is not there, and of the catalogue itself, are the default ones.
+  TreeOptions OptionsOf(Tree tree) const;
   const std::vector<TreeInfo>& trees() const { return trees_; }  // user trees by id
   uint32_t largest_id() const;
 
-  // Applies a record of the catalogue tree. False if the record is malformed.
-  bool Apply(const BatchRecord& record);
+  // Applies a record of the catalogue tree. Errors: kCorruption if the record is malformed;
+  // kNotSupported for options of a newer version.
+  Status Apply(const BatchRecord& record);
 
  private:
+  std::vector<TreeInfo>::const_iterator Position(Tree tree) const;
   void Add(Tree tree, std::string_view name);
   void Remove(Tree tree);
 

@@ -177,7 +177,7 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
         if (changed_catalogue == nullptr) {
           changed_catalogue = std::make_shared<Catalogue>(*state_.views.Current()->catalogue);
         }
-        SIBYL_CHECK(changed_catalogue->Apply(record));
+        SIBYL_CHECK(changed_catalogue->Apply(record).has_value());
       }
     }
     SIBYL_CHECK(reader.ok());

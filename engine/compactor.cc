@@ -265,7 +265,7 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   const uint64_t began_ns = base::NowNs();
   const std::vector<std::shared_ptr<Generation>> generations(view->generations.begin() + 1,
                                                              view->generations.end());
-  SegmentBuilder builder(state_.segments, state_.options, true);
+  SegmentBuilder builder(state_.segments, state_.options, true, nullptr, view->catalogue);
   SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
   Count(state_.counters.training_ns, builder.training_ns());
@@ -502,7 +502,8 @@ Status Compactor::RunMerge(Merge merge) {
   const bool is_last = merge.below.empty() && merge.output_level > 0;
   SegmentBuilder builder(
       state_.segments, state_.options, !is_last || state_.options.filter_last_level,
-      [this, &merge](uint64_t bytes) { return PayForWrite(bytes, merge.bytes_per_second); });
+      [this, &merge](uint64_t bytes) { return PayForWrite(bytes, merge.bytes_per_second); },
+      view->catalogue);
   SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
   edit.added.assign(output.begin(), output.end());

@@ -14,6 +14,7 @@
 #include "engine/explain.h"
 #include "engine/ingest.h"
 #include "engine/internal_key.h"
+#include "engine/pinned_get.h"
 #include "engine/rank.h"
 #include "engine/recovery.h"
 #include "engine/transaction_impl.h"
@@ -137,9 +138,7 @@ void ReadMemory(const DatabaseState& state, Stats* stats) {
   for (const LevelStats& level : stats->levels) {
     for (const SegmentStats& segment : level.segments) memory.index_bytes += segment.index_bytes;
   }
-  if (state.segments.cache() != nullptr) {
-    memory.block_cache_bytes = state.segments.cache()->used_bytes();
-  }
+  memory.block_cache_bytes = state.segments.cache().used_bytes();
   memory.transaction_bytes = state.counters.transaction_bytes.load(std::memory_order_relaxed);
   const base::ProcessMemory process = base::ReadProcessMemory();
   memory.process_allocated_bytes = process.allocated_bytes;
@@ -217,6 +216,18 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
   // After the view: whatever is published beyond the view's generations was written later.
   const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
   return view->Get(internal_key.view(), sequence, value);
+}
+
+Result<bool> DatabaseImpl::GetPinned(const ReadOptions& options, Tree tree, std::string_view key,
+                                     PinnedValue* value) {
+  const LatencySample latency(state_->latencies.get);
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  if (key.size() > kMaxKeyBytes) return CheckRecordLimits(key, {}).error();
+  const InternalKeyBuffer internal_key(tree, key);
+  const ReadPoint point = ReadPointOf(options.snapshot);
+  value->Reset();
+  if (!point.view->catalogue->IsUserTree(tree)) return false;
+  return engine::GetPinned(point.view, internal_key.view(), point.sequence, value);
 }
 
 Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
@@ -345,7 +356,8 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
   SIBYL_ASSIGN_OR_RETURN(
       const auto segments,
-      BuildIngestedSegments(state_->segments, state_->options, tree, source, options));
+      BuildIngestedSegments(state_->segments, state_->options, state_->views.Current()->catalogue,
+                            tree, source, options));
   SIBYL_RETURN_IF_ERROR(commits_->FreezeAndRun([&]() -> Status {
     // It may have been dropped while the records were read.
     if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
@@ -359,10 +371,10 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   return result;
 }
 
-Result<Tree> DatabaseImpl::CreateTree(std::string_view name) {
+Result<Tree> DatabaseImpl::CreateTree(std::string_view name, const TreeOptions& options) {
   for (;;) {
     SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
-    SIBYL_ASSIGN_OR_RETURN(const Tree tree, transaction->CreateTree(name));
+    SIBYL_ASSIGN_OR_RETURN(const Tree tree, transaction->CreateTree(name, options));
     auto committed = transaction->Commit();
     if (committed) return tree;
     // After a conflict the next attempt sees what came first: perhaps a tree of this name.
@@ -379,6 +391,15 @@ Status DatabaseImpl::DropTree(Tree tree) {
   for (;;) {
     SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
     SIBYL_RETURN_IF_ERROR(transaction->DropTree(tree));
+    auto committed = transaction->Commit();
+    if (committed || committed.error().code != ErrorCode::kConflict) return committed;
+  }
+}
+
+Status DatabaseImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
+  for (;;) {
+    SIBYL_ASSIGN_OR_RETURN(const auto transaction, BeginTransaction());
+    SIBYL_RETURN_IF_ERROR(transaction->SetTreeOptions(tree, options));
     auto committed = transaction->Commit();
     if (committed || committed.error().code != ErrorCode::kConflict) return committed;
   }
@@ -505,6 +526,8 @@ Result<Stats> DatabaseImpl::GetStats() {
   stats.counters.writer_stall_ns = from.writer_stall_ns.load();
   stats.counters.transactions_committed = from.transactions_committed.load();
   stats.counters.transactions_conflicted = from.transactions_conflicted.load();
+  stats.counters.block_cache_hits = state_->segments.cache().hits();
+  stats.counters.block_cache_misses = state_->segments.cache().misses();
   ReadLatencies(state_->latencies, &stats);
   ReadMemory(*state_, &stats);
   return stats;

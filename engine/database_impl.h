@@ -32,6 +32,8 @@ class DatabaseImpl final : public Database {
   using Database::Get;
   Result<bool> Get(const ReadOptions& options, Tree tree, std::string_view key,
                    Value* value) override;
+  Result<bool> GetPinned(const ReadOptions& options, Tree tree, std::string_view key,
+                         PinnedValue* value) override;
   Status MultiGet(const ReadOptions& options, Tree tree, std::span<const std::string_view> keys,
                   std::span<Value> values) override;
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
@@ -49,10 +51,11 @@ class DatabaseImpl final : public Database {
   Result<IngestResult> Ingest(Tree tree, const RecordSource& source,
                               const IngestOptions& options) override;
 
-  Result<Tree> CreateTree(std::string_view name) override;
+  Result<Tree> CreateTree(std::string_view name, const TreeOptions& options) override;
   Result<std::optional<Tree>> FindTree(std::string_view name) override;
   Status DropTree(Tree tree) override;
   Result<std::vector<TreeInfo>> ListTrees() override;
+  Status SetTreeOptions(Tree tree, const TreeOptions& options) override;
 
   Status Flush() override;
   Status Compact() override;

@@ -80,7 +80,7 @@ Result<LookupSource> LookInSegment(const LearnedSegment& segment, uint32_t level
   source.outcome = OutcomeOf(view.TypeAt(source.slot));
   if (view.ValueIsOutOfLine(source.slot)) {
     source.read_bytes +=
-        storage::ValueReference::Decode(view.RawValueAt(source.slot)).size_bytes;
+        storage::ValueReference::Decode(view.RawValueAt(source.slot)).stored_bytes;
   }
   return source;
 }

@@ -124,9 +124,10 @@ class SortBuffer {
   std::vector<Entry> entries_;
 };
 
-Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options, Tree tree,
+Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options,
+                                 std::shared_ptr<const Catalogue> catalogue, Tree tree,
                                  const RecordSource& source) {
-  SegmentBuilder builder(store, options, true);
+  SegmentBuilder builder(store, options, true, nullptr, std::move(catalogue));
   std::string previous;  // internal key
   std::string internal_key;
   for (uint64_t rank = 0;; ++rank) {
@@ -153,7 +154,8 @@ Status AddRun(SortBuffer* buffer, SortRuns* runs) {
   return runs->Add(std::move(run));
 }
 
-Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options, Tree tree,
+Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options,
+                                   std::shared_ptr<const Catalogue> catalogue, Tree tree,
                                    const RecordSource& source) {
   SortRuns runs(store);
   SortBuffer buffer;
@@ -166,7 +168,7 @@ Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options, 
       SIBYL_RETURN_IF_ERROR(AddRun(&buffer, &runs));
     }
   }
-  SegmentBuilder builder(store, options, true);
+  SegmentBuilder builder(store, options, true, nullptr, std::move(catalogue));
   const auto add = [&builder](std::string_view key, std::string_view value) {
     return builder.Add(key, RecordType::kValue, value);
   };
@@ -186,10 +188,11 @@ Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options, 
 }  // namespace
 
 Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(
-    SegmentStore& store, const Options& options, Tree tree, const RecordSource& source,
-    const IngestOptions& ingest_options) {
-  return ingest_options.sorted ? BuildFromSorted(store, options, tree, source)
-                               : BuildFromUnsorted(store, options, tree, source);
+    SegmentStore& store, const Options& options, std::shared_ptr<const Catalogue> catalogue,
+    Tree tree, const RecordSource& source, const IngestOptions& ingest_options) {
+  return ingest_options.sorted
+             ? BuildFromSorted(store, options, std::move(catalogue), tree, source)
+             : BuildFromUnsorted(store, options, std::move(catalogue), tree, source);
 }
 
 }  // namespace sibyl::engine

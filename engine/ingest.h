@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/catalogue.h"
 #include "engine/learned_segment.h"
 #include "engine/segment_store.h"
 #include "sibyl/database.h"
@@ -19,10 +20,10 @@ namespace sibyl::engine {
 // Input in any order is sorted in runs of options.segment_bytes, which are merged from disk, a few
 // dozen at a time: memory and open files stay bounded.
 // Errors: those of `source`; kInvalidArgument past the limits of write_batch.h, or naming the key
-// that breaks a promised order; kIo. No file is left behind.
+// that breaks a promised order; kIo. No file is left behind. `catalogue` has the tree's options.
 Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(
-    SegmentStore& store, const Options& options, Tree tree, const RecordSource& source,
-    const IngestOptions& ingest_options);
+    SegmentStore& store, const Options& options, std::shared_ptr<const Catalogue> catalogue,
+    Tree tree, const RecordSource& source, const IngestOptions& ingest_options);
 
 }  // namespace sibyl::engine
 

@@ -353,6 +353,9 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.blocks = properties.blocks;
   stats.largest_block_records = properties.largest_block_records;
   stats.largest_block_bytes = properties.largest_block_bytes;
+  stats.compressed_blocks = properties.compressed_blocks;
+  stats.packed_blocks = properties.packed_blocks;
+  stats.plain_blocks_bytes = properties.plain_blocks_bytes;
   stats.training_ns = properties.training_ns;
   stats.build_ns = properties.build_ns;
   stats.filter_bytes = filter_.memory_bytes();

@@ -62,6 +62,10 @@ void WriteCounters(const Counters& counters, Writer* out) {
                counters.transactions_conflicted);
   out->Counter("model_bound_violations_total", "Records not where a model said: must stay 0",
                counters.model_bound_violations);
+  out->Counter("block_cache_hits_total", "Blocks found in the block cache",
+               counters.block_cache_hits);
+  out->Counter("block_cache_misses_total", "Blocks read or decompressed for the block cache",
+               counters.block_cache_misses);
   const std::pair<const char*, uint64_t> times[] = {
       {"compaction_seconds_total", counters.compaction_ns},
       {"training_seconds_total", counters.training_ns},

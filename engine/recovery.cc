@@ -77,7 +77,7 @@ struct Replayed {
 };
 
 uint32_t LargestTreeIdOf(const BatchRecord& record) {
-  const bool names_tree = record.tree == kCatalogueTree && record.key.size() == sizeof(uint32_t);
+  const bool names_tree = record.tree == kCatalogueTree && IsTreeNameKey(record.key);
   return names_tree ? base::LoadBig32(record.key.data()) : record.tree.id;
 }
 

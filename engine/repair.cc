@@ -201,7 +201,7 @@ class Repairer {
     for (cursor->SeekToFirst(); cursor->Valid() && TreeOf(cursor->key()) == kCatalogueTree;
          cursor->Next()) {
       const std::string_view key = UserKeyOf(cursor->key());
-      if (key.size() == sizeof(uint32_t)) known.insert(Tree{base::LoadBig32(key.data())});
+      if (IsTreeNameKey(key)) known.insert(Tree{base::LoadBig32(key.data())});
     }
     SIBYL_RETURN_IF_ERROR(cursor->status());
     for (const auto& level : levels_) {

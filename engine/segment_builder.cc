@@ -43,11 +43,13 @@ void SegmentBuilder::Arena::Clear() {
 }
 
 SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
-                               storage::SegmentWriter::BeforeWrite before_write)
+                               storage::SegmentWriter::BeforeWrite before_write,
+                               std::shared_ptr<const Catalogue> catalogue)
     : store_(store),
       options_(options),
       with_filter_(with_filter && options.filter_bits_per_key > 0),
-      before_write_(std::move(before_write)) {}
+      before_write_(std::move(before_write)),
+      catalogue_(std::move(catalogue)) {}
 
 Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
   if (records_.empty()) buffering_since_ns_ = base::NowNs();
@@ -82,7 +84,8 @@ Status SegmentBuilder::WriteSegment() {
 
   const uint64_t id = store_.NewId();
   SIBYL_ASSIGN_OR_RETURN(auto writer, storage::SegmentWriter::Create(
-                                          store_.files(), store_.PathOf(id), before_write_));
+                                          store_.files(), store_.PathOf(id), before_write_,
+                                          FormatFor(models)));
   SIBYL_RETURN_IF_ERROR(WriteRecords(models, writer.get()));
   uint32_t block_count = 0;
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();
@@ -135,12 +138,24 @@ Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() const {
   return models;
 }
 
+TreeOptions SegmentBuilder::OptionsOf(Tree tree) const {
+  return catalogue_ == nullptr ? TreeOptions() : catalogue_->OptionsOf(tree);
+}
+
+storage::SegmentFormat SegmentBuilder::FormatFor(const std::vector<TreeModel>& models) const {
+  const bool plain = std::all_of(models.begin(), models.end(), [this](const TreeModel& model) {
+    return OptionsOf(model.tree) == TreeOptions();
+  });
+  return plain ? storage::SegmentFormat::kPlain : storage::SegmentFormat::kEncoded;
+}
+
 // Each record goes to the block that readers will be sent to: the same lookup decides.
 Status SegmentBuilder::WriteRecords(const std::vector<TreeModel>& models,
                                     storage::SegmentWriter* writer) const {
   auto model = models.begin();
+  if (model != models.end()) writer->UseOptions(OptionsOf(model->tree));
   for (const BufferedRecord& record : records_) {
-    while (model->tree != TreeOf(record.key())) ++model;
+    while (model->tree != TreeOf(record.key())) writer->UseOptions(OptionsOf((++model)->tree));
     const index::BlockPosition position = model->model.Find(UserKeyOf(record.key()));
     SIBYL_CHECK(position.block < model->model.block_count());
     SIBYL_RETURN_IF_ERROR(writer->Add(record.key(), record.value(), record.type(),

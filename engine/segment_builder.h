@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/catalogue.h"
 #include "engine/learned_segment.h"
 #include "engine/segment_store.h"
 #include "sibyl/options.h"
@@ -20,9 +21,11 @@ namespace sibyl::engine {
 // LearnedSegment::MakeObsolete) until somebody keeps them: after an error no file is left behind.
 class SegmentBuilder {
  public:
-  // `store` and `options` must outlive the builder. `before_write`: see SegmentWriter.
+  // `store` and `options` must outlive the builder. `before_write`: see SegmentWriter. `catalogue` has
+  // the options of the trees; null: all have the default ones.
   SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
-                 storage::SegmentWriter::BeforeWrite before_write = nullptr);
+                 storage::SegmentWriter::BeforeWrite before_write = nullptr,
+                 std::shared_ptr<const Catalogue> catalogue = nullptr);
 
   // Adds the next record; internal keys strictly increase. Copies the bytes.
   // Errors: kIo (disk full included) from writing a segment that became full.
@@ -71,12 +74,15 @@ class SegmentBuilder {
 
   Status WriteSegment();
   Result<std::vector<TreeModel>> TrainModels() const;
+  storage::SegmentFormat FormatFor(const std::vector<TreeModel>& models) const;
+  TreeOptions OptionsOf(Tree tree) const;
   Status WriteRecords(const std::vector<TreeModel>& models, storage::SegmentWriter* writer) const;
 
   SegmentStore& store_;
   const Options& options_;
   const bool with_filter_;
   const storage::SegmentWriter::BeforeWrite before_write_;
+  const std::shared_ptr<const Catalogue> catalogue_;
   Arena arena_;
   std::vector<BufferedRecord> records_;
   std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one

@@ -12,9 +12,9 @@ SegmentStore::SegmentStore(storage::FileSystem& files, storage::Path directory,
     : files_(files),
       directory_(std::move(directory)),
       lost_directory_(std::move(lost_directory)),
-      cache_(options.read_mode == ReadMode::kPread ? storage::BlockCache::Create(options.cache_bytes)
-                                                   : nullptr),
-      read_options_{cache_.get(), options.verify_every_read} {}
+      cache_(storage::BlockCache::Create(options.block_cache_bytes)),
+      read_options_{cache_.get(), options.read_mode == ReadMode::kPread,
+                    options.verify_every_read} {}
 
 Status SegmentStore::Prepare() { return files_.CreateDirectory(directory_); }
 

@@ -48,13 +48,13 @@ class SegmentStore {
   // Makes the names of new segments durable.
   Status SyncDirectory() const { return files_.SyncDirectory(directory_); }
 
-  const storage::BlockCache* cache() const { return cache_.get(); }
+  const storage::BlockCache& cache() const { return *cache_; }
 
  private:
   storage::FileSystem& files_;
   storage::Path directory_;
   storage::Path lost_directory_;
-  std::unique_ptr<storage::BlockCache> cache_;  // null: segments are mapped
+  std::unique_ptr<storage::BlockCache> cache_;
   storage::SegmentReadOptions read_options_;
   LearnedSegment::ViolationListener violation_listener_;
   std::atomic<uint64_t> next_id_{1};

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/batch_codec.h"
@@ -134,13 +135,14 @@ void TransactionImpl::CountMemory() {
   counted_bytes_ = bytes;
 }
 
-Result<Tree> TransactionImpl::CreateTree(std::string_view name) {
+Result<Tree> TransactionImpl::CreateTree(std::string_view name, const TreeOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
   if (catalogue().Find(name)) return TreeNameTaken(name);
   SIBYL_ASSIGN_OR_RETURN(const Tree tree, state_.NewTree());
   ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name});
+  if (options != TreeOptions()) SIBYL_RETURN_IF_ERROR(SetTreeOptions(tree, options));
   return tree;
 }
 
@@ -149,7 +151,20 @@ Status TransactionImpl::DropTree(Tree tree) {
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   if (tree == kDefaultTree) return CannotDropDefaultTree();
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  if (catalogue().OptionsOf(tree) != TreeOptions()) {
+    ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, TreeOptionsKey(tree), {}});
+  }
   ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, CatalogueKey(tree), {}});
+  return Ok();
+}
+
+Status TransactionImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
+  SIBYL_RETURN_IF_ERROR(CheckOpen());
+  SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
+  if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  const bool is_default = options == TreeOptions();
+  ChangeCatalogue({kCatalogueTree, is_default ? RecordType::kTombstone : RecordType::kValue,
+                   TreeOptionsKey(tree), is_default ? std::string() : EncodeTreeOptions(options)});
   return Ok();
 }
 
@@ -157,7 +172,7 @@ void TransactionImpl::ChangeCatalogue(const BatchRecord& record) {
   used_ = true;
   overlay_.Put(EncodeInternalKey(record.tree, record.key), record.type, record.value);
   if (!own_catalogue_) own_catalogue_ = *read_point_.view->catalogue;
-  own_catalogue_->Apply(record);
+  SIBYL_CHECK(own_catalogue_->Apply(record).has_value());  // it is ours
 }
 
 // After a rollback: what others committed, then what is left of our own changes.
@@ -166,8 +181,10 @@ void TransactionImpl::RebuildCatalogue() {
   const auto cursor = overlay_.NewCursor();
   for (cursor->SeekToFirst(); cursor->Valid() && TreeOf(cursor->key()) == kCatalogueTree;
        cursor->Next()) {
-    own_catalogue_->Apply(
-        {kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()), cursor->value()});
+    SIBYL_CHECK(own_catalogue_
+                    ->Apply({kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()),
+                             cursor->value()})
+                    .has_value());
   }
 }
 
@@ -253,7 +270,8 @@ Status TransactionImpl::CheckTrees(const Catalogue& current) const {
   Tree checked = kCatalogueTree;
   return overlay_.ForEach([&](std::string_view key, const OverlayEntry& entry) -> Status {
     const Tree tree = TreeOf(key);
-    if (tree == kCatalogueTree && entry.type == RecordType::kValue && current.Find(entry.value)) {
+    if (tree == kCatalogueTree && entry.type == RecordType::kValue &&
+        IsTreeNameKey(UserKeyOf(key)) && current.Find(entry.value)) {
       return Conflict("another transaction created tree " + base::Quoted(entry.value) + " first");
     }
     if (tree == checked) return Ok();

@@ -32,8 +32,9 @@ class TransactionImpl final : public Transaction {
   Status Delete(Tree tree, std::string_view key) override;
   Status DeleteRange(Tree tree, std::string_view begin,
                      std::optional<std::string_view> end) override;
-  Result<Tree> CreateTree(std::string_view name) override;
+  Result<Tree> CreateTree(std::string_view name, const TreeOptions& options) override;
   Status DropTree(Tree tree) override;
+  Status SetTreeOptions(Tree tree, const TreeOptions& options) override;
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
   Result<uint64_t> Count(Tree tree, const KeyRange& range) override;
   Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) override;

@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # Why each library is there: docs/decisions/0002-dependencies.md.
 PACKAGES=(
   build-essential cmake ninja-build pkg-config ccache git        # the build
-  librocksdb-dev libhwy-dev libxxhash-dev libzstd-dev            # the product: storage, index
+  librocksdb-dev libhwy-dev libxxhash-dev liblz4-dev libzstd-dev  # the product: storage, index
   libeigen3-dev libcli11-dev nlohmann-json3-dev libjemalloc-dev  # the product: training, tool
   tcl tcl-dev dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
   libpg-query-dev libprotobuf-c-dev libre2-dev                   # the server: PostgreSQL's parser

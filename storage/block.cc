@@ -13,17 +13,39 @@ Error Damaged(std::string what) { return Error{ErrorCode::kCorruption, std::move
 
 }  // namespace
 
+// The method stands in the highest byte of what has the plain size in the others.
+constexpr int kMethodShift = 56;
+
 std::string ValueReference::Encode() const {
   std::string bytes;
   base::Put64(&bytes, offset);
-  base::Put64(&bytes, size_bytes);
+  base::Put64(&bytes, stored_bytes);
   base::Put64(&bytes, checksum);
+  if (method != Compression::kNone) {
+    base::Put64(&bytes, plain_bytes | static_cast<uint64_t>(method) << kMethodShift);
+  }
   return bytes;
 }
 
 ValueReference ValueReference::Decode(std::string_view bytes) {
-  return {base::Load64(bytes.data()), base::Load64(bytes.data() + 8),
-          base::Load64(bytes.data() + 16)};
+  ValueReference reference{base::Load64(bytes.data()), base::Load64(bytes.data() + 8),
+                           base::Load64(bytes.data() + 16), Compression::kNone, 0};
+  if (bytes.size() == kCompressedBytes) {
+    const uint64_t plain = base::Load64(bytes.data() + kPlainBytes);
+    reference.method = static_cast<Compression>(plain >> kMethodShift);
+    reference.plain_bytes = plain & ((uint64_t{1} << kMethodShift) - 1);
+  }
+  return reference;
+}
+
+void CompressedBlockHeader::AppendTo(std::string* out) const {
+  base::Put64(out, 0);  // the checksum comes last
+  base::Put32(out, records);
+  base::Put8(out, static_cast<uint8_t>(static_cast<uint8_t>(method) << 6));
+  base::Put8(out, 0);
+  base::Put16(out, 0);
+  base::Put32(out, plain_bytes);
+  base::Put32(out, payload_bytes);
 }
 
 bool BlockChecksumMatches(std::string_view bytes, uint32_t block) {
@@ -31,11 +53,52 @@ bool BlockChecksumMatches(std::string_view bytes, uint32_t block) {
          base::Load64(bytes.data()) == base::Checksum(bytes.substr(8), block);
 }
 
-uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes) {
-  const uint64_t count = base::Load32(header.data() + 8);
-  const BlockFlags flags(static_cast<uint8_t>(header[12]));
-  const uint64_t remainder_size = base::Load32(header.data() + 16);
-  const uint64_t value_size = base::Load32(header.data() + 20);
+void SetBlockChecksum(char* block_bytes, size_t size_bytes, uint32_t block) {
+  const uint64_t checksum = base::Checksum({block_bytes + 8, size_bytes - 8}, block);
+  std::memcpy(block_bytes, &checksum, sizeof(checksum));
+}
+
+namespace {
+
+uint64_t CompressedBlockBytes(std::string_view header) {
+  const CompressedBlockHeader said(header);
+  const bool possible = said.method <= Compression::kZstd && said.records > 0 &&
+                        said.plain_bytes >= kBlockHeaderBytes &&
+                        said.plain_bytes <= kMaxBlockBytes &&
+                        (static_cast<uint8_t>(header[12]) & 63) == 0 &&
+                        base::Load16(header.data() + 14) == 0 && header[13] == 0;
+  return possible ? RoundUpToAlignment(uint64_t{kBlockHeaderBytes} + said.payload_bytes) : 0;
+}
+
+// Of the windows of a plain block; 0 if that cannot be.
+uint64_t WindowColumnBytes(std::string_view beginning, uint64_t count) {
+  if (!BlockFlags(static_cast<uint8_t>(beginning[12])).packed_windows()) {
+    return kWindowBytes * count;
+  }
+  const size_t begin = BlockBeginningBytes(beginning) - 1;
+  if (begin >= beginning.size()) return 0;
+  const uint64_t bits = static_cast<uint8_t>(beginning[begin]);
+  return bits <= PackedColumn::kMostBits ? PackedColumn::Bytes(count, bits) : 0;
+}
+
+}  // namespace
+
+size_t BlockBeginningBytes(std::string_view header) {
+  const bool packed = BlockFlags(static_cast<uint8_t>(header[12])).packed_windows();
+  if (!packed || CompressedBlockHeader(header).is_compressed()) return kBlockHeaderBytes;
+  // The packed column begins with its bits.
+  return kBlockHeaderBytes + RoundUpToAlignment(base::Load16(header.data() + 14)) + 1;
+}
+
+uint64_t BlockBytes(std::string_view beginning, uint64_t limit_bytes) {
+  if (CompressedBlockHeader(beginning).is_compressed()) {
+    const uint64_t size_bytes = CompressedBlockBytes(beginning);
+    return size_bytes <= limit_bytes ? size_bytes : 0;
+  }
+  const uint64_t count = base::Load32(beginning.data() + 8);
+  const BlockFlags flags(static_cast<uint8_t>(beginning[12]));
+  const uint64_t remainder_size = base::Load32(beginning.data() + 16);
+  const uint64_t value_size = base::Load32(beginning.data() + 20);
   const auto column_bytes = [&](ColumnForm form, uint64_t size) {
     return OffsetBytes(form) * count + (form == ColumnForm::kFixed ? count * size : size);
   };
@@ -44,17 +107,20 @@ uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes) {
       std::max({count, remainder_size, value_size}) > std::min(limit_bytes, kMaxBlockBytes)) {
     return 0;
   }
+  const uint64_t windows_bytes = WindowColumnBytes(beginning, count);
+  if (windows_bytes == 0) return 0;
   const uint64_t size_bytes = RoundUpToAlignment(
-      kBlockHeaderBytes + RoundUpToAlignment(base::Load16(header.data() + 14)) +
-      kWindowBytes * count + (flags.uniform_tag() ? 0 : count) +
-      column_bytes(flags.remainder_form(), remainder_size) +
+      kBlockHeaderBytes + RoundUpToAlignment(base::Load16(beginning.data() + 14)) + windows_bytes +
+      (flags.uniform_tag() ? 0 : count) + column_bytes(flags.remainder_form(), remainder_size) +
       column_bytes(flags.value_form(), value_size));
   return size_bytes <= limit_bytes ? size_bytes : 0;
 }
 
 uint64_t BlockView::size_bytes() const {
   if (record_count_ == 0) return 0;
-  return BlockBytesOfHeader({prefix_ - kBlockHeaderBytes, kBlockHeaderBytes}, kMaxBlockBytes);
+  const char* const start = prefix_ - kBlockHeaderBytes;
+  const size_t beginning_bytes = BlockBeginningBytes({start, kBlockHeaderBytes});
+  return BlockBytes({start, beginning_bytes}, kMaxBlockBytes);
 }
 
 Result<BlockView> BlockView::Parse(std::string_view bytes) {
@@ -64,7 +130,7 @@ Result<BlockView> BlockView::Parse(std::string_view bytes) {
   const BlockFlags flags(static_cast<uint8_t>(bytes[12]));
   if (!flags.valid()) return Damaged("unknown flags");
   // What is wrong with the sizes must be known before any pointer is made from them.
-  if (BlockBytesOfHeader(bytes, bytes.size()) != bytes.size()) {
+  if (BlockBytes(bytes, bytes.size()) != bytes.size()) {
     return Damaged("the sizes in its header do not add up to its size");
   }
   const BlockView view(bytes.data());
@@ -106,8 +172,14 @@ Status BlockView::CheckRecord(uint32_t slot) const {
   if (tag.type() == RecordType::kTombstone && (value_bytes != 0 || tag.out_of_line())) {
     return Damaged("a tombstone has a value at slot " + std::to_string(slot));
   }
-  if (tag.out_of_line() && value_bytes != ValueReference::kEncodedBytes) {
+  if (!tag.out_of_line()) return Ok();
+  if (!ValueReference::IsPossibleSize(value_bytes)) {
     return Damaged("a value reference has a wrong size at slot " + std::to_string(slot));
+  }
+  const auto reference = ValueReference::Decode(RawValueAt(slot));
+  if ((reference.method != Compression::kNone) != (value_bytes == ValueReference::kCompressedBytes) ||
+      reference.method > Compression::kZstd) {
+    return Damaged("a value reference has an unknown method at slot " + std::to_string(slot));
   }
   return Ok();
 }
@@ -115,7 +187,7 @@ Status BlockView::CheckRecord(uint32_t slot) const {
 uint32_t BlockView::LowerBoundOfEqualWindows(uint32_t first, std::string_view rest) const {
   const uint64_t window = WindowAt(first);
   uint32_t last = record_count_;
-  if (window != ~uint64_t{0}) last = WindowLowerBound(windows_, last, window + 1, first + 1);
+  if (window != ~uint64_t{0}) last = SlotOfWindow(window + 1, first + 1);
   while (first < last) {
     const uint32_t middle = first + (last - first) / 2;
     if (CompareBeyondWindow(middle, rest) < 0) {
@@ -133,7 +205,7 @@ uint32_t BlockView::LowerBound(std::string_view key, uint16_t fraction) const {
   if (order != 0) return order < 0 ? 0 : record_count_;
   const std::string_view rest = key.substr(prefix_bytes_);
   const uint64_t window = WindowOf(rest, prefix_bytes_);
-  const uint32_t slot = WindowLowerBound(windows_, record_count_, window, GuessSlot(fraction));
+  const uint32_t slot = SlotOfWindow(window, GuessSlot(fraction));
   if (slot == record_count_ || WindowAt(slot) != window) return slot;
   return CompareBeyondWindow(slot, rest) >= 0 ? slot : LowerBoundOfEqualWindows(slot, rest);
 }

@@ -1,8 +1,8 @@
 // A block: the unit of reading and of checksumming, some 4 KiB of records in columns.
 //
 // Columns: the 8-byte windows of the keys after the prefix that all keys of the block share, as
-// native integers for SIMD comparison; tags; key remainders; values. Byte by byte in
-// docs/file-format.md, "Block".
+// native integers for SIMD comparison or packed (storage/packed_column.h); tags; key remainders;
+// values. Byte by byte in docs/file-format.md, "Block".
 
 #ifndef SIBYL_STORAGE_BLOCK_H_
 #define SIBYL_STORAGE_BLOCK_H_
@@ -15,6 +15,8 @@
 
 #include "base/coding.h"
 #include "sibyl/result.h"
+#include "sibyl/tree.h"
+#include "storage/packed_column.h"
 #include "storage/segment_writer.h"
 #include "storage/window_search.h"
 
@@ -43,18 +45,22 @@ enum class ColumnForm : uint8_t {
 constexpr size_t OffsetBytes(ColumnForm form) { return size_t{2} * static_cast<size_t>(form); }
 
 // The flags: bit 0, one tag (in the header) holds for all records; bits 1-2 and 3-4, the forms of
-// remainders and values.
+// remainders and values; bit 5, the windows are a packed column. (Bits 6-7: the block is compressed,
+// see CompressedBlockHeader.)
 class BlockFlags {
  public:
   explicit BlockFlags(uint8_t byte) : byte_(byte) {}
-  BlockFlags(bool uniform_tag, ColumnForm remainder_form, ColumnForm value_form)
+  BlockFlags(bool uniform_tag, ColumnForm remainder_form, ColumnForm value_form,
+             bool packed_windows)
       : byte_(static_cast<uint8_t>((uniform_tag ? 1 : 0) | static_cast<int>(remainder_form) << 1 |
-                                   static_cast<int>(value_form) << 3)) {}
+                                   static_cast<int>(value_form) << 3 | (packed_windows ? 32 : 0))) {
+  }
   uint8_t byte() const { return byte_; }
   bool valid() const {
-    return byte_ >> 5 == 0 && remainder_form() <= ColumnForm::kOffsets32 &&
+    return byte_ >> 6 == 0 && remainder_form() <= ColumnForm::kOffsets32 &&
            value_form() <= ColumnForm::kOffsets32;
   }
+  bool packed_windows() const { return (byte_ & 32) != 0; }
   bool uniform_tag() const { return (byte_ & 1) != 0; }
   ColumnForm remainder_form() const { return static_cast<ColumnForm>(byte_ >> 1 & 3); }
   ColumnForm value_form() const { return static_cast<ColumnForm>(byte_ >> 3 & 3); }
@@ -83,15 +89,42 @@ class RecordTag {
   uint8_t byte_;
 };
 
+// The header of a compressed block, as long as that of a plain one: checksum u64 | records u32 |
+// flags u8 (the method in bits 6-7) | 0 u8 | 0 u16 | bytes of the plain block u32 | payload bytes u32.
+// The payload follows: what comes after the checksum of the plain block, compressed.
+struct CompressedBlockHeader {
+  uint32_t records = 0;
+  Compression method = Compression::kNone;
+  uint32_t plain_bytes = 0;
+  uint32_t payload_bytes = 0;
+
+  CompressedBlockHeader() = default;
+  // Precondition: kBlockHeaderBytes at least. Of a plain block only is_compressed() has a meaning.
+  explicit CompressedBlockHeader(std::string_view bytes)
+      : records(base::Load32(bytes.data() + 8)),
+        method(static_cast<Compression>(static_cast<uint8_t>(bytes[12]) >> 6)),
+        plain_bytes(base::Load32(bytes.data() + 16)),
+        payload_bytes(base::Load32(bytes.data() + 20)) {}
+  void AppendTo(std::string* out) const;
+  bool is_compressed() const { return method != Compression::kNone; }
+};
+
 // What a block holds in the place of an out-of-line value.
 struct ValueReference {
-  uint64_t offset = 0;  // from the start of the segment's value section
-  uint64_t size_bytes = 0;
-  uint64_t checksum = 0;  // of the value
+  uint64_t offset = 0;       // from the start of the segment's value section
+  uint64_t stored_bytes = 0;
+  uint64_t checksum = 0;     // of the bytes stored
+  // Of a compressed value only, and 0 for others:
+  Compression method = Compression::kNone;
+  uint64_t plain_bytes = 0;
 
-  static constexpr size_t kEncodedBytes = 24;
+  static constexpr size_t kPlainBytes = 24;       // encoded, of a value stored as it is
+  static constexpr size_t kCompressedBytes = 32;  // encoded, of a compressed one
+  static bool IsPossibleSize(size_t bytes) {
+    return bytes == kPlainBytes || bytes == kCompressedBytes;
+  }
   std::string Encode() const;
-  // Precondition: bytes.size() == kEncodedBytes.
+  // Precondition: IsPossibleSize(bytes.size()).
   static ValueReference Decode(std::string_view bytes);
 };
 
@@ -99,9 +132,21 @@ struct ValueReference {
 // segment: a block in another's place is damage too. Any size of `bytes` is allowed.
 bool BlockChecksumMatches(std::string_view bytes, uint32_t block);
 
-// The size of the block that begins with `header` (kBlockHeaderBytes or more), as its sizes say; 0 if
-// they are impossible, or it would be larger than `limit_bytes`. Verifies nothing else.
-uint64_t BlockBytesOfHeader(std::string_view header, uint64_t limit_bytes);
+// Makes it right for the block of `size_bytes` at `block_bytes`.
+void SetBlockChecksum(char* block_bytes, size_t size_bytes, uint32_t block);
+
+// Whether the windows of a plain block, of which the header is enough, are packed.
+inline bool HasPackedWindows(std::string_view block) {
+  return BlockFlags(static_cast<uint8_t>(block[12])).packed_windows();
+}
+
+// The size of the block that begins with `beginning`, as its sizes say; 0 if they are impossible, or
+// it would be larger than `limit_bytes`. Verifies nothing else.
+// Precondition: `beginning` has kBlockHeaderBytes, and BlockBeginningBytes of them, or all there is.
+uint64_t BlockBytes(std::string_view beginning, uint64_t limit_bytes);
+
+// How many bytes of a block with this header (kBlockHeaderBytes or more) say how long it is.
+size_t BlockBeginningBytes(std::string_view header);
 
 // ---- Reading ----
 
@@ -120,6 +165,7 @@ class BlockView {
   static BlockView ParseTrusted(std::string_view bytes) { return BlockView(bytes.data()); }
 
   uint32_t record_count() const { return record_count_; }
+  bool packed_windows() const { return flags_.packed_windows(); }
 
   // As they are in memory; 0 of an empty view.
   uint64_t size_bytes() const;
@@ -131,7 +177,7 @@ class BlockView {
   // The slot that holds exactly `key`, record_count() if none. In the header, so that a lookup
   // keeps the view in registers. (It does not return an optional: that comes back through memory,
   // written in two parts and read as one, which stalls the processor on every lookup.)
-  uint32_t Find(std::string_view key, uint16_t fraction) const;
+  [[gnu::always_inline]] uint32_t Find(std::string_view key, uint16_t fraction) const;
 
   RecordTag TagAt(uint32_t slot) const {
     return flags_.uniform_tag() ? uniform_tag_ : RecordTag(static_cast<uint8_t>(tags()[slot]));
@@ -160,8 +206,14 @@ class BlockView {
         prefix_(start + kBlockHeaderBytes),
         windows_(prefix_ + RoundUpToAlignment(prefix_bytes_)) {}
 
+  uint64_t WindowColumnBytes() const {
+    if (packed_windows()) [[unlikely]]
+      return PackedColumn::Bytes(record_count_, static_cast<uint8_t>(*windows_));
+    return kWindowBytes * record_count_;
+  }
+
   // Where the columns after the windows start, in this order.
-  const char* tags() const { return windows_ + kWindowBytes * record_count_; }
+  const char* tags() const { return windows_ + WindowColumnBytes(); }
   const char* remainder_offsets() const {
     return tags() + (flags_.uniform_tag() ? 0 : uint64_t{record_count_});
   }
@@ -176,7 +228,17 @@ class BlockView {
     return remainders() + uint64_t{remainder_size_} * (fixed ? record_count_ : 1);
   }
 
-  uint64_t WindowAt(uint32_t slot) const { return base::Load64(windows_ + kWindowBytes * slot); }
+  uint64_t WindowAt(uint32_t slot) const {
+    if (packed_windows()) [[unlikely]]
+      return PackedColumn(windows_).At(slot);
+    return base::Load64(windows_ + kWindowBytes * slot);
+  }
+  // The first slot with a window >= `window`; `guess` is where to look first.
+  uint32_t SlotOfWindow(uint64_t window, uint32_t guess) const {
+    if (packed_windows()) [[unlikely]]
+      return PackedColumn(windows_).LowerBound(record_count_, window);
+    return WindowLowerBound(windows_, record_count_, window, guess);
+  }
   std::string_view RemainderAt(uint32_t slot) const {
     return StringAt(slot, flags_.remainder_form(), remainder_offsets(), remainders(),
                     remainder_size_);
@@ -264,7 +326,7 @@ inline uint32_t BlockView::Find(std::string_view key, uint16_t fraction) const {
   if (record_count_ == 0 || ComparePrefix(key) != 0) return record_count_;
   const std::string_view rest(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
   const uint64_t window = WindowOf(rest, prefix_bytes_);
-  const uint32_t slot = WindowLowerBound(windows_, record_count_, window, GuessSlot(fraction));
+  const uint32_t slot = SlotOfWindow(window, GuessSlot(fraction));
   if (slot == record_count_ || WindowAt(slot) != window) return record_count_;
   const int order = CompareBeyondWindow(slot, rest);
   if (order == 0) return slot;

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cstring>
 
-#include "base/checksum.h"
 #include "base/coding.h"
 
 namespace sibyl::storage {
@@ -72,9 +71,10 @@ void BlockBuilder::SplitKeys(size_t prefix_bytes) {
   }
 }
 
-void BlockBuilder::AppendHeader(size_t prefix_bytes) {
+// All that comes before the remainders.
+void BlockBuilder::AppendColumns(size_t prefix_bytes) {
   const BlockFlags flags(AllEqual(tags_), FormOf(remainder_bytes_, remainders_.size()),
-                         FormOf(value_bytes_, values_.size()));
+                         FormOf(value_bytes_, values_.size()), !packed_windows_.empty());
   const auto size_field = [](ColumnForm form, const std::vector<uint32_t>& sizes, size_t total) {
     return form == ColumnForm::kFixed ? sizes.front() : static_cast<uint32_t>(total);
   };
@@ -87,13 +87,17 @@ void BlockBuilder::AppendHeader(size_t prefix_bytes) {
   base::Put32(&block_, size_field(flags.value_form(), value_bytes_, values_.size()));
   block_.append(keys_, 0, prefix_bytes);
   block_.resize(RoundUpToAlignment(block_.size()));
-  block_.append(reinterpret_cast<const char*>(windows_.data()), windows_.size() * kWindowBytes);
+  if (flags.packed_windows()) {
+    block_.append(packed_windows_);
+  } else {
+    block_.append(reinterpret_cast<const char*>(windows_.data()), windows_.size() * kWindowBytes);
+  }
   if (!flags.uniform_tag()) block_.append(tags_.begin(), tags_.end());
   AppendOffsets(flags.remainder_form(), remainder_bytes_, &block_);
   AppendOffsets(flags.value_form(), value_bytes_, &block_);
 }
 
-std::string_view BlockBuilder::Finish(uint32_t block) {
+std::string_view BlockBuilder::Finish(uint32_t block, bool pack_windows) {
   assert(!empty());
   // Keys are sorted: what the first and the last share, all share.
   const std::string_view first(keys_.data(), records_.front().key_bytes);
@@ -105,14 +109,15 @@ std::string_view BlockBuilder::Finish(uint32_t block) {
   remainder_bytes_.clear();
   value_bytes_.clear();
   remainders_.clear();
+  packed_windows_.clear();
   block_.clear();
   SplitKeys(prefix_bytes);
-  AppendHeader(prefix_bytes);
+  if (pack_windows) PackedColumn::Append(windows_, &packed_windows_);
+  AppendColumns(prefix_bytes);
   block_.append(remainders_);
   block_.append(values_);
   block_.resize(RoundUpToAlignment(block_.size()));
-  const uint64_t checksum = base::Checksum(std::string_view(block_).substr(8), block);
-  std::memcpy(block_.data(), &checksum, sizeof(checksum));
+  SetBlockChecksum(block_.data(), block_.size(), block);
   return block_;
 }
 

@@ -26,8 +26,9 @@ class BlockBuilder {
   // An upper bound on the size of the block so far.
   uint64_t SizeLimitBytes() const;
 
-  // The block, numbered `block` in its segment. Valid until the next call. Precondition: !empty().
-  std::string_view Finish(uint32_t block);
+  // The block, numbered `block` in its segment; `pack_windows`: with packed windows, if that makes it
+  // smaller. Valid until the next call. Precondition: !empty().
+  std::string_view Finish(uint32_t block, bool pack_windows = false);
 
   void Clear();
 
@@ -45,8 +46,9 @@ class BlockBuilder {
 
   // Only within Finish: what the columns are made from.
   void SplitKeys(size_t prefix_bytes);
-  void AppendHeader(size_t prefix_bytes);
+  void AppendColumns(size_t prefix_bytes);
   std::vector<uint64_t> windows_;
+  std::string packed_windows_;  // empty: they are not
   std::vector<uint8_t> tags_;
   std::vector<uint32_t> remainder_bytes_;
   std::vector<uint32_t> value_bytes_;

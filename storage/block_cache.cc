@@ -17,8 +17,8 @@ class RocksDbBlockCache final : public BlockCache {
 
   uint64_t NewOwnerId() override { return cache_->NewId(); }
 
-  Result<CachedBlock> Get(uint64_t owner, uint32_t block, size_t size_bytes,
-                          const std::function<Status(char* out)>& fill) override {
+  Result<CachedBlock> Get(uint64_t owner, uint32_t block,
+                          const std::function<Result<OwnedBytes>()>& read) override {
     char key_bytes[sizeof(owner) + sizeof(block)];
     std::memcpy(key_bytes, &owner, sizeof(owner));
     std::memcpy(key_bytes + sizeof(owner), &block, sizeof(block));
@@ -26,19 +26,18 @@ class RocksDbBlockCache final : public BlockCache {
     rocksdb::Cache::Handle* handle = cache_->Lookup(key);
     if (handle != nullptr) {
       hits_.fetch_add(1, std::memory_order_relaxed);
-      return Refer(handle, size_bytes);
+      return Refer(handle);
     }
     misses_.fetch_add(1, std::memory_order_relaxed);
-    std::unique_ptr<char[]> bytes(new char[size_bytes]);
-    SIBYL_RETURN_IF_ERROR(fill(bytes.get()));
+    SIBYL_ASSIGN_OR_RETURN(OwnedBytes bytes, read());
     const auto free = [](const rocksdb::Slice&, void* value) {
       delete[] static_cast<char*>(value);
     };
-    if (!cache_->Insert(key, bytes.get(), size_bytes, free, &handle).ok()) {
-      return CachedBlock::Own(std::move(bytes), size_bytes);
+    if (!cache_->Insert(key, bytes.bytes.get(), bytes.size_bytes, free, &handle).ok()) {
+      return CachedBlock::Own(std::move(bytes));
     }
-    (void)bytes.release();  // the cache owns them now
-    return Refer(handle, size_bytes);
+    (void)bytes.bytes.release();  // the cache owns them now
+    return Refer(handle);
   }
 
   uint64_t used_bytes() const override { return cache_->GetUsage(); }
@@ -49,9 +48,9 @@ class RocksDbBlockCache final : public BlockCache {
   static constexpr int kShardsByCapacity = -1;
   static constexpr bool kStrictCapacity = true;
 
-  CachedBlock Refer(rocksdb::Cache::Handle* handle, size_t size_bytes) {
+  CachedBlock Refer(rocksdb::Cache::Handle* handle) {
     CachedBlock block;
-    block.bytes_ = {static_cast<const char*>(cache_->Value(handle)), size_bytes};
+    block.bytes_ = {static_cast<const char*>(cache_->Value(handle)), cache_->GetCharge(handle)};
     block.handle_ = handle;
     block.owner_ = cache_.get();
     block.release_ = [](void* cache, void* held) {

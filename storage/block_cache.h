@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "sibyl/result.h"
+#include "storage/block_compression.h"
 
 namespace sibyl::storage {
 
@@ -25,10 +26,10 @@ class CachedBlock {
   CachedBlock() = default;
 
   // Bytes that no cache holds: they end with the object.
-  static CachedBlock Own(std::unique_ptr<char[]> bytes, size_t size_bytes) {
+  static CachedBlock Own(OwnedBytes owned) {
     CachedBlock block;
-    block.bytes_ = {bytes.get(), size_bytes};
-    block.handle_ = bytes.release();
+    block.bytes_ = owned.view();
+    block.handle_ = owned.bytes.release();
     block.release_ = [](void*, void* handle) { delete[] static_cast<char*>(handle); };
     return block;
   }
@@ -70,15 +71,15 @@ class BlockCache {
   // A number that no other user of this cache has: part of the key of its blocks. Never reused.
   virtual uint64_t NewOwnerId() = 0;
 
-  // The block (owner, block), read with `fill` into a buffer of `size_bytes` if it is not cached.
-  // Where there is no room, because what is in use fills the cache, the block is the caller's
-  // alone. Errors: those of `fill`; nothing is cached then.
-  virtual Result<CachedBlock> Get(uint64_t owner, uint32_t block, size_t size_bytes,
-                                  const std::function<Status(char* out)>& fill) = 0;
+  // The block (owner, block), read with `read` if it is not cached. Where there is no room, because
+  // what is in use fills the cache, the block is the caller's alone. Errors: those of `read`;
+  // nothing is cached then.
+  virtual Result<CachedBlock> Get(uint64_t owner, uint32_t block,
+                                  const std::function<Result<OwnedBytes>()>& read) = 0;
 
   virtual uint64_t used_bytes() const = 0;
   virtual uint64_t hits() const = 0;
-  virtual uint64_t misses() const = 0;  // each is one read of the file
+  virtual uint64_t misses() const = 0;  // each called `read`
 };
 
 }  // namespace sibyl::storage

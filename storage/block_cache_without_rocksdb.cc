@@ -12,12 +12,11 @@ class EmptyBlockCache final : public BlockCache {
  public:
   uint64_t NewOwnerId() override { return 0; }
 
-  Result<CachedBlock> Get(uint64_t, uint32_t, size_t size_bytes,
-                          const std::function<Status(char* out)>& fill) override {
+  Result<CachedBlock> Get(uint64_t, uint32_t,
+                          const std::function<Result<OwnedBytes>()>& read) override {
     misses_.fetch_add(1, std::memory_order_relaxed);
-    std::unique_ptr<char[]> bytes(new char[size_bytes]);
-    SIBYL_RETURN_IF_ERROR(fill(bytes.get()));
-    return CachedBlock::Own(std::move(bytes), size_bytes);
+    SIBYL_ASSIGN_OR_RETURN(OwnedBytes bytes, read());
+    return CachedBlock::Own(std::move(bytes));
   }
 
   uint64_t used_bytes() const override { return 0; }

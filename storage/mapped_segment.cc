@@ -1,7 +1,9 @@
-// Reads segments through a mapping of the file: nothing is copied but the answer.
+// Reads segments through a mapping of the file: nothing is copied but the answer. Compressed blocks are
+// decompressed out of it.
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 
 #include "base/status_macros.h"
 #include "storage/segment_base.h"
@@ -14,16 +16,22 @@ constexpr ptrdiff_t kCacheLineBytes = 64;
 // A longer value streams in by itself once its beginning is read.
 constexpr size_t kPrefetchedValueBytes = 512;
 
+// `kMayBeCompressed`: some blocks may be. Those are never marked as verified, so that every lookup in
+// place leaves them to ReadBlock, and plain blocks cost nothing for there being others.
+template <bool kMayBeCompressed>
 class MappedSegment final : public SegmentBase {
  public:
   MappedSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
-                std::unique_ptr<Mapping> mapping, bool verify_every_read, uint32_t window_share)
+                std::unique_ptr<Mapping> mapping, const SegmentReadOptions& options,
+                uint32_t window_share)
       : SegmentBase(std::move(path), std::move(file), std::move(parts)),
         mapping_(std::move(mapping)),
         start_(mapping_->bytes().data()),
-        verify_every_read_(verify_every_read),
+        verify_every_read_(options.verify_every_read),
         verified_(new std::atomic<uint64_t>[block_count_ / 64 + 1]()),
-        window_share_(window_share) {}
+        window_share_(window_share),
+        cache_(options.cache),
+        owner_(cache_ == nullptr ? 0 : cache_->NewOwnerId()) {}
 
   Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t line_fraction,
                                Value* value) const override {
@@ -35,6 +43,7 @@ class MappedSegment final : public SegmentBase {
                         uint16_t line_fraction) const override {
     const std::string_view bytes = BlockBytes(block);
     if (bytes.empty()) return {nullptr, 0, LookupOutcome::kAbsent};
+    if (kMayBeCompressed && !IsVerified(block)) return {};  // nothing to ask for
     const uint16_t fraction = quartiles_.RecordFraction(block, line_fraction);
     PrefetchWindows(bytes, fraction);
     PrefetchExpectedValue(bytes, fraction);
@@ -51,7 +60,7 @@ class MappedSegment final : public SegmentBase {
 
   void PrefetchBlock(uint32_t block, uint16_t line_fraction) const override {
     const std::string_view bytes = BlockBytes(block);
-    if (bytes.empty()) return;
+    if (bytes.empty() || (kMayBeCompressed && !IsVerified(block))) return;
     __builtin_prefetch(bytes.data());
     PrefetchWindows(bytes, quartiles_.RecordFraction(block, line_fraction));
   }
@@ -71,6 +80,9 @@ class MappedSegment final : public SegmentBase {
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
     const std::string_view bytes = BlockBytes(block);
     if (bytes.empty()) return BlockHandle();
+    if (kMayBeCompressed && !IsVerified(block) && IsCompressedBlock(bytes)) {
+      return ReadCompressedBlock(bytes, block);
+    }
     SIBYL_RETURN_IF_ERROR(EnsureVerified(bytes, block));
     return BlockHandleAccess::Make(BlockView::ParseTrusted(bytes), CachedBlock());
   }
@@ -81,12 +93,37 @@ class MappedSegment final : public SegmentBase {
     return std::string_view(start_ + offset, size_bytes);
   }
 
+  Result<uint32_t> RecordsIn(uint32_t block) const override {
+    const std::string_view bytes = BlockBytes(block);
+    if (kMayBeCompressed && !IsVerified(block) && IsCompressedBlock(bytes)) {
+      if (!BlockChecksumMatches(bytes, block)) return DamagedBlock(block, "checksum mismatch");
+      return CompressedBlockHeader(bytes).records;  // no need to decompress it
+    }
+    SIBYL_RETURN_IF_ERROR(EnsureVerified(bytes, block));
+    return BlockView::ParseTrusted(bytes).record_count();
+  }
+
  private:
   // Empty for an empty block and for one past the end.
   std::string_view BlockBytes(uint32_t block) const {
     if (block >= block_count_) return {};
     const BlockDirectory::Range range = directory().RangeOf(block);
     return {start_ + range.begin, range.end - range.begin};
+  }
+
+  // Through the cache: decompressing takes far longer than finding it there.
+  Result<BlockHandle> ReadCompressedBlock(std::string_view bytes, uint32_t block) const {
+    const auto read = [&] { return Decompress(bytes, block, verify_every_read_); };
+    CachedBlock pin;
+    if (cache_ == nullptr) {
+      SIBYL_ASSIGN_OR_RETURN(OwnedBytes plain, read());
+      pin = CachedBlock::Own(std::move(plain));
+    } else {
+      SIBYL_ASSIGN_OR_RETURN(pin, cache_->Get(owner_, block, std::ref(read)));
+    }
+    if (verify_every_read_) SIBYL_RETURN_IF_ERROR(CheckBlock(pin.bytes(), block));
+    const BlockView view = BlockView::ParseTrusted(pin.bytes());
+    return BlockHandleAccess::Make(view, std::move(pin));
   }
 
   static void PrefetchValue(std::string_view value) {
@@ -147,7 +184,19 @@ class MappedSegment final : public SegmentBase {
   const bool verify_every_read_;
   const std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit per block
   const uint32_t window_share_;  // the average part of a block that is windows, in 1/65536
+  BlockCache* const cache_;
+  const uint64_t owner_;
 };
+
+template <bool kMayBeCompressed>
+std::unique_ptr<Segment> NewMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
+                                          SegmentParts parts, std::unique_ptr<Mapping> mapping,
+                                          const SegmentReadOptions& options,
+                                          uint32_t window_share) {
+  return std::make_unique<MappedSegment<kMayBeCompressed>>(std::move(path), std::move(file),
+                                                           std::move(parts), std::move(mapping),
+                                                           options, window_share);
+}
 
 uint32_t WindowShare(const SegmentParts& parts) {
   const double blocks_bytes = static_cast<double>(parts.blocks.size_bytes);
@@ -159,12 +208,14 @@ uint32_t WindowShare(const SegmentParts& parts) {
 }  // namespace
 
 Result<std::unique_ptr<Segment>> OpenMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                                   SegmentParts parts, bool verify_every_read) {
+                                                   SegmentParts parts,
+                                                   const SegmentReadOptions& options) {
   SIBYL_ASSIGN_OR_RETURN(auto mapping, file->Map());
   const uint32_t window_share = WindowShare(parts);
-  return std::unique_ptr<Segment>(new MappedSegment(std::move(path), std::move(file),
-                                                    std::move(parts), std::move(mapping),
-                                                    verify_every_read, window_share));
+  const auto make = parts.properties.compressed_blocks > 0 ? NewMappedSegment<true>
+                                                           : NewMappedSegment<false>;
+  return make(std::move(path), std::move(file), std::move(parts), std::move(mapping), options,
+              window_share);
 }
 
 }  // namespace sibyl::storage

@@ -1,5 +1,7 @@
 // Reads segments block by block, each with one contiguous read of the file, into a block cache.
 
+#include <functional>
+
 #include "base/status_macros.h"
 #include "storage/segment_base.h"
 
@@ -9,11 +11,11 @@ namespace {
 class PreadSegment final : public SegmentBase {
  public:
   PreadSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
-               bool verify_every_read, BlockCache* cache)
+               const SegmentReadOptions& options)
       : SegmentBase(std::move(path), std::move(file), std::move(parts)),
-        verify_every_read_(verify_every_read),
-        cache_(cache),
-        owner_(cache->NewOwnerId()) {}
+        verify_every_read_(options.verify_every_read),
+        cache_(options.cache),
+        owner_(options.cache->NewOwnerId()) {}
 
   Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t line_fraction,
                                Value* value) const override {
@@ -31,12 +33,17 @@ class PreadSegment final : public SegmentBase {
     const uint64_t offset = directory().Offset(block);
     const size_t size_bytes = directory().Offset(block + 1) - offset;
     if (size_bytes == 0) return BlockHandle();
-    // Whatever enters the cache has been verified.
-    const auto fill = [&](char* out) -> Status {
-      SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, out));
-      return CheckBlock(std::string_view(out, size_bytes), block);
+    // Whatever enters the cache has been verified, and is plain.
+    const auto read = [&]() -> Result<OwnedBytes> {
+      OwnedBytes stored = OwnedBytes::OfSize(size_bytes);
+      SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, stored.bytes.get()));
+      if (IsCompressedBlock(stored.view())) {
+        return Decompress(stored.view(), block, verify_every_read_);
+      }
+      SIBYL_RETURN_IF_ERROR(CheckBlock(stored.view(), block));
+      return stored;
     };
-    SIBYL_ASSIGN_OR_RETURN(CachedBlock pin, cache_->Get(owner_, block, size_bytes, std::ref(fill)));
+    SIBYL_ASSIGN_OR_RETURN(CachedBlock pin, cache_->Get(owner_, block, std::ref(read)));
     if (verify_every_read_) SIBYL_RETURN_IF_ERROR(CheckBlock(pin.bytes(), block));
     const BlockView view = BlockView::ParseTrusted(pin.bytes());
     return BlockHandleAccess::Make(view, std::move(pin));
@@ -50,6 +57,11 @@ class PreadSegment final : public SegmentBase {
     return std::string_view(*scratch);
   }
 
+  Result<uint32_t> RecordsIn(uint32_t block) const override {
+    SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));
+    return handle.view().record_count();
+  }
+
  private:
   const bool verify_every_read_;
   BlockCache* const cache_;
@@ -59,10 +71,9 @@ class PreadSegment final : public SegmentBase {
 }  // namespace
 
 std::unique_ptr<Segment> OpenPreadSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                          SegmentParts parts, bool verify_every_read,
-                                          BlockCache* cache) {
+                                          SegmentParts parts, const SegmentReadOptions& options) {
   return std::make_unique<PreadSegment>(std::move(path), std::move(file), std::move(parts),
-                                        verify_every_read, cache);
+                                        options);
 }
 
 }  // namespace sibyl::storage

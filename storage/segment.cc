@@ -12,11 +12,8 @@ Result<std::unique_ptr<Segment>> Segment::Open(FileSystem& files, const Path& pa
                                                const SegmentReadOptions& options) {
   SIBYL_ASSIGN_OR_RETURN(auto file, files.Open(path));
   SIBYL_ASSIGN_OR_RETURN(SegmentParts parts, ReadSegmentParts(*file, path));
-  if (options.cache != nullptr) {
-    return OpenPreadSegment(path, std::move(file), std::move(parts), options.verify_every_read,
-                            options.cache);
-  }
-  return OpenMappedSegment(path, std::move(file), std::move(parts), options.verify_every_read);
+  if (options.pread) return OpenPreadSegment(path, std::move(file), std::move(parts), options);
+  return OpenMappedSegment(path, std::move(file), std::move(parts), options);
 }
 
 SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts)
@@ -31,15 +28,30 @@ SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentP
   resident_bytes_ = directory_->memory_bytes() + quartiles_.memory_bytes();
 }
 
+Error SegmentBase::DamagedBlock(uint32_t block, const std::string& what) const {
+  return Error{ErrorCode::kCorruption,
+               path_.string() + ": block " + std::to_string(block) + " at offset " +
+                   std::to_string(directory_->Offset(block)) + ": " + what};
+}
+
 Status SegmentBase::CheckBlock(std::string_view bytes, uint32_t block) const {
-  const auto damaged = [&](const std::string& what) {
-    return Error{ErrorCode::kCorruption,
-                 path_.string() + ": block " + std::to_string(block) + " at offset " +
-                     std::to_string(directory_->Offset(block)) + ": " + what};
-  };
-  if (!BlockChecksumMatches(bytes, block)) return damaged("checksum mismatch");
-  if (const auto view = BlockView::Parse(bytes); !view) return damaged(view.error().message);
+  if (!BlockChecksumMatches(bytes, block)) return DamagedBlock(block, "checksum mismatch");
+  if (const auto view = BlockView::Parse(bytes); !view) {
+    return DamagedBlock(block, view.error().message);
+  }
   return Ok();
+}
+
+Result<OwnedBytes> SegmentBase::Decompress(std::string_view stored, uint32_t block,
+                                           bool with_checksum) const {
+  if (!BlockChecksumMatches(stored, block)) return DamagedBlock(block, "checksum mismatch");
+  auto plain = DecompressBlock(stored);
+  if (!plain) return DamagedBlock(block, plain.error().message);
+  if (const auto view = BlockView::Parse(plain->view()); !view) {
+    return DamagedBlock(block, view.error().message);
+  }
+  if (with_checksum) SetBlockChecksum(plain->bytes.get(), plain->size_bytes, block);
+  return plain;
 }
 
 Result<std::string_view> SegmentBase::ValueAt(const BlockView& block, uint32_t slot,
@@ -54,17 +66,26 @@ Result<std::string_view> SegmentBase::OutOfLineValue(std::string_view encoded_re
   const uint64_t offset = values_.offset + reference.offset;
   const auto damaged = [&](const char* what) {
     return Error{ErrorCode::kCorruption,
-                 path_.string() + ": value of " + std::to_string(reference.size_bytes) +
+                 path_.string() + ": value of " + std::to_string(reference.stored_bytes) +
                      " bytes at offset " + std::to_string(offset) + ": " + what};
   };
   if (reference.offset > values_.size_bytes ||
-      reference.size_bytes > values_.size_bytes - reference.offset) {
+      reference.stored_bytes > values_.size_bytes - reference.offset) {
     return damaged("outside the value section");
   }
   SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes,
-                         ValueBytes(offset, reference.size_bytes, scratch));
+                         ValueBytes(offset, reference.stored_bytes, scratch));
   if (base::Checksum(bytes) != reference.checksum) return damaged("checksum mismatch");
-  return bytes;
+  if (reference.method == Compression::kNone) return bytes;
+  std::string plain;
+  if (!DecompressValue(reference, bytes, &plain)) return damaged("it does not decompress");
+  *scratch = std::move(plain);
+  return std::string_view(*scratch);
+}
+
+Segment::InPlace SegmentBase::FindInPacked(BlockView view, std::string_view key,
+                                           uint16_t fraction) {
+  return FindInAny(view, key, fraction);
 }
 
 Result<LookupOutcome> SegmentBase::Find(const BlockView& view, std::string_view key,
@@ -83,8 +104,9 @@ Result<uint64_t> SegmentBase::RankOfBlock(uint32_t block) const {
   assert(block <= block_count_);
   uint64_t rank = directory_->RankOfGroup(block);
   for (uint32_t before = block - block % BlockDirectory::kGroupBlocks; before < block; ++before) {
-    SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(before));
-    rank += handle.view().record_count();
+    if (directory_->Offset(before) == directory_->Offset(before + 1)) continue;
+    SIBYL_ASSIGN_OR_RETURN(const uint32_t records, RecordsIn(before));
+    rank += records;
   }
   return rank;
 }

@@ -24,7 +24,10 @@
 namespace sibyl::storage {
 
 struct SegmentReadOptions {
-  BlockCache* cache = nullptr;     // not null: pread through this cache; null: mapping
+  // For the blocks that are read with pread, and for the plain form of compressed ones. Null:
+  // compressed blocks are decompressed again for every read. Outlives the segment.
+  BlockCache* cache = nullptr;
+  bool pread = false;              // by pread through the cache, which is there then; else by mapping
   bool verify_every_read = false;  // checksum blocks on every read, not only the first
 };
 
@@ -42,7 +45,7 @@ class BlockHandle {
   friend class Segment;
   friend struct BlockHandleAccess;
   BlockView view_;
-  CachedBlock pin_;  // empty for mapped segments
+  CachedBlock pin_;  // empty for what lies in a mapping
 };
 
 // Immutable and thread-safe. Errors of every read: kCorruption naming file, block and offset; kIo.

@@ -29,7 +29,13 @@ constexpr NumberProperty kNumberProperties[] = {
     {8, &SegmentProperties::training_ns},
     {9, &SegmentProperties::build_ns},
     {10, &SegmentProperties::fingerprint},
+    {12, &SegmentProperties::compressed_blocks},
+    {13, &SegmentProperties::packed_blocks},
+    {14, &SegmentProperties::plain_blocks_bytes},
 };
+
+// From this tag on a number that is 0 is left out: files of version 1 have none of them.
+constexpr uint64_t kFirstOptionalTag = 12;
 
 struct TextProperty {
   uint64_t tag;
@@ -67,9 +73,9 @@ Section DecodeSection(std::string_view bytes) {
 
 }  // namespace
 
-std::string EncodeSegmentHeader() {
+std::string EncodeSegmentHeader(uint32_t version) {
   std::string bytes(kHeaderMagic);
-  base::Put32(&bytes, kSegmentFormatVersion);
+  base::Put32(&bytes, version);
   base::Put32(&bytes, 0);
   base::Put64(&bytes, base::Checksum(bytes));
   base::Put64(&bytes, 0);
@@ -89,7 +95,7 @@ Status CheckSegmentHeader(std::string_view bytes) {
                                                " is newer than this program, which knows version " +
                                                std::to_string(kSegmentFormatVersion)};
   }
-  if (bytes != EncodeSegmentHeader()) return Damaged("damaged header at offset 0");
+  if (version == 0 || bytes != EncodeSegmentHeader(version)) return Damaged("damaged header at offset 0");
   return Ok();
 }
 
@@ -148,6 +154,7 @@ Result<std::vector<Section>> DecodeSegmentFooter(std::string_view footer, uint64
 std::string EncodeSegmentProperties(const SegmentProperties& properties) {
   std::string bytes;
   for (const NumberProperty& property : kNumberProperties) {
+    if (property.tag >= kFirstOptionalTag && properties.*property.member == 0) continue;
     std::string value;
     base::Put64(&value, properties.*property.member);
     base::PutVarint(&bytes, property.tag);

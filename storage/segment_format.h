@@ -15,7 +15,9 @@
 
 namespace sibyl::storage {
 
-inline constexpr uint32_t kSegmentFormatVersion = 1;
+// The newest version that this program reads. Files without a trace of what is new in it keep the
+// version before: see SegmentFormat.
+inline constexpr uint32_t kSegmentFormatVersion = 2;
 
 // Reaches the disk: never renumber. A reader skips kinds that it does not know.
 enum class SectionKind : uint32_t {
@@ -42,7 +44,7 @@ struct Section {
 
 // magic u64 | version u32 | zero u32 | checksum u64 | zero u64
 inline constexpr size_t kSegmentHeaderBytes = 32;
-std::string EncodeSegmentHeader();
+std::string EncodeSegmentHeader(uint32_t version);
 
 // Errors: kCorruption ("not a segment file", or damaged); kNotSupported for a newer version.
 Status CheckSegmentHeader(std::string_view bytes);

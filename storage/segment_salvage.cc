@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "storage/block.h"
+#include "storage/block_compression.h"
 #include "storage/segment_parts.h"
 
 namespace sibyl::storage {
@@ -47,7 +48,7 @@ class Salvager {
         offsets = std::move(*bytes);
       }
     }
-    if (!offsets.empty()) ReadOffsets(offsets);
+    if (!offsets.empty() && blocks_) ReadOffsets(offsets);
   }
 
   // The ranks are not needed: zeros stand for them.
@@ -87,10 +88,7 @@ class Salvager {
 
   // The size of the block that begins at `offset`, 0 if none does.
   Result<uint64_t> TryBlockAt(uint64_t offset, uint64_t end, uint32_t* next_block) {
-    char header[kBlockHeaderBytes];
-    if (!file_.Read(offset, sizeof(header), header)) return uint64_t{0};
-    const uint64_t size_bytes =
-        BlockBytesOfHeader({header, sizeof(header)}, std::min(end - offset, kMaxBlockBytes));
+    const uint64_t size_bytes = BlockBytesAt(offset, std::min(end - offset, kMaxBlockBytes));
     if (size_bytes == 0) return uint64_t{0};
     for (uint32_t block = *next_block; block <= *next_block + kMostEmptyBlocks; ++block) {
       SIBYL_ASSIGN_OR_RETURN(const bool whole, ReadBlock(block, offset, size_bytes));
@@ -101,6 +99,19 @@ class Salvager {
     return uint64_t{0};
   }
 
+  // What the beginning of a block says; 0 if it is none.
+  uint64_t BlockBytesAt(uint64_t offset, uint64_t limit_bytes) {
+    std::string beginning(kBlockHeaderBytes, '\0');
+    if (!file_.Read(offset, beginning.size(), beginning.data())) return 0;
+    const size_t needed_bytes = BlockBeginningBytes(beginning);
+    if (needed_bytes > beginning.size()) {
+      if (needed_bytes > limit_bytes) return 0;
+      beginning.resize(needed_bytes);
+      if (!file_.Read(offset, beginning.size(), beginning.data())) return 0;
+    }
+    return BlockBytes(beginning, limit_bytes);
+  }
+
   // Visits the records of the block, if it verifies; false if it does not.
   Result<bool> ReadBlock(uint32_t block, uint64_t offset, uint64_t size_bytes) {
     if (loaded_offset_ != offset || bytes_.size() != size_bytes) {
@@ -109,7 +120,15 @@ class Salvager {
       if (!file_.Read(offset, size_bytes, bytes_.data())) return false;
     }
     if (!BlockChecksumMatches(bytes_, block)) return false;
-    const auto view = BlockView::Parse(bytes_);
+    std::string_view plain = bytes_;
+    OwnedBytes decompressed;
+    if (IsCompressedBlock(bytes_)) {
+      auto result = DecompressBlock(bytes_);
+      if (!result) return false;
+      decompressed = std::move(*result);
+      plain = decompressed.view();
+    }
+    const auto view = BlockView::Parse(plain);
     if (!view) return false;
     for (uint32_t slot = 0; slot < view->record_count(); ++slot) {
       view->KeyAt(slot, &key_);
@@ -139,12 +158,19 @@ class Salvager {
 
   bool ReadValue(const ValueReference& reference) {
     if (!values_ || reference.offset > values_->size_bytes ||
-        reference.size_bytes > values_->size_bytes - reference.offset) {
+        reference.stored_bytes > values_->size_bytes - reference.offset) {
       return false;
     }
-    value_.resize(reference.size_bytes);
-    return file_.Read(values_->offset + reference.offset, value_.size(), value_.data()) &&
-           base::Checksum(value_) == reference.checksum;
+    value_.resize(reference.stored_bytes);
+    if (!file_.Read(values_->offset + reference.offset, value_.size(), value_.data()) ||
+        base::Checksum(value_) != reference.checksum) {
+      return false;
+    }
+    if (reference.method == Compression::kNone) return true;
+    std::string plain;
+    if (!DecompressValue(reference, value_, &plain)) return false;
+    value_ = std::move(plain);
+    return true;
   }
 
   // Neighbouring damage is told in one line, with the keys on both sides.

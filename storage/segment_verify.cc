@@ -42,7 +42,8 @@ class SegmentVerifier {
     const std::string place =
         "block " + std::to_string(block) + " at offset " + std::to_string(offset) + ": ";
     if (!BlockChecksumMatches(bytes_, block)) return Damaged(place + "checksum mismatch");
-    const auto view = BlockView::Parse(bytes_);
+    SIBYL_ASSIGN_OR_RETURN(const std::string_view plain, PlainForm(place));
+    const auto view = BlockView::Parse(plain);
     if (!view) return Damaged(place + view.error().message);
     for (uint32_t slot = 0; slot < view->record_count(); ++slot) {
       const Status checked = CheckRecord(view.value(), slot);
@@ -52,6 +53,21 @@ class SegmentVerifier {
         std::max<uint64_t>(found_.largest_block_records, view->record_count());
     found_.largest_block_bytes = std::max<uint64_t>(found_.largest_block_bytes, bytes_.size());
     return Ok();
+  }
+
+  // Of the block in bytes_, counted on the way.
+  Result<std::string_view> PlainForm(const std::string& place) {
+    std::string_view plain = bytes_;
+    if (IsCompressedBlock(bytes_)) {
+      auto decompressed = DecompressBlock(bytes_);
+      if (!decompressed) return Damaged(place + decompressed.error().message);
+      decompressed_ = std::move(*decompressed);
+      plain = decompressed_.view();
+      ++found_.compressed_blocks;
+    }
+    if (plain.size() >= kBlockHeaderBytes && HasPackedWindows(plain)) ++found_.packed_blocks;
+    found_.plain_blocks_bytes += plain.size();
+    return plain;
   }
 
   Status CheckRecord(const BlockView& view, uint32_t slot) {
@@ -72,15 +88,19 @@ class SegmentVerifier {
   Status CheckValue(std::string_view encoded_reference) {
     const auto reference = ValueReference::Decode(encoded_reference);
     if (reference.offset != values_bytes_ ||
-        reference.size_bytes > parts_.values.size_bytes - values_bytes_) {
+        reference.stored_bytes > parts_.values.size_bytes - values_bytes_) {
       return Damaged("the value of key " + base::Quoted(key_) + " is out of place");
     }
-    values_bytes_ += reference.size_bytes;
-    value_.resize(reference.size_bytes);
+    values_bytes_ += reference.stored_bytes;
+    value_.resize(reference.stored_bytes);
     SIBYL_RETURN_IF_ERROR(
         file_.Read(parts_.values.offset + reference.offset, value_.size(), value_.data()));
     if (base::Checksum(value_) != reference.checksum) {
       return Damaged("checksum mismatch in the value of key " + base::Quoted(key_));
+    }
+    std::string plain;
+    if (reference.method != Compression::kNone && !DecompressValue(reference, value_, &plain)) {
+      return Damaged("the value of key " + base::Quoted(key_) + " does not decompress");
     }
     return Ok();
   }
@@ -102,10 +122,18 @@ class SegmentVerifier {
         found_.largest_block_records != said.largest_block_records ||
         found_.largest_block_bytes != said.largest_block_bytes ||
         found_.smallest_key != said.smallest_key || found_.largest_key != said.largest_key ||
-        found_.fingerprint != said.fingerprint) {
+        found_.fingerprint != said.fingerprint || !FormsAreAsSaid()) {
       return Damaged("the properties are not those of the records");
     }
     return Ok();
+  }
+
+  // Files of version 1 do not say the bytes of their blocks: those are their section.
+  bool FormsAreAsSaid() const {
+    const SegmentProperties& said = parts_.properties;
+    return found_.compressed_blocks == said.compressed_blocks &&
+           found_.packed_blocks == said.packed_blocks &&
+           (said.plain_blocks_bytes == 0 || found_.plain_blocks_bytes == said.plain_blocks_bytes);
   }
 
   const ReadableFile& file_;
@@ -113,6 +141,7 @@ class SegmentVerifier {
   SegmentProperties found_;  // of the records so far
   uint64_t values_bytes_ = 0;
   std::string bytes_;
+  OwnedBytes decompressed_;
   std::string key_;
   std::string value_;
 };

@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sibyl/write_batch.h"
 #include "storage/block_builder.h"
+#include "storage/block_compression.h"
 #include "storage/block_directory.h"
 #include "storage/block_quartiles.h"
 #include "storage/segment_format.h"
@@ -83,9 +85,10 @@ class SectionFile {
 class SegmentWriterImpl final : public SegmentWriter {
  public:
   SegmentWriterImpl(FileSystem& files, Path path, std::unique_ptr<WritableFile> file,
-                    BeforeWrite before_write)
+                    BeforeWrite before_write, SegmentFormat format)
       : files_(files),
         path_(std::move(path)),
+        format_(format),
         file_(std::in_place, std::move(file), std::move(before_write)) {}
 
   ~SegmentWriterImpl() override {
@@ -94,7 +97,12 @@ class SegmentWriterImpl final : public SegmentWriter {
     if (!finished_) (void)files_.Remove(path_);
   }
 
-  Status Start() { return file_->Append(EncodeSegmentHeader()); }
+  Status Start() { return file_->Append(EncodeSegmentHeader(static_cast<uint32_t>(format_))); }
+
+  void UseOptions(const TreeOptions& options) override {
+    SIBYL_CHECK(format_ == SegmentFormat::kEncoded || options == TreeOptions());
+    options_ = options;
+  }
 
   using SegmentWriter::Add;
   Status Add(std::string_view key, std::string_view value, RecordType type, uint32_t block,
@@ -104,6 +112,7 @@ class SegmentWriterImpl final : public SegmentWriter {
       SIBYL_RETURN_IF_ERROR(FinishBlock());
       StartBlocksUntil(block);
     }
+    if (builder_.empty()) block_options_ = options_;
     if (builder_.SizeLimitBytes() + key.size() + kMaxInlineValueBytes >= kMaxBlockBytes ||
         file_->offset() >= kMaxBlocksBytes) {
       return Invalid(path_, "block " + std::to_string(block) + " or the segment grows too large " +
@@ -163,7 +172,16 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   // Values come after all blocks, so they wait here until Finish.
   std::string KeepOutOfLine(std::string_view value) {
-    const ValueReference reference{values_bytes_, value.size(), base::Checksum(value)};
+    ValueReference reference;
+    const std::string_view compressed = compressor_.Compress(block_options_.compression, value);
+    if (!compressed.empty()) {
+      reference.method = block_options_.compression;
+      reference.plain_bytes = value.size();
+      value = compressed;
+    }
+    reference.offset = values_bytes_;
+    reference.stored_bytes = value.size();
+    reference.checksum = base::Checksum(value);
     values_.emplace_back(value);
     values_bytes_ += value.size();
     return reference.Encode();
@@ -180,7 +198,8 @@ class SegmentWriterImpl final : public SegmentWriter {
   // Writes the block being built, if it has records.
   Status FinishBlock() {
     if (builder_.empty()) return Ok();
-    const std::string_view bytes = builder_.Finish(block_);
+    const std::string_view bytes =
+        MaybeCompressed(builder_.Finish(block_, block_options_.packed_keys));
     properties_.largest_block_records =
         std::max<uint64_t>(properties_.largest_block_records, builder_.record_count());
     properties_.largest_block_bytes =
@@ -188,6 +207,19 @@ class SegmentWriterImpl final : public SegmentWriter {
     builder_.Clear();
     quartiles_.FinishBlock(block_);
     return file_->Append(bytes);
+  }
+
+  // The block as it goes to the file.
+  std::string_view MaybeCompressed(std::string_view plain) {
+    if (format_ == SegmentFormat::kPlain) return plain;
+    properties_.plain_blocks_bytes += plain.size();
+    if (HasPackedWindows(plain)) ++properties_.packed_blocks;
+    if (block_options_.compression == Compression::kNone) return plain;
+    const std::string_view compressed = CompressBlock(&compressor_, block_options_.compression,
+                                                      plain, block_, &compressed_block_);
+    if (compressed.empty()) return plain;
+    ++properties_.compressed_blocks;
+    return compressed;
   }
 
   // Records where the blocks after the last one, up to and including `block`, start: here.
@@ -234,9 +266,14 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   FileSystem& files_;
   const Path path_;
+  const SegmentFormat format_;
   std::optional<SectionFile> file_;
   bool finished_ = false;
 
+  TreeOptions options_;        // of the blocks to come
+  TreeOptions block_options_;  // of the one being built
+  Compressor compressor_;
+  std::string compressed_block_;
   BlockBuilder builder_;
   uint32_t block_ = 0;                                     // the one being built
   std::vector<uint64_t> offsets_ = {kSegmentHeaderBytes};  // of each block begun
@@ -255,15 +292,16 @@ uint32_t BlockBytesOfRecord(std::string_view key, std::string_view value) {
   const size_t own_key_bytes = key.size() - std::min(key.size(), kSharedBytes);
   const size_t remainder_bytes = own_key_bytes - std::min(own_key_bytes, kWindowBytes);
   const size_t value_bytes =
-      value.size() > kMaxInlineValueBytes ? ValueReference::kEncodedBytes : value.size();
+      value.size() > kMaxInlineValueBytes ? ValueReference::kPlainBytes : value.size();
   return static_cast<uint32_t>(kWindowBytes + remainder_bytes + value_bytes);
 }
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(FileSystem& files, const Path& path,
-                                                             BeforeWrite before_write) {
+                                                             BeforeWrite before_write,
+                                                             SegmentFormat format) {
   SIBYL_ASSIGN_OR_RETURN(auto file, files.Create(path));
-  auto writer =
-      std::make_unique<SegmentWriterImpl>(files, path, std::move(file), std::move(before_write));
+  auto writer = std::make_unique<SegmentWriterImpl>(files, path, std::move(file),
+                                                    std::move(before_write), format);
   SIBYL_RETURN_IF_ERROR(writer->Start());
   return std::unique_ptr<SegmentWriter>(std::move(writer));
 }

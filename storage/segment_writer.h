@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "sibyl/result.h"
+#include "sibyl/tree.h"
 #include "storage/file_system.h"
 
 namespace sibyl::storage {
@@ -26,8 +27,9 @@ enum class RecordType : uint8_t {
 // Values longer than this live outside the blocks, in the segment's value section.
 inline constexpr size_t kMaxInlineValueBytes = 64 << 10;
 
-// The bytes a record will take in its block, out-of-line reference included: the weight to train
-// the model with. (The block's fixed header is not counted.)
+// The bytes a record will take in its block, out-of-line reference included, before anything is
+// compressed or packed: the weight to train the model with. (The block's fixed header is not
+// counted.)
 uint32_t BlockBytesOfRecord(std::string_view key, std::string_view value);
 
 // What a segment says of itself. Kept in the file in extensible form (tag, length, value).
@@ -44,6 +46,17 @@ struct SegmentProperties {
   uint64_t build_ns = 0;     // by the caller: the whole of making the segment
   uint64_t fingerprint = 0;  // filled by the writer: XXH3 over all keys, identifies the data set
   std::string model_note;    // by the caller: how the models were chosen, for people
+
+  // Filled by the writer; 0 in files of SegmentFormat::kPlain.
+  uint64_t compressed_blocks = 0;
+  uint64_t packed_blocks = 0;  // whose windows are packed, compressed ones included
+  uint64_t plain_blocks_bytes = 0;  // of all blocks before compression
+};
+
+// The version that a file's header names. Reaches the disk.
+enum class SegmentFormat : uint32_t {
+  kPlain = 1,    // read by every program
+  kEncoded = 2,  // blocks and values may be compressed, windows packed
 };
 
 struct SegmentFileInfo {
@@ -59,9 +72,14 @@ class SegmentWriter {
   using BeforeWrite = std::function<Status(uint64_t bytes)>;
 
   // Creates `path`. If the writer is destroyed before Finish succeeded, it removes the file.
-  static Result<std::unique_ptr<SegmentWriter>> Create(FileSystem& files, const Path& path,
-                                                       BeforeWrite before_write = nullptr);
+  static Result<std::unique_ptr<SegmentWriter>> Create(
+      FileSystem& files, const Path& path, BeforeWrite before_write = nullptr,
+      SegmentFormat format = SegmentFormat::kPlain);
   virtual ~SegmentWriter() = default;
+
+  // How the blocks that begin from now on are kept, and their large values. At first, as by default.
+  // Precondition: in a file of SegmentFormat::kPlain, as by default.
+  virtual void UseOptions(const TreeOptions& options) = 0;
 
   // Where in its block a record is expected of which nothing more is known.
   static constexpr uint16_t kMiddle = 1 << 15;

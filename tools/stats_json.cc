@@ -29,6 +29,9 @@ Json SegmentJson(const SegmentStats& segment) {
           {"largest_block_records", segment.largest_block_records},
           {"largest_block_bytes", segment.largest_block_bytes},
           {"data_bytes", segment.data_bytes},
+          {"compressed_blocks", segment.compressed_blocks},
+          {"packed_blocks", segment.packed_blocks},
+          {"plain_blocks_bytes", segment.plain_blocks_bytes},
           {"index_bytes", segment.index_bytes},
           {"training_ns", segment.training_ns},
           {"build_ns", segment.build_ns},
@@ -50,7 +53,9 @@ Json CountersJson(const Counters& counters) {
           {"writer_stall_ns", counters.writer_stall_ns},
           {"transactions_committed", counters.transactions_committed},
           {"transactions_conflicted", counters.transactions_conflicted},
-          {"model_bound_violations", counters.model_bound_violations}};
+          {"model_bound_violations", counters.model_bound_violations},
+          {"block_cache_hits", counters.block_cache_hits},
+          {"block_cache_misses", counters.block_cache_misses}};
 }
 
 Json LevelsJson(const Stats& stats) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "sibyl/result.h"
+#include "sibyl/tree.h"
 
 namespace sibyl::bench {
 
@@ -67,13 +68,23 @@ struct Footprint {
   std::string shape;         // levels, pages or pieces, in a few words
 };
 
+// How segments, tables and files keep their data, for engines that have the choice.
+struct StorageSettings {
+  Compression compression = Compression::kNone;  // Sibyl's, RocksDB's
+  bool packed_keys = false;                      // Sibyl's
+  bool pread = false;  // Sibyl reads through a cache of memory_bytes instead of a mapping
+};
+
 // How an engine is opened. The same numbers go to every engine that has such a knob.
 struct EngineSettings {
   std::filesystem::path directory;  // exists and belongs to this engine alone
 
-  // For the engine's own cache: RocksDB's block cache, SQLite's page cache. Engines that map their
-  // files (Sibyl, LMDB) use the page cache of the operating system instead.
+  // For the engine's own cache: RocksDB's block cache, SQLite's page cache; Sibyl's where it has
+  // compressed blocks or reads with pread. Engines that map their files (Sibyl, LMDB) use the page
+  // cache of the operating system instead.
   uint64_t memory_bytes = 0;
+
+  StorageSettings storage;
 
   uint64_t write_buffer_bytes = 64ull << 20;  // Sibyl's generation, RocksDB's memtable
   uint64_t first_level_bytes = 512ull << 20;  // Sibyl's runs together, RocksDB's level base

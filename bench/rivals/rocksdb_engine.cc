@@ -116,8 +116,17 @@ class RocksDbEngine : public Engine {
            (has_assertions ? ", shared library built WITHOUT NDEBUG (assertions and sync points "
                              "live: slower than a release build)"
                            : ", built with NDEBUG") +
-           "; no compression, Bloom filter 10 bits, block cache " +
+           "; " + CompressionName() + ", Bloom filter 10 bits, block cache " +
            std::to_string(settings_.memory_bytes >> 20) + " MiB; log without fsync";
+  }
+
+  const char* CompressionName() const {
+    switch (settings_.storage.compression) {
+      case Compression::kLz4: return "LZ4";
+      case Compression::kZstd: return "Zstd";
+      case Compression::kNone: break;
+    }
+    return "no compression";
   }
 
   Result<std::unique_ptr<Session>> NewSession() override {
@@ -169,13 +178,22 @@ class RocksDbEngine : public Engine {
   const std::unique_ptr<rocksdb::DB> db_;
 };
 
+rocksdb::CompressionType ToRocksDb(Compression compression) {
+  switch (compression) {
+    case Compression::kLz4: return rocksdb::kLZ4Compression;
+    case Compression::kZstd: return rocksdb::kZSTD;
+    case Compression::kNone: break;
+  }
+  return rocksdb::kNoCompression;
+}
+
 rocksdb::Options OpenOptions(const EngineSettings& settings) {
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
   table.block_cache = rocksdb::NewLRUCache(settings.memory_bytes);
   rocksdb::Options options;
   options.create_if_missing = true;
-  options.compression = rocksdb::kNoCompression;
+  options.compression = ToRocksDb(settings.storage.compression);
   options.write_buffer_size = settings.write_buffer_bytes;
   options.max_bytes_for_level_base = settings.first_level_bytes;
   // Files smaller than the first level, so that a small first level is still many files.

@@ -114,9 +114,21 @@ class SibylEngine : public Engine {
   std::string name() const override { return "sibyl"; }
 
   std::string description() const override {
-    return std::string("SibylDB ") + kVersion + "; mapped segments, generation " +
+    return std::string("SibylDB ") + kVersion + "; " + StorageText() + ", generation " +
            MebiBytes(settings_.write_buffer_bytes) + ", first level " +
            MebiBytes(settings_.first_level_bytes) + ", 12 runs; log without fsync";
+  }
+
+  std::string StorageText() const {
+    const StorageSettings& storage = settings_.storage;
+    std::string text = storage.pread ? "segments read by pread" : "mapped segments";
+    if (storage.compression == Compression::kLz4) text += ", LZ4";
+    if (storage.compression == Compression::kZstd) text += ", Zstd";
+    if (storage.packed_keys) text += ", packed keys";
+    if (storage.pread || storage.compression != Compression::kNone) {
+      text += ", block cache " + MebiBytes(settings_.memory_bytes);
+    }
+    return text;
   }
 
   Result<std::unique_ptr<Session>> NewSession() override {
@@ -175,9 +187,13 @@ Result<std::unique_ptr<Engine>> OpenSibyl(const EngineSettings& settings) {
   Options options;
   options.generation_bytes = settings.write_buffer_bytes;
   options.first_level_bytes = settings.first_level_bytes;
+  options.block_cache_bytes = settings.memory_bytes;
+  if (settings.storage.pread) options.read_mode = ReadMode::kPread;
   auto events = std::make_shared<EventCount>();
   options.event_listener = [events](std::string_view line) { events->Add(line); };
   SIBYL_ASSIGN_OR_RETURN(auto db, Database::Open(options, settings.directory));
+  SIBYL_RETURN_IF_ERROR(db->SetTreeOptions(
+      kDefaultTree, {settings.storage.compression, settings.storage.packed_keys}));
   return std::unique_ptr<Engine>(
       std::make_unique<SibylEngine>(settings, std::move(events), std::move(db)));
 }

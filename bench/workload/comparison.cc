@@ -67,7 +67,7 @@ Comparison::Comparison(ComparisonOptions options, std::vector<Contender> contend
     : options_(std::move(options)),
       keys_(keys),
       listener_(listener),
-      values_(options_.value_bytes),
+      values_(options_.value_bytes, options_.storage.compression != Compression::kNone),
       state_(keys, static_cast<uint32_t>(InsertsNeeded()), kSeed),
       runner_(state_, values_),
       zipf_(state_.present_count(), Zipf::kYcsbTheta),
@@ -111,6 +111,7 @@ Status Comparison::OpenAll() {
   for (Entrant& entrant : entrants_) {
     std::filesystem::create_directory(entrant.settings.directory);
     entrant.settings.memory_bytes = options_.memory_bytes;
+    entrant.settings.storage = options_.storage;
     // B-trees filled in random order are two thirds full; short records have overhead.
     entrant.settings.map_bytes = 4 * raw_bytes + 100 * uint64_t{keys_.size()} + (1ull << 30);
     SIBYL_RETURN_IF_ERROR(Reopen(&entrant));

@@ -43,6 +43,7 @@ struct ComparisonOptions {
   bool measure_compacted = true;
   bool measure_delta = false;
   uint64_t memory_bytes = 0;  // see EngineSettings
+  StorageSettings storage;    // likewise; with a compression, values are compressible
   uint32_t threads = 1;       // for workloads that only read
 };
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
+#include <map>
 
 #include "base/status_macros.h"
 #include "bench/workload/comparison.h"
@@ -29,6 +30,7 @@ struct Arguments {
   uint64_t operations = 0;
   std::string state = "compacted";
   uint64_t memory_bytes = 0;
+  StorageSettings storage;
   uint32_t threads = 1;
   std::string directory;
   std::string huge_pages = "off";
@@ -124,6 +126,15 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
       ->capture_default_str();
   app->add_option("--memory-bytes", arguments->memory_bytes,
                   "Cache of engines that do not map their files (default: holds all the data)");
+  app->add_option("--compression", arguments->storage.compression,
+                  "Of Sibyl's and RocksDB's blocks; the values are then half compressible")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Compression>{{"none", Compression::kNone},
+                                             {"lz4", Compression::kLz4},
+                                             {"zstd", Compression::kZstd}}));
+  app->add_flag("--packed-keys", arguments->storage.packed_keys, "Sibyl packs the windows of keys");
+  app->add_flag("--pread", arguments->storage.pread,
+                "Sibyl reads with pread through a cache of --memory-bytes, without a mapping");
   app->add_option("--threads", arguments->threads, "Threads of the workloads that only read")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
@@ -168,7 +179,10 @@ Facts DescribeRun(const Arguments& arguments, const KeySet& keys, uint64_t memor
       {"keys", arguments.keys + ": " + std::to_string(keys.size()) + " distinct, " +
                    (keys.is_integers() ? "8-byte big-endian integers" : "text") + ", mean " +
                    std::to_string(keys.key_bytes() / keys.size()) + " bytes"},
-      {"values", std::to_string(arguments.value_bytes) + " bytes"},
+      {"values", std::to_string(arguments.value_bytes) + " bytes" +
+                     (arguments.storage.compression == Compression::kNone
+                          ? ""
+                          : ", the second half a copy of the first")},
       {"operations", std::to_string(arguments.operations) +
                          " per workload and round (scans: a "
                          "fifth), " +
@@ -216,6 +230,7 @@ Status Run(const Arguments& arguments) {
   options.memory_bytes =
       arguments.memory_bytes != 0 ? arguments.memory_bytes : 2 * raw_bytes + (64ull << 20);
   options.value_bytes = arguments.value_bytes;
+  options.storage = arguments.storage;
   options.rounds = arguments.rounds;
   options.operations = arguments.operations;
   options.measure_compacted = arguments.state != "delta";

@@ -24,6 +24,7 @@ std::string Right(const std::string& text) { return Format("%*s", kColumnWidth, 
 
 std::string Seconds(uint64_t ns) { return Format("%.1f", static_cast<double>(ns) * 1e-9); }
 
+// ns, or whatever `clock` counts.
 double NsPerOperation(const Timing& timing, uint64_t Elapsed::*clock) {
   return timing.operations == 0
              ? 0
@@ -48,7 +49,8 @@ std::string Quote(const std::string& text) {
 std::string ElapsedJson(const Elapsed& elapsed) {
   return "\"wall_ns\": " + std::to_string(elapsed.wall_ns) +
          ", \"thread_cpu_ns\": " + std::to_string(elapsed.thread_cpu_ns) +
-         ", \"process_cpu_ns\": " + std::to_string(elapsed.process_cpu_ns);
+         ", \"process_cpu_ns\": " + std::to_string(elapsed.process_cpu_ns) +
+         ", \"read_calls\": " + std::to_string(elapsed.read_calls);
 }
 
 // The JSON texts of `items`, one per line, in brackets.
@@ -188,6 +190,31 @@ void Report::PrintLoadTable() {
   }
 }
 
+// Only where somebody reads files at all: what fits in memory, or is mapped, is read without calls.
+void Report::PrintReadCalls(State state) {
+  const auto reads = [this](const Row& row, size_t column) {
+    return MedianNs(row, column, &Elapsed::read_calls).value_or(0);
+  };
+  std::vector<Row> rows = Rows(state);
+  std::erase_if(rows, [&](const Row& row) {
+    double most = 0;
+    for (size_t column = 0; column < columns_.size(); ++column) {
+      most = std::max(most, reads(row, column));
+    }
+    return Writes(row.workload) || most < 0.001;
+  });
+  if (rows.empty()) return;
+  out_ << "\nCalls that read files, per operation, " << StateName(state) << ", median of rounds\n";
+  PrintColumnNames("workload");
+  for (const Row& row : rows) {
+    out_ << Left(WorkloadName(row.workload));
+    for (size_t column = 0; column < columns_.size(); ++column) {
+      out_ << Right(Format("%.3f", reads(row, column)));
+    }
+    out_ << "\n";
+  }
+}
+
 // Reads are judged by the processor time of the caller, writes by that of the whole process: what
 // an engine postpones to the background is paid too.
 void Report::PrintVerdict(State state) {
@@ -234,6 +261,7 @@ void Report::Summary() {
     std::erase_if(writing, [](const Row& row) { return !Writes(row.workload); });
     PrintTable("ns per operation, CPU of all threads until the engine is quiet" + suffix, writing,
                &Elapsed::process_cpu_ns);
+    PrintReadCalls(state);
     PrintVerdict(state);
   }
   out_ << "\nEvery answer was compared in full; none was wrong.\n" << std::flush;

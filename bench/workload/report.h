@@ -63,6 +63,7 @@ class Report : public ComparisonListener {
   void PrintColumnNames(const std::string& first);
   void PrintTable(const std::string& title, const std::vector<Row>& rows, Clock clock);
   void PrintLoadTable();
+  void PrintReadCalls(State state);
   void PrintVerdict(State state);
 
   std::ostream& out_;

@@ -19,10 +19,13 @@ namespace sibyl::bench {
 // shifted, or half of another version, do not match.
 class ValueCoder {
  public:
-  explicit ValueCoder(size_t value_bytes)
+  // `compressible`: the second half of a value repeats the first.
+  explicit ValueCoder(size_t value_bytes, bool compressible = false)
       : value_bytes_(value_bytes), pattern_((value_bytes + kWordBytes - 1) / kWordBytes) {
     Random random(0x56616c7565);
     for (uint64_t& word : pattern_) word = random.Next();
+    const size_t half = (pattern_.size() + 1) / 2;
+    for (size_t i = half; compressible && i < pattern_.size(); ++i) pattern_[i] = pattern_[i - half];
   }
 
   size_t value_bytes() const { return value_bytes_; }

@@ -39,6 +39,19 @@ Status Parse(std::string_view name, std::string_view value, ReadMode* out) {
   return Ok();
 }
 
+Status Parse(std::string_view name, std::string_view value, Compression* out) {
+  if (value == "none") {
+    *out = Compression::kNone;
+  } else if (value == "lz4") {
+    *out = Compression::kLz4;
+  } else if (value == "zstd") {
+    *out = Compression::kZstd;
+  } else {
+    return BadValue(name, value);
+  }
+  return Ok();
+}
+
 Status SetOption(Options* options, std::string_view name, std::string_view value) {
   if (name == "create_if_missing") return Parse(name, value, &options->create_if_missing);
   if (name == "error_if_exists") return Parse(name, value, &options->error_if_exists);
@@ -57,12 +70,30 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "filter_last_level") return Parse(name, value, &options->filter_last_level);
   if (name == "level_ratio") return Parse(name, value, &options->level_ratio);
   if (name == "read_mode") return Parse(name, value, &options->read_mode);
-  if (name == "cache_bytes") return Parse(name, value, &options->cache_bytes);
+  if (name == "block_cache_bytes") return Parse(name, value, &options->block_cache_bytes);
   if (name == "background_bytes_per_second") {
     return Parse(name, value, &options->background_bytes_per_second);
   }
   if (name == "background_threads") return Parse(name, value, &options->background_threads);
   return Error{ErrorCode::kInvalidArgument, "there is no option " + base::Quoted(name)};
+}
+
+Status SetTreeOption(Database& database, Tree tree, std::string_view name,
+                     std::string_view value) {
+  TreeOptions options;
+  SIBYL_ASSIGN_OR_RETURN(const auto trees, database.ListTrees());
+  for (const TreeInfo& info : trees) {
+    if (info.tree == tree) options = info.options;
+  }
+  if (name == "compression") {
+    SIBYL_RETURN_IF_ERROR(Parse(name, value, &options.compression));
+  } else if (name == "packed_keys") {
+    SIBYL_RETURN_IF_ERROR(Parse(name, value, &options.packed_keys));
+  } else {
+    return Error{ErrorCode::kInvalidArgument,
+                 "trees have no option " + base::Quoted(name)};
+  }
+  return database.SetTreeOptions(tree, options);
 }
 
 }  // namespace
@@ -113,6 +144,12 @@ sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size, i
     *tree = existing.value_or(Tree{0}).id;
     return Ok();
   });
+}
+
+sibyl_error* sibyl_set_tree_option(sibyl_db* db, sibyl_tree tree, const char* name,
+                                   const char* value) {
+  return Guarded(
+      [&] { return sibyl::c_api::SetTreeOption(*db->database, Tree{tree}, name, value); });
 }
 
 sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree) {

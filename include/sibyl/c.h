@@ -104,6 +104,10 @@ SIBYL_C_EXPORT sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, si
 /* `*found` becomes 1 or 0. */
 SIBYL_C_EXPORT sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size,
                                             int* found, sibyl_tree* tree);
+/* Sets the member of that name in sibyl/tree.h, `TreeOptions`, of a tree: "compression" to "none",
+ * "lz4" or "zstd", "packed_keys" to "true" or "false". Holds for what is written from then on. */
+SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_option(sibyl_db* db, sibyl_tree tree, const char* name,
+                                                  const char* value);
 SIBYL_C_EXPORT sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree);
 /* The ids of all trees, and their names: arrays of `*count` to be freed by sibyl_tree_list_free. */
 SIBYL_C_EXPORT sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,

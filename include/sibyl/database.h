@@ -86,6 +86,13 @@ class Database {
   virtual Result<bool> Get(const ReadOptions& options, Tree tree, std::string_view key,
                            Value* value) = 0;
 
+  // The same without copying the value out of the segment it lies in: for values of some KiB, since
+  // keeping it in place costs two counters that all threads share. What is still in the delta, and
+  // large values (over 64 KiB) that are compressed or read with ReadMode::kPread, are copied all the
+  // same.
+  virtual Result<bool> GetPinned(const ReadOptions& options, Tree tree, std::string_view key,
+                                 PinnedValue* value) = 0;
+
   // Reads many keys of one tree against one state: predicts all, prefetches all, searches all.
   // values[i] answers keys[i]. Precondition: values.size() >= keys.size().
   // Errors: kIo, kCorruption; the values are then unspecified.
@@ -155,10 +162,14 @@ class Database {
 
   // Errors: kInvalidArgument if the name is taken (CreateTree), the tree unknown or the default
   // one (DropTree). Dropping costs one write; compaction reclaims the space.
-  virtual Result<Tree> CreateTree(std::string_view name) = 0;
+  virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Result<std::optional<Tree>> FindTree(std::string_view name) = 0;
   virtual Status DropTree(Tree tree) = 0;
   virtual Result<std::vector<TreeInfo>> ListTrees() = 0;
+
+  // Changes how a tree is stored, the default one included: one write. Holds for the segments written
+  // from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is unknown.
+  virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;
 
   // ---- Maintenance ----
 

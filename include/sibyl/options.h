@@ -15,12 +15,13 @@ class Snapshot;
 
 // How segments are read. Answers are the same in both modes.
 enum class ReadMode : uint8_t {
-  // Segment files are mapped into memory; the operating system's page cache is the only cache.
+  // Segment files are mapped into memory; the operating system's page cache is the only cache, but for
+  // the plain form of compressed blocks.
   // Fastest, but an I/O error under a mapping arrives as the signal SIGBUS, not as an Error, and
   // bytes that rot after a block was first verified are not noticed again (see verify_every_read).
   kMapping,
-  // Each block is read with one pread into a cache of cache_bytes. For data larger than memory,
-  // and for systems where an I/O error must be an Error.
+  // Each block is read with one pread into a cache of block_cache_bytes. For data larger than memory,
+  // whose part in memory that limits, and for systems where an I/O error must be an Error.
   kPread,
 };
 
@@ -98,8 +99,11 @@ struct Options {
 
   ReadMode read_mode = ReadMode::kMapping;
 
-  // Memory for cached blocks when read_mode is kPread; unused otherwise.
-  uint64_t cache_bytes = 64ull << 20;
+  // Most memory for cached blocks, all of the cache's own bookkeeping included. The cache holds what is
+  // read with kPread, and in both modes the decompressed blocks of trees with a compression
+  // (TreeOptions). A hard limit: while blocks in use fill it, others are read without being kept.
+  // Larger: fewer reads. 0: nothing is kept.
+  uint64_t block_cache_bytes = 64ull << 20;
 
   // Threads that drain and compact in the background; there is never more than one, which merges
   // and, between the records of a merge, drains. 0: nothing happens in the background and the

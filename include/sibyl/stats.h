@@ -34,7 +34,10 @@ struct SegmentStats {
   uint64_t blocks = 0;
   uint64_t largest_block_records = 0;
   uint64_t largest_block_bytes = 0;
-  uint64_t data_bytes = 0;    // blocks and out-of-line values
+  uint64_t data_bytes = 0;    // blocks and out-of-line values, as they are stored
+  uint64_t compressed_blocks = 0;
+  uint64_t packed_blocks = 0;         // with packed keys, compressed ones included
+  uint64_t plain_blocks_bytes = 0;    // of all blocks before compression
   uint64_t index_bytes = 0;   // model, block offsets, ranks and filter: what is not data
   uint64_t filter_bytes = 0;  // of those, the filter's
   uint64_t training_ns = 0;
@@ -71,6 +74,8 @@ struct Counters {
   uint64_t transactions_committed = 0;
   uint64_t transactions_conflicted = 0;
   uint64_t model_bound_violations = 0;  // must stay 0: see docs/architecture.md
+  uint64_t block_cache_hits = 0;
+  uint64_t block_cache_misses = 0;  // blocks that were read from a file, decompressed, or both
 };
 
 // How long calls took. Quarters of powers of two: a quantile is right within a fifth.
@@ -100,7 +105,7 @@ struct LatencyStats {
 struct MemoryStats {
   uint64_t delta_bytes = 0;        // generations of the latest view: writes not in segments yet
   uint64_t index_bytes = 0;        // models and block directories of its segments
-  uint64_t block_cache_bytes = 0;  // with ReadMode::kPread
+  uint64_t block_cache_bytes = 0;  // never above Options::block_cache_bytes
   uint64_t transaction_bytes = 0;  // writes of open transactions
 
   // Of the whole process, whatever it does besides: jemalloc's numbers where it is linked, else the

@@ -55,8 +55,12 @@ class Transaction {
   // Creates or drops a tree as part of this transaction. The new tree can be used at once.
   // An empty name makes an anonymous tree, found again only by its id.
   // Errors: kInvalidArgument if the name is taken, or the tree unknown or the default one.
-  virtual Result<Tree> CreateTree(std::string_view name) = 0;
+  virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Status DropTree(Tree tree) = 0;
+
+  // Changes how the tree is stored, as part of this transaction. Errors: kInvalidArgument if it is
+  // unknown.
+  virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;
 
   // `options.snapshot` is ignored: the transaction has its own.
   virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,

@@ -72,6 +72,7 @@ static void test_options(const char* path) {
   CHECK(fine(sibyl_options_set(options, "create_if_missing", "true")));
   CHECK(fine(sibyl_options_set(options, "epsilon_blocks", "0.25")));
   CHECK(fine(sibyl_options_set(options, "read_mode", "pread")));
+  CHECK(fine(sibyl_options_set(options, "block_cache_bytes", "1000000")));
   CHECK(fine(sibyl_open(path, options, &db)));
   CHECK(puts_one(db, "a", "1"));
   sibyl_close(db);
@@ -165,6 +166,11 @@ static void test_trees(sibyl_db* db) {
   CHECK(fine(sibyl_create_tree(db, "numbers", 7, &tree)));
   CHECK(refused(sibyl_create_tree(db, "numbers", 7, &again), SIBYL_INVALID_ARGUMENT));
   CHECK(fine(sibyl_find_tree(db, "numbers", 7, &found, &again)) && found && again == tree);
+  CHECK(fine(sibyl_set_tree_option(db, tree, "compression", "lz4")));
+  CHECK(fine(sibyl_set_tree_option(db, tree, "packed_keys", "true")));
+  CHECK(refused(sibyl_set_tree_option(db, tree, "compression", "zip"), SIBYL_INVALID_ARGUMENT));
+  CHECK(refused(sibyl_set_tree_option(db, tree, "colour", "red"), SIBYL_INVALID_ARGUMENT));
+  CHECK(refused(sibyl_set_tree_option(db, 99, "compression", "lz4"), SIBYL_INVALID_ARGUMENT));
   size_t count = 0;
   sibyl_tree* trees = NULL;
   sibyl_buffer* names = NULL;

@@ -204,7 +204,7 @@ TEST_CASE("an iterator that met an error works again after the next positioning"
           "[engine][fault]") {
   Options options = QuietOptions();
   options.read_mode = ReadMode::kPread;
-  options.cache_bytes = 0;
+  options.block_cache_bytes = 0;
   MemoryLogDatabase database(options);
   Must(database.Open());
   Model model;

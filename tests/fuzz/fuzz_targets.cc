@@ -12,6 +12,7 @@
 #include "index/block_model.h"
 #include "sibyl/write_batch.h"
 #include "storage/block.h"
+#include "storage/block_compression.h"
 #include "storage/block_directory.h"
 #include "storage/commit_log_format.h"
 #include "storage/manifest.h"
@@ -130,10 +131,14 @@ std::vector<std::string> LogRecordSeeds() {
 // ---- Segments ----
 
 // Writes 300 records of 3 trees, some with large values.
-std::string SmallSegment() {
+std::string SmallSegment(const TreeOptions& options = {}) {
   MemoryFile file;
-  auto writer = storage::SegmentWriter::Create(file, "seed");
+  auto writer = storage::SegmentWriter::Create(file, "seed", nullptr,
+                                               options == TreeOptions()
+                                                   ? storage::SegmentFormat::kPlain
+                                                   : storage::SegmentFormat::kEncoded);
   Demand(writer.has_value());
+  (*writer)->UseOptions(options);
   std::vector<engine::TreeModel> models;
   for (uint32_t block = 0; block < 6; ++block) {
     for (int i = 0; i < 50; ++i) {
@@ -188,7 +193,10 @@ void RunSegment(std::string_view bytes) {
       file, "fuzzed", [](std::string_view, storage::RecordType, std::string_view) { return Ok(); });
   Demand(salvaged.has_value());
 }
-std::vector<std::string> SegmentSeeds() { return {SmallSegment()}; }
+std::vector<std::string> SegmentSeeds() {
+  return {SmallSegment(), SmallSegment({Compression::kNone, true}),
+          SmallSegment({Compression::kLz4, true}), SmallSegment({Compression::kZstd, false})};
+}
 
 // The end of a file that is 1000 bytes longer.
 void RunFooter(const std::string& end) {
@@ -235,8 +243,8 @@ std::vector<std::string> SegmentSectionSeeds() {
           '\1' + segment.substr(segment.size() - 300), directory};
 }
 
-// A block without its checksum.
-void RunBlock(std::string_view bytes) {
+// A plain block without its checksum.
+void RunPlainBlock(std::string_view bytes) {
   const auto view = storage::BlockView::Parse(bytes);
   if (!view) return;
   std::string key;
@@ -249,11 +257,22 @@ void RunBlock(std::string_view bytes) {
     (void)view->Find(key + '\0', fraction);
   }
 }
+void RunBlock(std::string_view bytes) {
+  // A header may promise up to 2 GiB, which takes the time of filling them and finds nothing.
+  constexpr uint32_t kMostPlainBytes = 1 << 20;
+  if (!storage::IsCompressedBlock(bytes)) return RunPlainBlock(bytes);
+  if (storage::CompressedBlockHeader(bytes).plain_bytes > kMostPlainBytes) return;
+  const auto plain = storage::DecompressBlock(bytes);
+  if (plain) RunPlainBlock(plain->view());
+}
 std::vector<std::string> BlockSeeds() {
-  const std::string segment = SmallSegment();
-  const uint64_t size_bytes =
-      storage::BlockBytesOfHeader(segment.substr(storage::kSegmentHeaderBytes), segment.size());
-  return {segment.substr(storage::kSegmentHeaderBytes, size_bytes)};
+  std::vector<std::string> seeds;
+  for (const std::string& segment : SegmentSeeds()) {
+    const uint64_t size_bytes =
+        storage::BlockBytes(segment.substr(storage::kSegmentHeaderBytes), segment.size());
+    seeds.push_back(segment.substr(storage::kSegmentHeaderBytes, size_bytes));
+  }
+  return seeds;
 }
 
 // ---- Models ----

@@ -40,6 +40,7 @@ class Player {
       case 12:
       case 13: return WriteBatchOfMany();
       case 14: return DeleteRange();
+      case 15: return ChangeTreeOptions();
       default:
         if (Below(2) == 0) return WriteOne();
         return CheckGets();
@@ -151,7 +152,21 @@ class Player {
 
   void CreateTree() {
     if (trees_.size() < 5) {
-      trees_[Must(database_->CreateTree("tree" + std::to_string(next_name_++)))];
+      trees_[Must(database_->CreateTree("tree" + std::to_string(next_name_++),
+                                        RandomTreeOptions()))];
+    }
+  }
+
+  TreeOptions RandomTreeOptions() {
+    return {static_cast<Compression>(Below(3)), Below(2) == 0};
+  }
+
+  void ChangeTreeOptions() {
+    const Tree tree = RandomTree().first;
+    const TreeOptions options = RandomTreeOptions();
+    Must(database_->SetTreeOptions(tree, options));
+    for (const TreeInfo& info : Must(database_->ListTrees())) {
+      if (info.tree == tree) REQUIRE(info.options == options);
     }
   }
 

@@ -13,6 +13,7 @@
 #include <random>
 #include <vector>
 
+#include "sibyl/write_batch.h"
 #include "storage/block_builder.h"
 #include "storage/window_search.h"
 #include "tests/storage/segment_support.h"
@@ -156,10 +157,18 @@ TEST_CASE("damaged blocks are refused or stay within their bytes", "[storage][bl
 }
 
 TEST_CASE("a value reference survives the round trip", "[storage][block]") {
-  const auto decoded = ValueReference::Decode(ValueReference{1, ~uint64_t{0}, 3}.Encode());
-  CHECK(decoded.offset == 1);
-  CHECK(decoded.size_bytes == ~uint64_t{0});
-  CHECK(decoded.checksum == 3);
+  for (const Compression method : {Compression::kNone, Compression::kLz4, Compression::kZstd}) {
+    const bool plain = method == Compression::kNone;
+    const ValueReference reference{1, ~uint64_t{0}, 3, method, plain ? 0 : kMaxValueBytes};
+    const std::string bytes = reference.Encode();
+    CHECK(ValueReference::IsPossibleSize(bytes.size()));
+    const auto decoded = ValueReference::Decode(bytes);
+    CHECK(decoded.offset == 1);
+    CHECK(decoded.stored_bytes == ~uint64_t{0});
+    CHECK(decoded.checksum == 3);
+    CHECK(decoded.method == method);
+    CHECK(decoded.plain_bytes == reference.plain_bytes);
+  }
 }
 
 }  // namespace

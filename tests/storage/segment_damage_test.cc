@@ -92,7 +92,7 @@ void CheckScanRightOrCorrupt(const Segment& segment, const TestSegment& expected
 
 // Every answer is right or kCorruption; and opening or verifying finds the damage.
 void CheckDamageIsFound(const Path& path, BlockCache* cache, const TestSegment& expected) {
-  const auto segment = Segment::Open(PosixFileSystem(), path, {cache, false});
+  const auto segment = Segment::Open(PosixFileSystem(), path, {cache, cache != nullptr, false});
   if (IsCorruption(segment)) return;
   for (const auto& record : expected.records) {
     CheckLookupRightOrCorrupt(*segment.value(), record);
@@ -101,18 +101,38 @@ void CheckDamageIsFound(const Path& path, BlockCache* cache, const TestSegment& 
   REQUIRE(IsCorruption(segment.value()->Verify()));
 }
 
+// With enough of one kind for blocks to be compressed and packed; one value does not compress.
+TestSegment SmallEncodedSegment(const TreeOptions& options) {
+  TestSegment segment = SmallSegment();
+  segment.options = options;
+  for (uint64_t i = 0; i < 20; ++i) {
+    segment.records.push_back({TreeKey("e\0\0\0" + TreeKey(i * i)), std::string(9, 'e'), 3});
+  }
+  std::mt19937_64 random(9);
+  std::string noise(kMaxInlineValueBytes + 1, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  segment.records.push_back({TreeKey("noise"), noise, 4});
+  segment.block_count = 5;
+  return segment;
+}
+
 TEST_CASE("any single damaged bit gives the right answer or corruption", "[storage][damage]") {
   const TemporaryDirectory directory;
   const Path path = directory.path() / "segment";
-  const TestSegment expected = SmallSegment();
+  const auto form = GENERATE(range(0, 4));
+  const TestSegment expected = form == 0 ? SmallSegment()
+                                         : SmallEncodedSegment({static_cast<Compression>(form % 3),
+                                                                form != 2});
+  INFO("form " << form);
   const uint64_t file_bytes = WriteSegment(PosixFileSystem(), path, expected).file_bytes;
   const auto cache = BlockCache::Create(8 << 20);
   int inside_value = 0;
   for (uint64_t byte = 0; byte < file_bytes; ++byte) {
     // Within the long value one byte is like the next: a sample will do.
-    const bool in_value = byte > 500 && byte < file_bytes - 1000;
+    const bool in_value = byte > 700 && byte < file_bytes - 1000;
     if (in_value && ++inside_value % 1009 != 0) continue;
     for (int bit = 0; bit < 8; ++bit) {
+      if (form != 0 && static_cast<uint64_t>(bit) != byte % 8) continue;  // a sample, again
       INFO("byte " << byte << " bit " << bit);
       FlipBit(path, byte, bit);
       CheckDamageIsFound(path, nullptr, expected);
@@ -179,7 +199,7 @@ class Forgery {
 
 // Everything a reader does. Answers may be wrong, since the file lies; errors are kCorruption.
 void ReadEverything(const Path& path, BlockCache* cache, const TestSegment& expected) {
-  const auto segment = Segment::Open(PosixFileSystem(), path, {cache, false});
+  const auto segment = Segment::Open(PosixFileSystem(), path, {cache, cache != nullptr, false});
   if (IsCorruption(segment)) return;
   Value value;
   for (const auto& record : expected.records) {
@@ -303,7 +323,7 @@ TEST_CASE("a newer version is not supported", "[storage][damage]") {
   const Path path = directory.path() / "segment";
   WriteSegment(PosixFileSystem(), path, SmallSegment());
   std::string bytes = PosixFileSystem().ReadAll(path).value();
-  bytes[8] = 2;
+  bytes[8] = 3;
   std::string checksum;
   base::Put64(&checksum, base::Checksum(std::string_view(bytes).substr(0, 16)));
   bytes.replace(16, 8, checksum);
@@ -312,7 +332,7 @@ TEST_CASE("a newer version is not supported", "[storage][damage]") {
   REQUIRE_FALSE(segment);
   CHECK(segment.error().code == ErrorCode::kNotSupported);
   CHECK_THAT(segment.error().message,
-             Catch::Contains(path.string()) && Catch::Contains("version 2"));
+             Catch::Contains(path.string()) && Catch::Contains("version 3"));
 }
 
 TEST_CASE("blocks in each other's place are corruption", "[storage][damage]") {

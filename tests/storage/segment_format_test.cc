@@ -19,6 +19,7 @@ const Path kGoldenDirectory = Path(SIBYL_SOURCE_DIRECTORY) / "tests" / "formats"
 struct GoldenFile {
   const char* name;
   TestSegment segment;
+  bool is_reproducible = true;  // what compressed bytes are, the libraries' versions decide
 };
 
 TestSegment Everything() {
@@ -58,6 +59,18 @@ TestSegment EverythingWithQuartiles() {
   return segment;
 }
 
+TestSegment EverythingWith(const TreeOptions& options) {
+  TestSegment segment = Everything();
+  segment.options = options;
+  uint32_t block = segment.block_count;
+  for (uint64_t i = 0; i < 100; ++i) {  // blocks that are worth it, their keys not all on a line
+    segment.records.push_back({TreeKey("z" + TreeKey(i * i * i)), std::string(20, 'z'),
+                               static_cast<uint32_t>(block + i / 30)});
+  }
+  segment.block_count = block + 4;
+  return segment;
+}
+
 std::vector<GoldenFile> GoldenFiles() {
   return {{"segment_v1_tiny.segment",
            {"tiny",
@@ -66,7 +79,10 @@ std::vector<GoldenFile> GoldenFiles() {
              {TreeKey("centipede"), "many", 0}},
             1}},
           {"segment_v1.segment", Everything()},
-          {"segment_v1_quartiles.segment", EverythingWithQuartiles()}};
+          {"segment_v1_quartiles.segment", EverythingWithQuartiles()},
+          {"segment_v2_packed.segment", EverythingWith({Compression::kNone, true})},
+          {"segment_v2_lz4.segment", EverythingWith({Compression::kLz4, true}), false},
+          {"segment_v2_zstd.segment", EverythingWith({Compression::kZstd, false}), false}};
 }
 
 TEST_CASE("golden files are read", "[storage][formats]") {
@@ -75,6 +91,10 @@ TEST_CASE("golden files are read", "[storage][formats]") {
     for (const bool pread : {false, true}) {
       const OpenedSegment segment(PosixFileSystem(), kGoldenDirectory / golden.name, pread);
       CheckSegment(*segment, golden.segment);
+      const SegmentProperties& properties = segment->properties();
+      const TreeOptions& options = golden.segment.options;
+      CHECK((properties.compressed_blocks > 0) == (options.compression != Compression::kNone));
+      CHECK((properties.packed_blocks > 0) == options.packed_keys);
     }
   }
 }
@@ -83,6 +103,7 @@ TEST_CASE("golden files are written again, byte for byte", "[storage][formats]")
   const TemporaryDirectory directory;
   auto& files = PosixFileSystem();
   for (const auto& golden : GoldenFiles()) {
+    if (!golden.is_reproducible) continue;
     INFO(golden.name);
     WriteSegment(files, directory.path() / golden.name, golden.segment);
     const std::string written = files.ReadAll(directory.path() / golden.name).value();
@@ -92,6 +113,7 @@ TEST_CASE("golden files are written again, byte for byte", "[storage][formats]")
 
 TEST_CASE("writes the golden files", "[.write-golden-files]") {
   for (const auto& golden : GoldenFiles()) {
+    if (PosixFileSystem().Exists(kGoldenDirectory / golden.name).value()) continue;
     WriteSegment(PosixFileSystem(), kGoldenDirectory / golden.name, golden.segment);
   }
 }

@@ -158,7 +158,22 @@ void CheckDescription(const Segment& segment, const TestSegment& expected) {
                                           })) == properties.tombstones);
 }
 
+// Nothing is encoded that was not to be.
+void CheckForms(const Segment& segment, const TestSegment& expected) {
+  const SegmentProperties& properties = segment.properties();
+  if (expected.options.compression == Compression::kNone) CHECK(properties.compressed_blocks == 0);
+  if (!expected.options.packed_keys) CHECK(properties.packed_blocks == 0);
+}
+
 }  // namespace
+
+std::vector<TreeOptions> EncodedOptions() {
+  return {{Compression::kLz4, false},
+          {Compression::kZstd, false},
+          {Compression::kNone, true},
+          {Compression::kLz4, true},
+          {Compression::kZstd, true}};
+}
 
 std::string TreeKey(std::string_view user_key) {
   return std::string("\0\0\0\1", 4) + std::string(user_key);
@@ -171,8 +186,11 @@ std::string TreeKey(uint64_t number) {
 }
 
 SegmentFileInfo WriteSegment(FileSystem& files, const Path& path, const TestSegment& segment) {
-  auto writer = SegmentWriter::Create(files, path);
+  const bool plain = segment.options == TreeOptions();
+  auto writer = SegmentWriter::Create(files, path, nullptr,
+                                      plain ? SegmentFormat::kPlain : SegmentFormat::kEncoded);
   REQUIRE(writer);
+  writer.value()->UseOptions(segment.options);
   for (const auto& record : segment.records) {
     REQUIRE(writer.value()->Add(record.key, record.value, record.type, record.block,
                                 record.line_fraction));
@@ -189,8 +207,8 @@ SegmentFileInfo WriteSegment(FileSystem& files, const Path& path, const TestSegm
 
 OpenedSegment::OpenedSegment(FileSystem& files, const Path& path, bool pread,
                              bool verify_every_read) {
-  if (pread) cache_ = BlockCache::Create(8 << 20);
-  auto opened = Segment::Open(files, path, {cache_.get(), verify_every_read});
+  cache_ = BlockCache::Create(8 << 20);
+  auto opened = Segment::Open(files, path, {cache_.get(), pread, verify_every_read});
   REQUIRE(opened);
   segment_ = std::move(opened).value();
 }
@@ -202,8 +220,10 @@ uint32_t BlockOf(const TestSegment& segment, std::string_view key) {
 }
 
 void CheckSegment(const Segment& segment, const TestSegment& expected) {
-  INFO("case " << expected.name);
+  INFO("case " << expected.name << ", compression " << static_cast<int>(expected.options.compression)
+               << ", packed keys " << expected.options.packed_keys);
   CheckDescription(segment, expected);
+  CheckForms(segment, expected);
   CheckLookups(segment, expected);
   CheckScan(segment, expected);
   const auto verified = segment.Verify();

@@ -26,7 +26,11 @@ struct TestSegment {
   std::string name;  // of the case, for INFO
   std::vector<TestRecord> records;
   uint32_t block_count = 0;
+  TreeOptions options = {};  // of all its blocks
 };
+
+// Every way to keep a block but the default one.
+std::vector<TreeOptions> EncodedOptions();
 
 // "\0\0\0\1" and `user_key`: the form of the engine's keys.
 std::string TreeKey(std::string_view user_key);

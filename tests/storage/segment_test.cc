@@ -34,6 +34,104 @@ TEST_CASE("every edge case reads back through both readers", "[storage][segment]
   }
 }
 
+TEST_CASE("every edge case reads back compressed and packed", "[storage][segment]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  auto& files = PosixFileSystem();
+  uint64_t compressed_blocks = 0;
+  uint64_t packed_blocks = 0;
+  bool pread = false;
+  for (const TreeOptions& options : EncodedOptions()) {
+    for (TestSegment& expected : EdgeSegments()) {
+      expected.options = options;
+      const auto info = WriteSegment(files, path, expected);
+      compressed_blocks += info.properties.compressed_blocks;
+      packed_blocks += info.properties.packed_blocks;
+      pread = !pread;  // each way meets every case with one of the readers, and all ways with both
+      INFO("pread " << pread);
+      const OpenedSegment segment(files, path, pread, options.packed_keys);
+      CheckSegment(*segment, expected);
+    }
+    pread = !pread;
+  }
+  CHECK(compressed_blocks > 1000);  // or little was tried
+  CHECK(packed_blocks > 500);
+}
+
+TEST_CASE("without a cache compressed blocks are read all the same", "[storage][segment]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  TestSegment expected{"no cache", {}, 10, {Compression::kZstd, true}};
+  for (uint32_t i = 0; i < 300; ++i) {
+    expected.records.push_back({TreeKey(i), std::string(50, 'v'), i / 30});
+  }
+  WriteSegment(PosixFileSystem(), path, expected);
+  const auto segment = Segment::Open(PosixFileSystem(), path, {});
+  REQUIRE(segment);
+  CHECK((*segment)->properties().compressed_blocks == 10);
+  CheckSegment(**segment, expected);
+}
+
+// Plain blocks among compressed ones are served in place, as if those were not there.
+TEST_CASE("a segment may have blocks of several kinds", "[storage][segment]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  auto writer = SegmentWriter::Create(PosixFileSystem(), path, nullptr, SegmentFormat::kEncoded);
+  REQUIRE(writer);
+  std::vector<TreeOptions> kinds = EncodedOptions();
+  kinds.emplace_back();
+  for (uint32_t i = 0; i < 600; ++i) {
+    if (i % 50 == 0) (*writer)->UseOptions(kinds[i / 50 % kinds.size()]);
+    REQUIRE((*writer)->Add(TreeKey(i * 10), std::string(60, 'v'), RecordType::kValue, i / 50));
+  }
+  REQUIRE((*writer)->Finish(12, "model", {}));
+  for (const bool pread : {false, true}) {
+    const OpenedSegment segment(PosixFileSystem(), path, pread);
+    CHECK(segment->properties().compressed_blocks == 8);
+    CHECK(segment->properties().packed_blocks == 6);
+    REQUIRE(segment->Verify());
+    Value value;
+    for (uint32_t i = 0; i < 600; ++i) {
+      const uint32_t block = i / 50;
+      REQUIRE(segment->Lookup(TreeKey(i * 10), block, 0, &value).value() == LookupOutcome::kValue);
+      REQUIRE(segment->Lookup(TreeKey(i * 10 + 1), block, 0, &value).value() ==
+              LookupOutcome::kAbsent);
+      const bool in_place = kinds[block % kinds.size()].compression == Compression::kNone && !pread;
+      const auto found = segment->LookupInPlace(TreeKey(i * 10), block, 0);
+      REQUIRE(found.outcome == (in_place ? LookupOutcome::kValue : LookupOutcome::kUnknown));
+    }
+  }
+}
+
+TEST_CASE("the block cache never holds more than its limit", "[storage][segment]") {
+  const TemporaryDirectory directory;
+  const Path path = directory.path() / "segment";
+  TestSegment expected{"limit", {}, 400, {Compression::kLz4, false}};
+  for (uint32_t i = 0; i < 400 * 40; ++i) {
+    expected.records.push_back({TreeKey(i), std::string(100, static_cast<char>(i)), i / 40});
+  }
+  WriteSegment(PosixFileSystem(), path, expected);
+  constexpr uint64_t kLimitBytes = 256 << 10;
+  const auto cache = BlockCache::Create(kLimitBytes);
+  for (const bool pread : {false, true}) {
+    const auto segment = Segment::Open(PosixFileSystem(), path, {cache.get(), pread, false});
+    REQUIRE(segment);
+    std::vector<BlockHandle> in_use;  // more than there is room for
+    for (uint32_t block = 0; block < 400; ++block) {
+      auto handle = (*segment)->ReadBlock(block);
+      REQUIRE(handle);
+      in_use.push_back(std::move(*handle));
+      REQUIRE(cache->used_bytes() <= kLimitBytes);
+    }
+    std::string key;
+    for (uint32_t block = 0; block < 400; ++block) {
+      REQUIRE(in_use[block].view().record_count() == 40);
+      in_use[block].view().KeyAt(0, &key);
+      REQUIRE(key == expected.records[block * 40].key);
+    }
+  }
+}
+
 TEST_CASE("8-byte keys with 100-byte values take 108 bytes, and 40 per block",
           "[storage][segment]") {
   const TemporaryDirectory directory;
