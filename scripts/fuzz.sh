@@ -23,6 +23,7 @@ fuzz() {
 main() {
   local target=${1:-all} seconds=${2:-60}
   command -v clang++ >/dev/null || fail "no clang++: run scripts/setup.sh --fuzz"
+  require_room
   cd "$ROOT"
   step "fuzz: configure" configure-fuzz cmake --preset fuzz
   step "fuzz: build" build-fuzz cmake --build --preset fuzz --target sibyl_fuzz
