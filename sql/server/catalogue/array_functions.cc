@@ -48,6 +48,29 @@ void Element(sqlite3_context* context, int, sqlite3_value** values) {
   }
 }
 
+// NULL is an array without elements here.
+void Concatenate(sqlite3_context* context, int, sqlite3_value** values) {
+  if (IsNull(values[0]) || IsNull(values[1])) {
+    sqlite3_result_value(context, IsNull(values[0]) ? values[1] : values[0]);
+    return;
+  }
+  auto elements = ArrayArgument(context, values[0]);
+  const auto more = elements ? ArrayArgument(context, values[1]) : std::nullopt;
+  if (!more) return;
+  elements->insert(elements->end(), more->begin(), more->end());
+  ResultText(context, std::string_view(FormatArray(*elements)));
+}
+
+void Remove(sqlite3_context* context, int, sqlite3_value** values) {
+  if (IsNull(values[0])) return;
+  auto elements = ArrayArgument(context, values[0]);
+  if (!elements) return;
+  const std::optional<std::string> gone =
+      IsNull(values[1]) ? std::nullopt : std::optional(std::string(TextArgument(values[1])));
+  std::erase(*elements, gone);
+  ResultText(context, std::string_view(FormatArray(*elements)));
+}
+
 // array, dimension
 void Bound(sqlite3_context* context, sqlite3_value** values, bool upper) {
   const auto elements = ArrayArgument(context, values[0]);
@@ -118,10 +141,12 @@ void StringToArray(sqlite3_context* context, int, sqlite3_value** values) {
 
 constexpr SqlFunction kFunctions[] = {
     {"pg_array", -1, MakeArray, false},
+    {"pg_array_cat", 2, Concatenate, false},
     {"pg_array_element", 2, Element},
     {"pg_array_length", 2, Length},
     {"pg_array_lower", 2, LowerBound},
     {"pg_array_position", 2, Position, false},
+    {"pg_array_remove", 2, Remove, false},
     {"pg_array_to_string", 2, ToString, false},
     {"pg_array_to_string", 3, ToString, false},
     {"pg_array_upper", 2, Upper},

@@ -167,16 +167,22 @@ void RegnamespaceOut(sqlite3_context* context, int, sqlite3_value** values) {
   }
 }
 
-// There are no functions in the catalogue, so none has an oid.
+// There are no functions in the catalogue, so none has an oid, but two by which clients tell arrays.
+constexpr uint32_t kArrayIn = 750;
+constexpr uint32_t kArrayOut = 751;
+
 void RegprocIn(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0]) || ResultIfNumber(context, values[0])) return;
+  const std::string name = BareName(TextArgument(values[0]));
+  if (name == "array_in" || name == "array_out") {
+    sqlite3_result_int64(context, name == "array_in" ? kArrayIn : kArrayOut);
+    return;
+  }
   FailFunction(context, "42883",
                "function \"" + std::string(TextArgument(values[0])) + "\" does not exist");
 }
 void RegprocOut(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
-  constexpr uint32_t kArrayIn = 750;
-  constexpr uint32_t kArrayOut = 751;
   const uint32_t oid = OidArgument(values[0]);
   if (oid == kArrayIn || oid == kArrayOut) {
     ResultText(context, std::string_view(oid == kArrayIn ? "array_in" : "array_out"));

@@ -55,7 +55,9 @@ void WriteTableClass(const ModelTable& table, RowWriter* rows) {
       .Set("relnatts", static_cast<int>(table.columns.size()))
       .Set("relchecks", static_cast<int>(table.checks.size()))
       .Set("relhasrules", table.is_view)
-      .Set("relhastriggers", !table.triggers.empty());
+      // psql looks for foreign keys of either side only where there are triggers: PostgreSQL's own
+      // keep them.
+      .Set("relhastriggers", !table.is_view);
   for (const ModelIndex& index : table.indexes) {
     WriteClass(table, index.oid, index.name, "i", rows);
     rows->Set("relam", kBtreeOid).Set("relnatts", static_cast<int>(index.columns.size()));

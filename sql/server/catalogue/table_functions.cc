@@ -149,7 +149,8 @@ RowsOrError Explain(sqlite3* db, const std::vector<Value>& arguments) {
   return result;
 }
 
-RowsOrError PartitionAncestors(sqlite3*, const std::vector<Value>&) { return {}; }
+// There are no partitions, nor options of foreign tables.
+RowsOrError NoRows(sqlite3*, const std::vector<Value>&) { return {}; }
 
 // SQLite's keywords: what must be quoted.
 RowsOrError Keywords(sqlite3*, const std::vector<Value>&) {
@@ -172,7 +173,8 @@ constexpr std::array kFunctions = {
     TableFunction{"pg_generate_series", {"value", nullptr}, 3, GenerateSeries},
     TableFunction{"pg_generate_subscripts", {"value", nullptr}, 2, GenerateSubscripts},
     TableFunction{"pg_get_keywords", {"word", "catcode"}, 0, Keywords},
-    TableFunction{"pg_partition_ancestors", {"relid", nullptr}, 1, PartitionAncestors},
+    TableFunction{"pg_options_to_table", {"option_name", "option_value"}, 1, NoRows},
+    TableFunction{"pg_partition_ancestors", {"relid", nullptr}, 1, NoRows},
     TableFunction{"pg_unnest", {"value", nullptr}, 2, Unnest},
 };
 

@@ -147,9 +147,23 @@ Expression Translator::JsonMember(const std::string& op, Expression left, Expres
   return value;
 }
 
+// Of two arrays, or of an array and an element at either end.
+Expression Translator::ArrayConcatenation(Expression left, Expression right) {
+  Expression value;
+  value.name = "?column?";
+  value.type_oid = left.type_class() == TypeClass::kArray ? left.type_oid : right.type_oid;
+  Coerce(&left, value.type_oid);
+  Coerce(&right, value.type_oid);
+  const auto as_array = [](const Expression& side) {
+    return side.type_class() == TypeClass::kArray ? side.sql : "pg_array(" + side.sql + ")";
+  };
+  value.sql = "pg_array_cat(" + as_array(left) + ", " + as_array(right) + ")";
+  return value;
+}
+
 Expression Translator::Concatenation(Expression left, Expression right) {
   if (left.type_class() == TypeClass::kArray || right.type_class() == TypeClass::kArray) {
-    Unsupported("concatenation of arrays");
+    return ArrayConcatenation(std::move(left), std::move(right));
   }
   const bool bytes = left.type_oid == kByteaOid || right.type_oid == kByteaOid;
   const uint32_t type_oid = bytes ? kByteaOid : kTextOid;

@@ -127,6 +127,7 @@ class Translator {
   void CoerceForArithmetic(const std::string& op, Expression* left, Expression* right,
                            int location);
   Expression JsonMember(const std::string& op, Expression left, Expression right);
+  Expression ArrayConcatenation(Expression left, Expression right);
   Expression Concatenation(Expression left, Expression right);
   std::string Division(const std::string& op, Expression left, Expression right,
                        uint32_t type_oid);
