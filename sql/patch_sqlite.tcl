@@ -244,12 +244,44 @@ change "OFFSET on ours is arithmetic" \
     }
     pIn1->u.i -= pOp->p3;"
 
-# In shell.c.
-set shell_changes {
-  {"the prompt says where one is" {mainPrompt,"sqlite> "} {mainPrompt,"sibyl> "}}
-  {"the prompt of further lines" {continuePrompt,"   ...> "} {continuePrompt,"  ...> "}}
-  {"the history has its own file" {"%s/.sqlite_history"} {"%s/.sibyl_history"}}
+# shell_change WHY TEXT REPLACEMENT, in shell.c.
+set shell_changes {}
+proc shell_change {why text replacement} {
+  lappend ::shell_changes [list $why $text $replacement]
 }
+
+shell_change "the prompt says where one is" {mainPrompt,"sqlite> "} {mainPrompt,"sibyl> "}
+shell_change "the prompt of further lines" {continuePrompt,"   ...> "} {continuePrompt,"  ...> "}
+shell_change "the history has its own file" {"%s/.sqlite_history"} {"%s/.sibyl_history"}
+
+shell_change "the shell's additions" \
+  "#include <assert.h>\n#include \"sqlite3.h\"\n" \
+  "#include <assert.h>\n#include \"sqlite3.h\"\n#include \"sql/shell/additions.h\"\n"
+
+shell_change "the command .learned" \
+  "  if( c=='l' && n>=5 && cli_strncmp(azArg\[0], \"limits\", n)==0 ){" \
+  "  if( c=='l' && n>1 && cli_strncmp(azArg\[0], \"learned\", n)==0 ){
+    open_db(p, 0);
+    rc = sibyl_show_learned(p->db, nArg>1 ? azArg\[1] : 0, p->out);
+  }else
+
+  if( c=='l' && n>=5 && cli_strncmp(azArg\[0], \"limits\", n)==0 ){"
+
+shell_change "and the help for it" \
+  {  ".limit ?LIMIT? ?VAL?     Display or change the value of an SQLITE_LIMIT",} \
+  {  ".learned ?TABLE?         Show the models of a table and its indexes",
+  ".limit ?LIMIT? ?VAL?     Display or change the value of an SQLITE_LIMIT",}
+
+shell_change ".import shows how far it is" \
+  "    do{\n      int startLine = sCtx.nLine;" \
+  "    SibylProgress progress = sibyl_progress_begin(sCtx.in);
+    do{
+      int startLine = sCtx.nLine;
+      sibyl_progress_row(&progress, sCtx.nRow);"
+
+shell_change "until its end" \
+  "    }while( sCtx.cTerm!=EOF );" \
+  "    }while( sCtx.cTerm!=EOF );\n    sibyl_progress_end(&progress);"
 
 proc stop {message} {
   puts stderr "patch_sqlite.tcl: $message"

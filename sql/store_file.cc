@@ -2,6 +2,7 @@
 
 #include "sql/store_file.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -26,8 +27,28 @@ struct Registry {
   std::map<std::tuple<dev_t, ino_t, Access>, std::weak_ptr<StoreFile>> files;
 };
 
+Registry& TheRegistry();
+
+// In the child, whose only thread this is.
+void ForgetInheritedFiles() {
+  Registry& registry = TheRegistry();
+  for (const auto& [id, entry] : registry.files) {
+    if (const auto file = entry.lock()) file->MarkInherited();
+  }
+  registry.files.clear();
+  registry.mutex.unlock();
+}
+
 Registry& TheRegistry() {
-  static Registry* const registry = new Registry;
+  static Registry* const registry = [] {
+    auto made = new Registry;
+    // Nobody may be inside the registry at the moment of a fork. (Its mutex is never held while
+    // another is taken, so the order of these handlers and the engine's does not matter. The mutex
+    // of a StoreFile may be held by a thread that the child does not have: it is not used there.)
+    pthread_atfork([] { TheRegistry().mutex.lock(); }, [] { TheRegistry().mutex.unlock(); },
+                   ForgetInheritedFiles);
+    return made;
+  }();
   return *registry;
 }
 
@@ -92,6 +113,11 @@ std::filesystem::path StoreFile::DataDirectory() const {
 }
 
 Result<std::shared_ptr<Database>> StoreFile::Open() {
+  if (inherited_.load(std::memory_order_relaxed)) {
+    return Error{ErrorCode::kInvalidArgument,
+                 path_.string() + " was opened before fork(), by the parent process: a child opens "
+                                  "connections of its own"};
+  }
   const std::lock_guard lock(mutex_);
   if (database_ == nullptr || !IsCurrent()) {
     SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadMarker(path_));
@@ -220,12 +246,14 @@ Status StoreFile::AddUuid(Database* database) {
 }
 
 bool StoreFile::TryLockWriter(const void* owner) {
+  if (inherited_.load(std::memory_order_relaxed)) return true;
   const std::lock_guard lock(mutex_);
   if (writer_ == nullptr) writer_ = owner;
   return writer_ == owner;
 }
 
 void StoreFile::UnlockWriter(const void* owner) {
+  if (inherited_.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(mutex_);
   if (writer_ == owner) writer_ = nullptr;
 }

@@ -4,6 +4,7 @@
 #ifndef SIBYL_SQL_STORE_FILE_H_
 #define SIBYL_SQL_STORE_FILE_H_
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,10 @@ class StoreFile {
 
   Access access() const { return access_; }
 
+  // Called in a child process after fork(), where the file is the parent's: its engine refuses every
+  // call, and the child's own connections get a StoreFile of their own.
+  void MarkInherited() { inherited_.store(true, std::memory_order_relaxed); }
+
   // The most memory for writes that are not in segments yet. False if it is too late to change it:
   // the engine has been opened.
   uint64_t budget_bytes() const;
@@ -61,7 +66,8 @@ class StoreFile {
   // The tree kMetaTreeName. Precondition: Open has succeeded.
   Tree meta_tree() const { return meta_tree_; }
 
-  // The writer lock: at most one owner. Taking it again is fine; nobody waits here.
+  // The writer lock: at most one owner. Taking it again is fine; nobody waits here. In a child after
+  // fork() it is given to anybody, for what needs it will be refused.
   bool TryLockWriter(const void* owner);
   void UnlockWriter(const void* owner);
 
@@ -81,6 +87,7 @@ class StoreFile {
 
   const std::filesystem::path path_;
   const Access access_;
+  std::atomic<bool> inherited_ = false;
   mutable std::mutex mutex_;  // guards what follows
   uint64_t budget_bytes_ = DefaultBudget();
   std::shared_ptr<Database> database_;

@@ -16,6 +16,7 @@ namespace sibyl::tools {
 
 // Each adds its subcommands.
 void AddShellCommand(CommandLine& commands);
+void AddSqliteCommands(CommandLine& commands);  // import, export
 void AddLoadCommand(CommandLine& commands);
 void AddRecordCommands(CommandLine& commands);  // get, put, delete
 void AddScanCommand(CommandLine& commands);

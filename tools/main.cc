@@ -24,6 +24,7 @@ A first look:
   sibyl scan my.db --prefix gre --limit 5   records in key order
   sibyl inspect my.db                       the models: pieces, depth, bytes per key
   sibyl shell shop.db                       SQL: SQLite's own shell over learned indexes
+  sibyl import old.sqlite shop.db           from a file of SQLite; `sibyl export` goes back
 
 `sibyl COMMAND --help` explains each. Words that begin with '-' go after `--`.
 
@@ -44,6 +45,7 @@ ExitCode Run(int argc, char** argv) {
   AddVerifyCommand(commands);
   AddInspectCommand(commands);
   AddCopyCommands(commands);
+  AddSqliteCommands(commands);
   return FinishOutput(commands.Run(argc, argv));
 }
 

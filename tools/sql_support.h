@@ -14,6 +14,7 @@
 #include "sibyl/result.h"
 #include "sibyl/tree.h"
 #include "tools/commands/load.h"
+#include "tools/sqlite_copy.h"
 
 namespace sibyl::tools {
 

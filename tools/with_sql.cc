@@ -12,49 +12,11 @@
 #include "sql/marker_file.h"
 #include "sql/store_file.h"
 #include "tools/sql_support.h"
+#include "tools/sqlite_connection.h"
 #include "tools/text_table.h"
 
 namespace sibyl::tools {
 namespace {
-
-using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
-using Statement = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
-
-Error SqlError(sqlite3* connection, const std::string& doing) {
-  const int code = sqlite3_errcode(connection) & 0xff;
-  const bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
-  return {busy ? ErrorCode::kBusy : ErrorCode::kIo, doing + ": " + sqlite3_errmsg(connection)};
-}
-
-Result<Connection> Connect(const std::string& path, int flags) {
-  sqlite3* connection = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &connection, flags, nullptr);
-  Connection owned(connection, sqlite3_close);
-  if (code != SQLITE_OK) return SqlError(connection, "cannot open " + path);
-  return owned;
-}
-
-Result<Statement> Prepare(sqlite3* connection, const std::string& sql) {
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(connection, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) {
-    return SqlError(connection, "cannot run \"" + sql + "\"");
-  }
-  return Statement(statement, sqlite3_finalize);
-}
-
-Status Execute(sqlite3* connection, const std::string& sql) {
-  if (sqlite3_exec(connection, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-    return SqlError(connection, "cannot run \"" + sql + "\"");
-  }
-  return Ok();
-}
-
-// `name` as an SQL identifier, whatever its bytes.
-std::string QuotedName(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char byte : name) quoted += byte == '"' ? "\"\"" : std::string(1, byte);
-  return quoted + "\"";
-}
 
 // The rows of a load on their way into one table, inside one transaction.
 class TableLoader {

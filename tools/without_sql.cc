@@ -17,5 +17,8 @@ std::filesystem::path SqlDataFolder(const std::filesystem::path& path) { return 
 Result<int> RunSqlShell(std::vector<std::string>) { return NoSql(); }
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path&) { return NoSql(); }
 Result<LoadResult> LoadIntoTable(const LoadArguments&) { return NoSql(); }
+Result<CopyReport> CopySqlDatabase(const std::string&, const std::string&, CopyTo) {
+  return NoSql();
+}
 
 }  // namespace sibyl::tools

@@ -47,6 +47,30 @@ TEST_CASE("errors are told, and end the shell with 1", "[sql][shell]") {
   CHECK(shell.Wait() == 1);
 }
 
+TEST_CASE(".learned shows the models of a table and its indexes", "[sql][shell]") {
+  const TemporaryDirectory folder;
+  ChildProcess shell({"shell", (folder.path() / "x.db").string()});
+  shell.Write(
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX tb ON t(b); CREATE TABLE empty(a);\n"
+      "INSERT INTO t WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM r WHERE i<3000)"
+      " SELECT i, i % 9 FROM r;\nPRAGMA sibyl_compact;\n.learned T\n.learned empty\n.help learned\n"
+      // Completion of keywords, tables and columns asks this.
+      "SELECT group_concat(candidate) FROM (SELECT DISTINCT candidate FROM completion('emp'));\n");
+  shell.CloseInput();
+  const std::string output = shell.ReadAll();
+  CHECK(shell.Wait() == 0);
+  INFO(output);
+  CHECK(output.find("table t  ") != std::string::npos);
+  CHECK(output.find("index tb  ") != std::string::npos);
+  CHECK(output.find("3000 records in ") != std::string::npos);
+  CHECK(output.find("empty                     nothing learned yet") != std::string::npos);
+  CHECK(output.find(".learned ?TABLE?") != std::string::npos);
+  CHECK(output.find("\nempty\n") != std::string::npos);
+  ChildProcess wrong({"shell", "-bail", (folder.path() / "x.db").string(), ".learned nowhere"});
+  CHECK(wrong.ReadAll().find("no such table: nowhere") != std::string::npos);
+  CHECK(wrong.Wait() == 1);
+}
+
 TEST_CASE(".backup and .restore", "[sql][shell]") {
   const TemporaryDirectory folder;
   const std::string path = folder.path() / "x.db";

@@ -45,7 +45,7 @@ test_help() {
   run --version; expect_code 0; expect_out_has "sibyl "
   local name
   for name in shell load get put delete scan compact stats verify inspect checkpoint \
-    backup backups restore repair; do
+    backup backups restore repair import export; do
     run "$name" --help; expect_code 0; expect_out_has "sibyl $name"
   done
 }
@@ -250,6 +250,40 @@ test_full_device() {
   [[ $code == 3 && $(cat err.txt) == "sibyl: "*output* ]] || problem "output lost in silence"
 }
 
+# There and back again; sibyl itself reads SQLite's files, too.
+test_sqlite_files() {
+  run shell 'file:in.sqlite?engine=sqlite' "PRAGMA user_version = 42;
+    CREATE TABLE t(a, b TEXT COLLATE NOCASE, g AS (a||b) STORED); CREATE INDEX tp ON t(a) WHERE a>5;
+    INSERT INTO t(rowid, a, b) VALUES(-5, 1, 'x'), (9000000000, 2.5, NULL), (7, x'00ff', '\xc3\xa4');
+    CREATE TABLE k(i INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO k(v) VALUES(1), (2);
+    DELETE FROM k WHERE i = 2; CREATE VIEW v AS SELECT a FROM t; CREATE TABLE log(m);
+    CREATE TABLE w(x, y, z, PRIMARY KEY(y DESC, x)) WITHOUT ROWID; INSERT INTO w VALUES('a', 1, 2);
+    CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES(new.a); END;
+    CREATE TABLE r(rowid TEXT, b); INSERT INTO r VALUES('z', 1);
+    CREATE VIRTUAL TABLE f USING fts5(body); INSERT INTO f VALUES('quick brown'), ('lazy dog')"
+  expect_code 0
+  [[ $(head -c 15 in.sqlite) == "SQLite format 3" ]] || problem "no file of SQLite"
+  run import in.sqlite in.db; expect_code 0; expect_out_has "compared and equal: in.db"
+  run import in.sqlite in.db; expect_code 3; expect_err_has "exists already"
+  run import in.db other.db; expect_code 3; expect_err_has "not a file of SQLite"
+  run export in.sqlite other.sqlite; expect_code 3; expect_err_has "not a SQL database of SibylDB"
+  run import absent.sqlite other.db; expect_code 3
+  [[ ! -e other.db && ! -e other.sqlite ]] || problem "a refused copy left something behind"
+  run export in.db "out %#?.sqlite"; expect_code 0; expect_out_has "compared and equal"
+  [[ $(head -c 15 "out %#?.sqlite") == "SQLite format 3" ]] || problem "no file of SQLite"
+  local file
+  for file in in.db "out %#?.sqlite"; do
+    run shell "$file" "PRAGMA integrity_check; PRAGMA user_version; SELECT rowid FROM t;
+      SELECT body FROM f WHERE f MATCH 'lazy'; INSERT INTO k(v) VALUES(3) RETURNING i;
+      INSERT INTO t(a) VALUES(6); SELECT m FROM log; SELECT z FROM w WHERE y = 1"
+    expect_code 0
+    expect_out $'ok\n42\n-5\n7\n9000000000\nlazy dog\n3\n6\n2'
+  done
+  run shell 'file:in2.sqlite?engine=sqlite' "CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES(1)"
+  run shell in2.sqlite "PRAGMA writable_schema = on; UPDATE sqlite_schema SET rootpage = 2;"
+  run import in2.sqlite in2.db; expect_code 3
+}
+
 test_sql() {
   run shell :memory: "SELECT 1"
   if [[ $err == *"built without SQL"* ]]; then
@@ -281,6 +315,7 @@ test_sql() {
   run shell back.db "SELECT sum(price) FROM parts"; expect_out 13
   run load shop.db --table x --keys u64 words.txt; expect_code 2
   run stats shop.db-sibyl; expect_code 0
+  test_sqlite_files
 }
 
 test_help
