@@ -7,7 +7,8 @@
 //   hash-threshold N, halt      as there; # begins a comment
 //
 // TYPES has one letter per column: I (integer), R (three decimals), T (text). SORT is nosort,
-// rowsort or valuesort. Results given as a hash are refused: our own files spell them out.
+// rowsort or valuesort. Results of more than N values are given as "V values hashing to MD5", of all
+// values with a newline behind each. Queries with the same LABEL must have the same values.
 
 #ifndef SIBYL_TESTS_SQL_LOGIC_RUNNER_H_
 #define SIBYL_TESTS_SQL_LOGIC_RUNNER_H_

@@ -7,12 +7,23 @@
 
 #include "tests/sql/connection.h"
 #include "tests/sql/logic_runner.h"
+#include "tests/sql/md5.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sibyl::sql::testing {
 namespace {
 
 using sibyl::testing::TemporaryDirectory;
+
+TEST_CASE("the hash of long results is MD5", "[sql][logic]") {
+  CHECK(Md5("") == "d41d8cd98f00b204e9800998ecf8427e");
+  CHECK(Md5("abc") == "900150983cd24fb0d6963f7d28e17f72");
+  CHECK(Md5(std::string(55, 'a')) == "ef1772b6dff9a122358552954ad0df65");
+  CHECK(Md5("1234567890123456789012345678901234567890123456789012345678901234567890123456789012345"
+            "6789012345678901234567890") != Md5(""));
+  CHECK(Md5("12345678901234567890123456789012345678901234567890123456789012345678901234567890") ==
+        "57edf4a22be3c955ac49da2e2107b67a");
+}
 
 TEST_CASE("sqllogictest files", "[sql][logic]") {
   int files = 0;
