@@ -54,7 +54,7 @@ class StatementMaker {
   }
 
   std::string Statement() {
-    switch (Below(22)) {
+    switch (Below(24)) {
       case 0:
         return "BEGIN";
       case 1:
@@ -78,6 +78,13 @@ class StatementMaker {
       case 10:
         return Pick({"INSERT INTO ", "REPLACE INTO ", "INSERT OR IGNORE INTO "}) + AnyTable() +
                " VALUES" + Tuple() + "," + Tuple() + "," + Tuple();
+      case 13:
+        return "INSERT INTO " + AnyTable() + " VALUES" + Tuple() + "," + Tuple() +
+               " ON CONFLICT DO UPDATE SET " + Column() + " = " +
+               Pick({"excluded.d", "excluded.b || 'u'", "NULL", "a"}) +
+               Pick({"", " WHERE excluded.c IS NOT NULL", " RETURNING quote(a), quote(d)"});
+      case 14:
+        return Windows();
       case 11:
       case 12:
         return Chance(2) ? ManyRows() : MovedKeys();
@@ -237,6 +244,16 @@ class StatementMaker {
       default:
         return "SELECT a, b, c, d FROM " + AnyTable() + " WHERE " + Condition() + order;
     }
+  }
+
+  // Window functions whose order is complete.
+  std::string Windows() {
+    const std::string all = "quote(a), quote(b), quote(c), quote(d)";
+    return "WITH q AS (SELECT * FROM " + AnyTable() + " WHERE " + Condition() + ") SELECT " + all +
+           ", row_number() OVER (PARTITION BY typeof(" + Column() + ") ORDER BY " + Column() +
+           ", " + all + "), count(*) OVER (ORDER BY " + Column() + Pick({"", " DESC"}) +
+           "), quote(lag(" + Column() + ") OVER (ORDER BY " + Column() + ", " + all +
+           ")) FROM q ORDER BY " + all + ", 5 LIMIT 40";
   }
 
   // Rows that are skipped, one by one or by arithmetic.
