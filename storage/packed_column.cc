@@ -54,7 +54,7 @@ HWY_INLINE uint32_t CountBelow(const PackedColumn& column, uint32_t first, uint6
 // How many of the kNearSlots integers from `first` on are below `target`.
 HWY_INLINE uint32_t CountBelow(const PackedColumn& column, uint32_t first, uint64_t target) {
   uint32_t below = 0;
-  for (uint32_t i = 0; i < kNearSlots; ++i) below += column.At(first + i) < target;
+  for (uint32_t i = 0; i < kNearSlots; ++i) below += column.UnitsAt(first + i) < target;
   return below;
 }
 #endif
@@ -64,7 +64,7 @@ HWY_INLINE uint32_t BinarySearch(const PackedColumn& column, uint32_t first, uin
   uint32_t count = last - first;
   while (count > 0) {
     const uint32_t half = (count + 1) / 2;
-    first += half & -static_cast<uint32_t>(column.At(first + half - 1) < target);
+    first += half & -static_cast<uint32_t>(column.UnitsAt(first + half - 1) < target);
     count -= half;
   }
   return first;
@@ -94,16 +94,24 @@ struct FittedLine {
   uint64_t residual_limit = 0;
 };
 
-FittedLine FitLine(std::span<const uint64_t> integers) {
+// How many bits at the end of all integers are 0.
+uint32_t CommonShift(std::span<const uint64_t> integers) {
+  uint64_t any = 0;
+  for (const uint64_t integer : integers) any |= integer;
+  return any == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(any));
+}
+
+FittedLine FitLine(std::span<const uint64_t> integers, uint32_t shift) {
   FittedLine line;
   if (integers.size() > 1) {
-    line.slope = (integers.back() - integers.front()) / (integers.size() - 1);
+    line.slope =
+        ((integers.back() >> shift) - (integers.front() >> shift)) / (integers.size() - 1);
   }
   // Wide enough for integer - slope * i, which is never below -2^64 nor above 2^64.
-  __int128 least = integers.front();
+  __int128 least = integers.front() >> shift;
   __int128 most = least;
   for (size_t i = 0; i < integers.size(); ++i) {
-    const __int128 distance = static_cast<__int128>(integers[i]) -
+    const __int128 distance = static_cast<__int128>(integers[i] >> shift) -
                               static_cast<__int128>(line.slope) * static_cast<__int128>(i);
     least = std::min(least, distance);
     most = std::max(most, distance);
@@ -120,11 +128,13 @@ FittedLine FitLine(std::span<const uint64_t> integers) {
 HWY_EXPORT(SearchColumn);
 
 bool PackedColumn::Append(std::span<const uint64_t> integers, std::string* out) {
-  const FittedLine line = FitLine(integers);
+  const uint32_t shift = CommonShift(integers);
+  const FittedLine line = FitLine(integers, shift);
   const auto bits = static_cast<uint32_t>(std::bit_width(line.residual_limit));
   const uint64_t size_bytes = Bytes(integers.size(), bits);
   if (bits > kMostBits || size_bytes >= integers.size() * sizeof(uint64_t)) return false;
   base::Put8(out, static_cast<uint8_t>(bits));
+  base::Put8(out, static_cast<uint8_t>(shift));
   base::Put64(out, line.base);
   base::Put64(out, line.slope);
   const size_t begin = out->size();
@@ -132,7 +142,7 @@ bool PackedColumn::Append(std::span<const uint64_t> integers, std::string* out) 
   char* const residuals = out->data() + begin;
   uint64_t bit = 0;
   for (size_t i = 0; i < integers.size(); ++i) {
-    const uint64_t residual = integers[i] - line.base - line.slope * i;
+    const uint64_t residual = (integers[i] >> shift) - line.base - line.slope * i;
     for (uint64_t done = 0; done < bits;) {  // byte by byte
       const uint64_t taken = std::min<uint64_t>(8 - bit % 8, bits - done);
       const uint64_t part = residual >> done & ((uint64_t{1} << taken) - 1);
@@ -146,15 +156,17 @@ bool PackedColumn::Append(std::span<const uint64_t> integers, std::string* out) 
 }
 
 uint32_t PackedColumn::LowerBound(uint32_t count, uint64_t target) const {
-  return HWY_DYNAMIC_DISPATCH(SearchColumn)(*this, count, target, ExpectedSlot(count, target));
+  // Units that are at least this are integers that are at least the target.
+  const uint64_t units = (target >> shift_) + (target >> shift_ << shift_ == target ? 0 : 1);
+  return HWY_DYNAMIC_DISPATCH(SearchColumn)(*this, count, units, ExpectedSlot(count, units));
 }
 
-// Where the line from the first integer reaches `target`.
-uint32_t PackedColumn::ExpectedSlot(uint32_t count, uint64_t target) const {
-  const uint64_t first = At(0);
-  if (count == 0 || target <= first) return 0;
+// Where the line from the first integer reaches the target.
+uint32_t PackedColumn::ExpectedSlot(uint32_t count, uint64_t target_units) const {
+  const uint64_t first = UnitsAt(0);
+  if (count == 0 || target_units <= first) return 0;
   if (slope_ == 0) return count / 2;
-  return static_cast<uint32_t>(std::min<uint64_t>((target - first) / slope_, count));
+  return static_cast<uint32_t>(std::min<uint64_t>((target_units - first) / slope_, count));
 }
 
 }  // namespace sibyl::storage

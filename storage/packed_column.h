@@ -6,8 +6,10 @@
 // Zhang: "LeCo: Lightweight Compression via Learning Serial Correlations", SIGMOD 2024, section 3).
 // All arithmetic is modulo 2^64, so whatever the line, what is read is what was written.
 //
-//   column    := bits u8 | base u64 | slope u64 | residuals, `bits` each, from the lowest bit on
-//   integer i  = base + slope * i + residual i                                  modulo 2^64
+//   column    := bits u8 | shift u8 | base u64 | slope u64 | residuals, `bits` each, from the lowest bit on
+//   integer i  = (base + slope * i + residual i) << shift                       modulo 2^64
+//
+// The shift spares the zeros at the end of windows that keys do not fill.
 
 #ifndef SIBYL_STORAGE_PACKED_COLUMN_H_
 #define SIBYL_STORAGE_PACKED_COLUMN_H_
@@ -22,7 +24,7 @@ namespace sibyl::storage {
 
 class PackedColumn {
  public:
-  static constexpr size_t kHeaderBytes = 17;
+  static constexpr size_t kHeaderBytes = 18;
   // What a load of 8 bytes holds wherever in its first byte it begins. Columns that need more would
   // gain little.
   static constexpr uint32_t kMostBits = 57;
@@ -40,15 +42,19 @@ class PackedColumn {
   explicit PackedColumn(const char* start)
       : residuals_(start + kHeaderBytes),
         bits_(static_cast<uint8_t>(*start)),
-        base_(base::Load64(start + 1)),
-        slope_(base::Load64(start + 9)) {}
+        shift_(static_cast<uint8_t>(start[1]) & 63),
+        base_(base::Load64(start + 2)),
+        slope_(base::Load64(start + 10)) {}
 
   const char* residuals() const { return residuals_; }
   uint64_t bits() const { return bits_; }
   uint64_t base() const { return base_; }
   uint64_t slope() const { return slope_; }
 
-  uint64_t At(uint32_t slot) const { return base_ + slope_ * slot + ResidualAt(slot); }
+  uint64_t At(uint32_t slot) const { return UnitsAt(slot) << shift_; }
+
+  // The integer at `slot` without the shift.
+  uint64_t UnitsAt(uint32_t slot) const { return base_ + slope_ * slot + ResidualAt(slot); }
 
   // The first of `count` integers that is >= `target`, `count` if none. Of disordered integers some
   // slot, from 0 to `count`.
@@ -65,10 +71,11 @@ class PackedColumn {
     return (word << unused_bits >> 1) >> (63 - bits_);
   }
 
-  uint32_t ExpectedSlot(uint32_t count, uint64_t target) const;
+  uint32_t ExpectedSlot(uint32_t count, uint64_t target_units) const;
 
   const char* residuals_;
   uint64_t bits_;
+  uint32_t shift_;
   uint64_t base_;
   uint64_t slope_;
 };

@@ -22,8 +22,8 @@ inline constexpr Tree kDefaultTree{1};
 // How the blocks and the large values of a tree are compressed in segments. Reaches the disk.
 enum class Compression : uint8_t {
   kNone = 0,  // blocks are read where they lie in a mapped file
-  kLz4 = 1,   // some 1 us per block of 4 KiB to read, 5 us to write
-  kZstd = 2,  // smaller: some 5 us to read, 30 us to write
+  kLz4 = 1,   // half a microsecond more per block of 4 KiB that is read, three that is written
+  kZstd = 2,  // smaller: a microsecond to read, some fifteen to write
 };
 
 // What a tree's user may choose. Each is kept with the tree, holds for the segments written from then
@@ -36,7 +36,7 @@ struct TreeOptions {
 
   // Keep the first 8 bytes of keys, behind what all keys of a block share, as a line through them and
   // each one's distance from it in as few bits as that takes, in blocks where this is smaller. Keys
-  // that are numbers with even gaps shrink to a few bits. Searching such a block costs some 10 ns
+  // that are numbers with even gaps shrink to a few bits. Searching such a block costs some 20 ns
   // more; nothing is decompressed.
   bool packed_keys = false;
 
