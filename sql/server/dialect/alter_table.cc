@@ -33,7 +33,7 @@ Translated Translator::AlterTable(const pg::AlterTableStmt& alter) {
   for (const pg::Node* node : Items(alter.n_cmds, alter.cmds)) {
     const std::string sql = AlterCommand(table, info, *node->alter_table_cmd);
     if (sql.empty()) continue;
-    rebuilds += sql.starts_with("CREATE TABLE");
+    rebuilds += sql.starts_with("CREATE T");
     result.sql += (result.sql.empty() ? "" : "; ") + sql;
   }
   if (rebuilds > 1) Unsupported("several such changes in one ALTER TABLE");
@@ -185,9 +185,11 @@ std::string Translator::Rebuild(const RelationInfo& info, const TableText& text,
     Unsupported("this change of a table that others refer to");
     return "";
   }
-  const std::string new_name = "sibyl_new_" + info.name;
+  const std::string table = Quoted(info.name);
+  const std::string new_name = Quoted("sibyl_new_" + info.name);
+  const std::string old_name = "temp." + Quoted("sibyl_old_" + info.name);
   TableText renamed = text;
-  if (!renamed.Rename(new_name)) {
+  if (!renamed.Rename("sibyl_new_" + info.name)) {
     Unsupported("this change of this table");
     return "";
   }
@@ -205,10 +207,16 @@ std::string Translator::Rebuild(const RelationInfo& info, const TableText& text,
                            Literal(info.name) + ")"
                      : name);
   }
-  std::string sql = renamed.sql() + "; INSERT INTO " + Quoted(new_name) + " (" + names +
-                    ") SELECT " + values + " FROM " + Quoted(info.name) + "; DROP TABLE " +
-                    Quoted(info.name) + "; ALTER TABLE " + Quoted(new_name) + " RENAME TO " +
-                    Quoted(info.name);
+  const std::string copy = " (" + names + ") SELECT " + values + " FROM ";
+  // SQLite renames a table only if every view can be resolved, which those over this one cannot while
+  // it is gone: where there are any, the rows wait in a temporary table.
+  std::string sql =
+      info.may_be_used
+          ? "CREATE TEMP TABLE " + old_name.substr(5) + " AS SELECT " + names + " FROM " + table +
+                "; DROP TABLE " + table + "; " + text.sql() + "; INSERT INTO " + table + copy +
+                old_name + "; DROP TABLE " + old_name
+          : renamed.sql() + "; INSERT INTO " + new_name + copy + table + "; DROP TABLE " + table +
+                "; ALTER TABLE " + new_name + " RENAME TO " + table;
   for (const std::string& dependent : info.dependent_sql) sql += "; " + dependent;
   return sql;
 }

@@ -77,6 +77,11 @@ void ReadDependents(sqlite3* db, RelationInfo* relation) {
                    " AND lower(s.name) <> lower(?1) LIMIT 1",
                    relation->name);
   relation->is_referenced = references.Step();
+  Query users(db,
+              "SELECT 1 FROM sqlite_schema WHERE type = 'view'"
+              " OR (type = 'trigger' AND lower(tbl_name) <> lower(?1)) LIMIT 1",
+              relation->name);
+  relation->may_be_used = users.Step();
 }
 
 std::unique_ptr<RelationInfo> ReadRelation(sqlite3* db, std::string_view name) {

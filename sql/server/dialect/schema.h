@@ -33,6 +33,7 @@ struct RelationInfo {
   std::string create_sql;                  // as sqlite_schema has it; empty for the catalogue
   std::vector<std::string> dependent_sql;  // of its indexes and triggers
   bool is_referenced = false;              // by a foreign key of another table
+  bool may_be_used = false;                // there are views, or triggers of other tables
   std::vector<ColumnInfo> columns;
 
   const ColumnInfo* FindColumn(std::string_view column) const;
