@@ -29,14 +29,13 @@ Translated Translator::AlterTable(const pg::AlterTableStmt& alter) {
     return result;
   }
   const std::string table = TableName(*alter.relation);
-  int rebuilds = 0;
+  rebuilds_ = 0;
   for (const pg::Node* node : Items(alter.n_cmds, alter.cmds)) {
     const std::string sql = AlterCommand(table, info, *node->alter_table_cmd);
     if (sql.empty()) continue;
-    rebuilds += sql.starts_with("CREATE T");
     result.sql += (result.sql.empty() ? "" : "; ") + sql;
   }
-  if (rebuilds > 1) Unsupported("several such changes in one ALTER TABLE");
+  if (rebuilds_ > 1) Unsupported("several such changes in one ALTER TABLE");
   if (result.sql.empty()) result.kind = StatementKind::kNothing;
   return result;
 }
@@ -185,9 +184,10 @@ std::string Translator::Rebuild(const RelationInfo& info, const TableText& text,
     Unsupported("this change of a table that others refer to");
     return "";
   }
+  ++rebuilds_;
   const std::string table = Quoted(info.name);
   const std::string new_name = Quoted("sibyl_new_" + info.name);
-  const std::string old_name = "temp." + Quoted("sibyl_old_" + info.name);
+  const std::string old_name = Quoted("sibyl_old_" + info.name);
   TableText renamed = text;
   if (!renamed.Rename("sibyl_new_" + info.name)) {
     Unsupported("this change of this table");
@@ -212,9 +212,9 @@ std::string Translator::Rebuild(const RelationInfo& info, const TableText& text,
   // it is gone: where there are any, the rows wait in a temporary table.
   std::string sql =
       info.may_be_used
-          ? "CREATE TEMP TABLE " + old_name.substr(5) + " AS SELECT " + names + " FROM " + table +
+          ? "CREATE TEMP TABLE " + old_name + " AS SELECT " + names + " FROM " + table +
                 "; DROP TABLE " + table + "; " + text.sql() + "; INSERT INTO " + table + copy +
-                old_name + "; DROP TABLE " + old_name
+                "temp." + old_name + "; DROP TABLE temp." + old_name
           : renamed.sql() + "; INSERT INTO " + new_name + copy + table + "; DROP TABLE " + table +
                 "; ALTER TABLE " + new_name + " RENAME TO " + table;
   for (const std::string& dependent : info.dependent_sql) sql += "; " + dependent;

@@ -309,6 +309,7 @@ class Translator {
   const std::vector<const ColumnInfo*>* assigned_columns_ = nullptr;
   int depth_ = 0;
   int generated_names_ = 0;
+  int rebuilds_ = 0;  // tables that ALTER TABLE makes anew
   bool locks_rows_ = false;     // FOR UPDATE and its kin
   bool in_definition_ = false;  // of a view or table: what is written stays in the schema
 };
