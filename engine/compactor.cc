@@ -218,6 +218,7 @@ bool Compactor::RunOnePendingTask() {
     drain_status_ = drain_status;
   }
   signal_.notify_all();
+  SpillPinned();
   bool merged = false;
   Status status = drain_status;
   if (drain_status && !drained) status = RunOneMerge(&merged);
@@ -238,9 +239,57 @@ void Compactor::Announce() {
 }
 
 Status Compactor::DrainFrozen() {
-  const std::lock_guard drain(drain_mutex_);
-  bool drained = false;
-  return DrainWaiting(false, &drained);
+  {
+    const std::lock_guard drain(drain_mutex_);
+    bool drained = false;
+    SIBYL_RETURN_IF_ERROR(DrainWaiting(false, &drained));
+  }
+  SpillPinned();
+  return Ok();
+}
+
+// Of generations that were drained and are read still.
+uint64_t Compactor::PinnedBytes() const {
+  const std::lock_guard lock(install_mutex_);
+  uint64_t bytes = 0;
+  for (const auto& drained : drained_) {
+    if (const std::shared_ptr<Generation> pinned = drained.lock()) bytes += pinned->memory_bytes();
+  }
+  return bytes;
+}
+
+// An error costs memory only: it is told, and tried again after the next drain.
+void Compactor::SpillPinned() {
+  const std::unique_lock lock(spill_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  if (PinnedBytes() <= state_.options.max_pinned_generation_bytes) return;
+  state_.views.ReleaseRetired();  // these have no readers
+  for (const std::shared_ptr<SnapshotPin>& pin : state_.snapshots.Alive()) {
+    if (stop_ || PinnedBytes() <= state_.options.max_pinned_generation_bytes) return;
+    if (const Status spilled = SpillOne(pin.get()); !spilled) {
+      state_.events.Write("error", {}, spilled.error().ToString());
+      return;
+    }
+  }
+}
+
+Status Compactor::SpillOne(SnapshotPin* pin) {
+  const uint64_t began_ns = base::NowNs();
+  const ReadPoint point = pin->point();
+  uint64_t floor = 0;
+  {
+    const std::lock_guard lock(install_mutex_);
+    floor = manifest_.generation_floor;
+  }
+  if (!HasOldGenerations(*point.view, floor)) return Ok();
+  SegmentBuilder builder(state_.segments, state_.options, true);
+  SIBYL_ASSIGN_OR_RETURN(auto segments, WriteOldGenerations(point, floor, &builder));
+  pin->Replace(WithoutOldGenerations(*point.view, floor, std::move(segments)));
+  Count(state_.counters.spilled_bytes, builder.written_bytes());
+  state_.events.Write("spill", {{"sequence", point.sequence},
+                                {"bytes", builder.written_bytes()},
+                                {"ns", base::NowNs() - began_ns}});
+  return Ok();
 }
 
 Status Compactor::MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,

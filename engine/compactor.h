@@ -117,6 +117,10 @@ class Compactor final : public DrainHandler {
   Status RunChosenMerge(bool* merged);
   void Announce();
 
+  uint64_t PinnedBytes() const;
+  void SpillPinned();
+  Status SpillOne(SnapshotPin* pin);
+
   // With drain_mutex_ held, and merge_mutex_ too if `merging`.
   Status DrainWaiting(bool merging, bool* drained);
   static Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
@@ -152,6 +156,8 @@ class Compactor final : public DrainHandler {
   std::mutex merge_mutex_;                     // one merge at a time
   std::vector<std::string> compact_pointers_;  // per level, where the last merge ended; by merges
   std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
+
+  std::mutex spill_mutex_;  // one thread writes out what snapshots pin; held with no other but install
 
   std::mutex drain_mutex_;  // one drain or ingestion at a time
   std::atomic<bool> drain_wanted_ = false;

@@ -42,12 +42,19 @@ class PinnedReadPoint {
 
 class SnapshotImpl final : public Snapshot {
  public:
-  SnapshotImpl(DatabaseState& state, ReadPoint point) : pin_(state, std::move(point)) {}
-  uint64_t sequence() const override { return pin_.point().sequence; }
-  const ReadPoint& point() const { return pin_.point(); }
+  SnapshotImpl(DatabaseState& state, ReadPoint point)
+      : state_(state), pin_(state.snapshots.Add(std::move(point))) {
+    Count(state_.counters.pinned_views);
+  }
+  ~SnapshotImpl() override {
+    state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed);
+  }
+  uint64_t sequence() const override { return pin_->sequence(); }
+  ReadPoint point() const { return pin_->point(); }
 
  private:
-  PinnedReadPoint pin_;
+  DatabaseState& state_;
+  const std::shared_ptr<SnapshotPin> pin_;
 };
 
 // A tree that a state does not have reads as empty.
@@ -205,7 +212,7 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
     return CheckRecordLimits(key, {}).error();
   const InternalKeyBuffer internal_key(tree, key);
   if (options.snapshot != nullptr) {
-    const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
+    const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
     value->Clear();
     if (!point.view->catalogue->IsUserTree(tree)) return false;
     return point.view->Get(internal_key.view(), point.sequence, value);
@@ -252,7 +259,7 @@ Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
     return Ok();
   };
   if (options.snapshot != nullptr) {
-    const ReadPoint& point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
+    const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
     return read(*point.view, point.sequence);
   }
   for (;;) {
@@ -498,6 +505,7 @@ Result<Stats> DatabaseImpl::GetStats() {
   stats.trees = point.view->catalogue->trees();
   stats.last_sequence = point.sequence;
   stats.pinned_views = from.pinned_views.load(std::memory_order_relaxed);
+  stats.spilled_generation_bytes = from.spilled_bytes.load(std::memory_order_relaxed);
   for (const auto& generation : point.view->generations) {
     const bool active = stats.generations.empty();
     stats.generations.push_back(

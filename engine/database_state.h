@@ -11,7 +11,9 @@
 #include "engine/event_log.h"
 #include "engine/latency.h"
 #include "engine/lock_table.h"
+#include "engine/read_point.h"
 #include "engine/segment_store.h"
+#include "engine/snapshot_pins.h"
 #include "engine/view.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
@@ -46,6 +48,7 @@ struct AtomicCounters {
   std::atomic<uint64_t> transactions_conflicted{0};
   std::atomic<uint64_t> retired_bound_violations{0};  // of segments that are gone
   std::atomic<uint64_t> pinned_views{0};
+  std::atomic<uint64_t> spilled_bytes{0};  // of generations written out for snapshots
   std::atomic<uint64_t> transaction_bytes{0};  // of memory, of open transactions
 };
 
@@ -75,6 +78,7 @@ struct DatabaseState {
   std::unique_ptr<storage::CommitLog> log;
   SegmentStore segments;
   ViewKeeper views;
+  SnapshotPins snapshots;
   AtomicCounters counters;
   LatencyRecorders latencies;
   EventLog events;
@@ -116,12 +120,6 @@ struct DatabaseState {
     }
     return CheckUsable();
   }
-};
-
-// A consistent pair: everything up to `sequence`, and nothing after it, is in `view`.
-struct ReadPoint {
-  std::shared_ptr<const View> view;
-  uint64_t sequence = 0;
 };
 
 inline ReadPoint CurrentReadPoint(const DatabaseState& state) {

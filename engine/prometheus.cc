@@ -140,6 +140,8 @@ std::string PrometheusText(const Stats& stats) {
   WriteCounters(stats.counters, &out);
   out.Gauge("generations", "Generations in memory", stats.generations.size());
   out.Gauge("pinned_views", "Snapshots, iterators and transactions alive", stats.pinned_views);
+  out.Gauge("pinned_generation_bytes", "Memory of drained generations that are read still",
+            stats.pinned_generation_bytes);
   out.Gauge("last_sequence", "The last commit", stats.last_sequence);
   out.Gauge("trees", "Trees", stats.trees.size());
   WriteMemory(stats.memory, &out);

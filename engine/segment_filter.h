@@ -37,7 +37,7 @@ class SegmentFilter {
     if (empty()) return true;
     const Block& block = blocks_[BloomBlockOf(hash, block_count_)];
     uint64_t all = 1;
-    ForEachBloomBit(hash, [&](size_t word, unsigned bit) { all &= block.words[word] >> bit; });
+    ForEachBloomBit(hash, probes_, [&](size_t word, unsigned bit) { all &= block.words[word] >> bit; });
     return all != 0;
   }
 
@@ -52,6 +52,7 @@ class SegmentFilter {
 
   std::unique_ptr<Block[]> blocks_;
   uint64_t block_count_ = 0;
+  uint32_t probes_ = 0;
 };
 
 }  // namespace sibyl::engine

@@ -32,6 +32,7 @@ struct Arguments {
   uint64_t memory_bytes = 0;
   StorageSettings storage;
   uint32_t threads = 1;
+  uint32_t last_level_filter_bits = 0;
   std::string directory;
   std::string huge_pages = "off";
   std::string json;
@@ -138,6 +139,9 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option("--threads", arguments->threads, "Threads of the workloads that only read")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  app->add_option("--last-level-filter", arguments->last_level_filter_bits,
+                  "SibylDB with filters of so many bits per key, the last level's too (default: "
+                  "10, and none there)");
   app->add_option(
       "--dir", arguments->directory,
       "Where the databases are made, and removed at the end (default: $TMPDIR or /tmp)");
@@ -236,6 +240,7 @@ Status Run(const Arguments& arguments) {
   options.measure_compacted = arguments.state != "delta";
   options.measure_delta = arguments.state != "compacted";
   options.threads = arguments.threads;
+  options.last_level_filter_bits = arguments.last_level_filter_bits;
 
   const std::filesystem::path parent = arguments.directory.empty()
                                            ? std::filesystem::temp_directory_path()

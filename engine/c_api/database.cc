@@ -61,6 +61,9 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "max_frozen_generations") {
     return Parse(name, value, &options->max_frozen_generations);
   }
+  if (name == "max_pinned_generation_bytes") {
+    return Parse(name, value, &options->max_pinned_generation_bytes);
+  }
   if (name == "segment_bytes") return Parse(name, value, &options->segment_bytes);
   if (name == "block_bytes") return Parse(name, value, &options->block_bytes);
   if (name == "epsilon_blocks") return Parse(name, value, &options->epsilon_blocks);

@@ -62,6 +62,12 @@ struct Options {
   // on, so that they hardly ever have to wait for a drain to end. At least 1.
   uint32_t max_frozen_generations = 3;
 
+  // Generations that were drained, but are still read by old snapshots, may take so much memory. Beyond
+  // that the snapshots' share of them is written to segments of their own, the oldest snapshot's
+  // first, and read from there; the files go with the snapshots. Iterators and transactions keep
+  // theirs in memory. Larger: snapshots read from memory. Smaller: less memory.
+  uint64_t max_pinned_generation_bytes = 256ull << 20;
+
   // Size at which a compaction closes one segment and begins the next. Also bounds the memory
   // that training buffers. Range: 64 KiB to 256 MiB.
   uint64_t segment_bytes = 64ull << 20;

@@ -128,6 +128,10 @@ struct Stats {
   uint64_t pinned_generations = 0;
   uint64_t pinned_generation_bytes = 0;
 
+  // Segments written for snapshots in place of such generations, since the database was opened: see
+  // Options::max_pinned_generation_bytes.
+  uint64_t spilled_generation_bytes = 0;
+
   // Why the background thread stopped to merge: damage that it found in a segment. Empty: all is
   // well. Writes go on and are drained; what they leave behind is not merged until the database is
   // opened again.
