@@ -550,7 +550,7 @@ Status Compactor::RunMerge(Merge merge) {
   }
   const bool is_last = merge.below.empty() && merge.output_level > 0;
   SegmentBuilder builder(
-      state_.segments, state_.options, !is_last || state_.options.filter_last_level,
+      state_.segments, state_.options, !is_last,
       [this, &merge](uint64_t bytes) { return PayForWrite(bytes, merge.bytes_per_second); },
       view->catalogue);
   SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));

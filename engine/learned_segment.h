@@ -77,15 +77,8 @@ class LearnedSegment {
     return SearchBlock(internal_key);
   }
 
-  // Looks for the key in its predicted block, without errors, copies and allocations
-  // (storage::Segment::LookupInPlace). Of the keys that it finds absent, those in the sample are to
-  // be looked up again.
-  storage::Segment::InPlace LookupInPlace(std::string_view internal_key) const {
-    const index::BlockPosition position = Predict(internal_key);
-    return file_->LookupInPlace(internal_key, position.block, position.fraction);
-  }
-
-  // One key in some thousand; every key once the model was found wrong.
+  // Of the keys that Segment::LookupInPlace finds absent, those that are to be looked up again: one in
+  // some thousand; all once the model was found wrong.
   bool IsSample(std::string_view internal_key) const;
 
   // The same lookup, whatever it takes. A miss in the sample is checked by a search that does not

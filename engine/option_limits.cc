@@ -37,6 +37,8 @@ Status CheckOptions(const Options& options) {
   SIBYL_RETURN_IF_ERROR(CheckRange<uint32_t>("max_runs", options.max_runs, 1, 1000));
   SIBYL_RETURN_IF_ERROR(
       CheckRange<uint32_t>("filter_bits_per_key", options.filter_bits_per_key, 0, 64));
+  SIBYL_RETURN_IF_ERROR(CheckRange<uint32_t>("last_level_filter_bits_per_key",
+                                             options.last_level_filter_bits_per_key, 0, 64));
   return CheckRange<uint32_t>("level_ratio", options.level_ratio, 2, 1000);
 }
 

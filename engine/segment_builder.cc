@@ -42,12 +42,13 @@ void SegmentBuilder::Arena::Clear() {
   large_.clear();
 }
 
-SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
+SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool above_last,
                                storage::SegmentWriter::BeforeWrite before_write,
                                std::shared_ptr<const Catalogue> catalogue)
     : store_(store),
       options_(options),
-      with_filter_(with_filter && options.filter_bits_per_key > 0),
+      filter_bits_per_key_(above_last ? options.filter_bits_per_key
+                                      : options.last_level_filter_bits_per_key),
       before_write_(std::move(before_write)),
       catalogue_(std::move(catalogue)) {}
 
@@ -55,7 +56,7 @@ Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::
   if (records_.empty()) buffering_since_ns_ = base::NowNs();
   records_.push_back({arena_.Copy(internal_key, value), static_cast<uint32_t>(internal_key.size()),
                       static_cast<uint32_t>(value.size()), type == RecordType::kTombstone});
-  if (with_filter_) key_hashes_.push_back(base::Checksum(internal_key));
+  if (filter_bits_per_key_ > 0) key_hashes_.push_back(base::Checksum(internal_key));
   buffered_bytes_ += internal_key.size() + value.size();
   // Short records take more memory than bytes: theirs is bounded too.
   const uint64_t memory_bytes = buffered_bytes_ + records_.size() * kBookkeepingBytes;
@@ -91,7 +92,7 @@ Status SegmentBuilder::WriteSegment() {
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();
   properties.build_ns = base::NowNs() - buffering_since_ns_;
   std::string filter;
-  if (with_filter_) filter = SegmentFilter::Encode(key_hashes_, options_.filter_bits_per_key);
+  if (filter_bits_per_key_ > 0) filter = SegmentFilter::Encode(key_hashes_, filter_bits_per_key_);
   SIBYL_ASSIGN_OR_RETURN(const storage::SegmentFileInfo info,
                          writer->Finish(block_count, EncodeTreeModels(models), filter, properties));
   auto segment = store_.Open(id);

@@ -21,9 +21,10 @@ namespace sibyl::engine {
 // LearnedSegment::MakeObsolete) until somebody keeps them: after an error no file is left behind.
 class SegmentBuilder {
  public:
-  // `store` and `options` must outlive the builder. `before_write`: see SegmentWriter. `catalogue` has
-  // the options of the trees; null: all have the default ones.
-  SegmentBuilder(SegmentStore& store, const Options& options, bool with_filter,
+  // `store` and `options` must outlive the builder. `above_last`: which of the options for filters
+  // counts. `before_write`: see SegmentWriter. `catalogue` has the options of the trees; null: all
+  // have the default ones.
+  SegmentBuilder(SegmentStore& store, const Options& options, bool above_last,
                  storage::SegmentWriter::BeforeWrite before_write = nullptr,
                  std::shared_ptr<const Catalogue> catalogue = nullptr);
 
@@ -80,7 +81,7 @@ class SegmentBuilder {
 
   SegmentStore& store_;
   const Options& options_;
-  const bool with_filter_;
+  const uint32_t filter_bits_per_key_;  // 0: no filter
   const storage::SegmentWriter::BeforeWrite before_write_;
   const std::shared_ptr<const Catalogue> catalogue_;
   Arena arena_;

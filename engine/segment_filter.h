@@ -2,7 +2,7 @@
 //
 // A blocked Bloom filter over the checksums of internal keys (bloom_block.h). Runs and upper levels
 // have one, since most lookups that reach them go on; the last level has one only where asked for
-// (Options::filter_last_level). Encoding: docs/file-format.md, "Filter".
+// (Options::last_level_filter_bits_per_key). Encoding: docs/file-format.md, "Filter".
 
 #ifndef SIBYL_ENGINE_SEGMENT_FILTER_H_
 #define SIBYL_ENGINE_SEGMENT_FILTER_H_

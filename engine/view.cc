@@ -81,9 +81,17 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Va
   }
   for (size_t i = 0; i < count; ++i) {
     const LearnedSegment& segment = *candidates[i];
+    // The oldest has most keys: it is asked where the key would be while its filter comes from
+    // memory. The others hardly ever need to be.
+    const bool is_oldest = i + 1 == count;
+    index::BlockPosition position;
+    if (is_oldest) position = segment.Predict(key->key());
     if (!segment.filter().empty() && !segment.filter().MayContain(key->hash())) continue;
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                           Settle(segment.LookupInPlace(key->key()), segment, key->key(), value));
+    if (!is_oldest) position = segment.Predict(key->key());
+    SIBYL_ASSIGN_OR_RETURN(
+        const LookupOutcome outcome,
+        Settle(segment.file().LookupInPlace(key->key(), position.block, position.fraction), segment,
+               key->key(), value));
     if (outcome != LookupOutcome::kAbsent) return outcome;
   }
   return LookupOutcome::kAbsent;

@@ -89,8 +89,10 @@ struct EngineSettings {
   uint64_t write_buffer_bytes = 64ull << 20;  // Sibyl's generation, RocksDB's memtable
   uint64_t first_level_bytes = 512ull << 20;  // Sibyl's runs together, RocksDB's level base
 
-  // Sibyl only, RocksDB always has 10: bits per key of filters, the last level's too; 0: its defaults.
-  uint32_t last_level_filter_bits = 0;
+
+  // Sibyl only, RocksDB always has 10: bits per key of the last level's filters; nullopt: its default.
+  std::optional<uint32_t> last_level_filter_bits;
+
   uint64_t map_bytes = 1ull << 30;            // address space for LMDB's and SQLite's mapping
 };
 

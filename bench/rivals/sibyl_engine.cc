@@ -189,9 +189,8 @@ Result<std::unique_ptr<Engine>> OpenSibyl(const EngineSettings& settings) {
   options.first_level_bytes = settings.first_level_bytes;
   options.block_cache_bytes = settings.memory_bytes;
   if (settings.storage.pread) options.read_mode = ReadMode::kPread;
-  if (settings.last_level_filter_bits > 0) {
-    options.filter_last_level = true;
-    options.filter_bits_per_key = settings.last_level_filter_bits;
+  if (settings.last_level_filter_bits) {
+    options.last_level_filter_bits_per_key = *settings.last_level_filter_bits;
   }
   auto events = std::make_shared<EventCount>();
   options.event_listener = [events](std::string_view line) { events->Add(line); };

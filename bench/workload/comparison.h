@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ struct ComparisonOptions {
   uint64_t memory_bytes = 0;  // see EngineSettings
   StorageSettings storage;    // likewise; with a compression, values are compressible
   uint32_t threads = 1;       // for workloads that only read
-  uint32_t last_level_filter_bits = 0;  // see EngineSettings
+  std::optional<uint32_t> last_level_filter_bits;  // see EngineSettings
 };
 
 enum class State : uint8_t { kCompacted, kDelta };

@@ -32,7 +32,7 @@ struct Arguments {
   uint64_t memory_bytes = 0;
   StorageSettings storage;
   uint32_t threads = 1;
-  uint32_t last_level_filter_bits = 0;
+  std::optional<uint32_t> last_level_filter_bits;
   std::string directory;
   std::string huge_pages = "off";
   std::string json;
@@ -140,8 +140,8 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app->add_option("--last-level-filter", arguments->last_level_filter_bits,
-                  "SibylDB with filters of so many bits per key, the last level's too (default: "
-                  "10, and none there)");
+                  "SibylDB with so many bits per key in the filters of the last level (default: its "
+                  "own); 0: none");
   app->add_option(
       "--dir", arguments->directory,
       "Where the databases are made, and removed at the end (default: $TMPDIR or /tmp)");

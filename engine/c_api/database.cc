@@ -70,7 +70,9 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "first_level_bytes") return Parse(name, value, &options->first_level_bytes);
   if (name == "max_runs") return Parse(name, value, &options->max_runs);
   if (name == "filter_bits_per_key") return Parse(name, value, &options->filter_bits_per_key);
-  if (name == "filter_last_level") return Parse(name, value, &options->filter_last_level);
+  if (name == "last_level_filter_bits_per_key") {
+    return Parse(name, value, &options->last_level_filter_bits_per_key);
+  }
   if (name == "level_ratio") return Parse(name, value, &options->level_ratio);
   if (name == "read_mode") return Parse(name, value, &options->read_mode);
   if (name == "block_cache_bytes") return Parse(name, value, &options->block_cache_bytes);

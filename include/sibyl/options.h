@@ -94,9 +94,9 @@ struct Options {
   // are made. 10 let pass 1 key in 100. Range: 0 to 64.
   uint32_t filter_bits_per_key = 10;
 
-  // Filters for the last level too, and not only for what lies above it, where most lookups go on:
-  // costs filter_bits_per_key of memory for all keys, and saves most of a Get of an absent key.
-  bool filter_last_level = false;
+  // The same for the last level, which has nearly all keys: its filters cost memory, and every Get of
+  // a present key some time, but save most of a Get of an absent key. 2 let pass 4 keys in 10.
+  uint32_t last_level_filter_bits_per_key = 2;
 
   // Most bytes per second that merges in the background write, so that they leave the disk to
   // others; 0: as many as they can. Drains are not slowed down, since writers wait for them: too low

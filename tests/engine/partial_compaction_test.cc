@@ -89,8 +89,8 @@ TEST_CASE("ascending keys are written once", "[engine][compaction]") {
 TEST_CASE("random keys over three levels, with and without filters", "[engine][compaction]") {
   Options options = ForegroundOptions();
   options.filter_bits_per_key = GENERATE(0u, 10u);
-  options.filter_last_level = GENERATE(false, true);
-  INFO("bits " << options.filter_bits_per_key << " last level " << options.filter_last_level);
+  options.last_level_filter_bits_per_key = GENERATE(0u, 2u, 10u);
+  INFO("bits " << options.filter_bits_per_key << " last level " << options.last_level_filter_bits_per_key);
   MemoryLogDatabase database(options);
   Must(database.Open());
   Model model;
