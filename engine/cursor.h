@@ -49,6 +49,10 @@ class Cursor : public ForwardCursor {
  public:
   virtual void SeekToLast() = 0;
   virtual void Seek(std::string_view target) = 0;         // first key >= target
+
+  // Asks for what Seek(target) will read first, so that the cache misses of several cursors overlap.
+  // A hint: moves nothing, and may do nothing.
+  virtual void PrefetchSeek(std::string_view) const {}
   virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
   virtual void Prev() = 0;                                // precondition: Valid()
 };

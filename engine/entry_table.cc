@@ -47,7 +47,7 @@ struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
 
-void Prefetch(const void* object, size_t lines) {
+void PrefetchLines(const void* object, size_t lines) {
   const char* const bytes = static_cast<const char*>(object);
   for (size_t i = 0; i < lines; ++i) __builtin_prefetch(bytes + i * kLineBytes);
 }
@@ -121,12 +121,17 @@ EntryTable::Entry* EntryTable::Find(std::string_view key, uint64_t hash) const {
       for (uint64_t found = ZeroTags(word ^ wanted); found != 0; found &= found - 1) {
         const size_t slot = i * kWordTags + FirstTag(found);
         Entry* const entry = table.Slot(slot).load(std::memory_order_relaxed);
-        Prefetch(entry, 3);
+        PrefetchLines(entry, 3);
         if (entry->key() == key) return entry;
       }
       if (ZeroTags(word) != 0) return nullptr;
     }
   }
+}
+
+void EntryTable::Prefetch(uint64_t hash) const {
+  const Table& table = *current_.load(std::memory_order_acquire);
+  __builtin_prefetch(table.tags + table.GroupOf(hash) * kGroupWords);
 }
 
 void EntryTable::Add(uint64_t hash, Entry* entry) {
@@ -157,7 +162,7 @@ void EntryTable::FillNext() {
     if (entry != nullptr) next_->Add(base::Checksum(entry->key()), entry);
   }
   const size_t soon = std::min(until + kSlotsPerKey, filling_->slots());
-  for (size_t slot = until; slot < soon; ++slot) Prefetch(filling_->At(slot), 1);
+  for (size_t slot = until; slot < soon; ++slot) PrefetchLines(filling_->At(slot), 1);
 }
 
 EntryTable::Table* EntryTable::AddTable(size_t groups) {

@@ -51,6 +51,9 @@ class Generation {
   std::optional<VersionedRecord> Find(std::string_view internal_key, uint64_t hash,
                                       uint64_t max_sequence) const;
 
+  // Asks for what Find reads first, so that the cache misses of several generations overlap.
+  void Prefetch(uint64_t hash) const { table_.Prefetch(hash); }
+
   // The sequence of the newest write to the key; 0 if there was none.
   uint64_t NewestSequence(std::string_view internal_key) const;
 

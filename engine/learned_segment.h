@@ -93,6 +93,12 @@ class LearnedSegment {
 
   std::unique_ptr<Cursor> NewCursor() const;
 
+  // Asks for the block that a cursor's Seek will read, if the file is mapped.
+  void PrefetchSeek(std::string_view internal_key) const {
+    const index::BlockPosition position = Predict(internal_key);
+    file_->PrefetchBlock(position.block, position.fraction);
+  }
+
   // Checks the whole file, that every record lies in the block its model predicts, that the
   // filter has it, and that each tree's model counts that tree's records. Errors: the first damage
   // found.

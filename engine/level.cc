@@ -13,7 +13,7 @@ namespace {
 // Walks the segments of a level one after the other.
 class LevelCursor final : public Cursor {
  public:
-  explicit LevelCursor(const std::vector<SegmentPtr>& segments) : segments_(segments) {}
+  explicit LevelCursor(const Level& level) : level_(level), segments_(level.segments()) {}
 
   bool Valid() const override { return cursor_ != nullptr && cursor_->Valid(); }
 
@@ -29,22 +29,21 @@ class LevelCursor final : public Cursor {
     SkipBackward();
   }
 
+  // In the segment that begins at or before the target, or at the begin of the one after it.
   void Seek(std::string_view target) override {
-    const auto at = std::lower_bound(segments_.begin(), segments_.end(), target,
-                                     [](const SegmentPtr& segment, std::string_view wanted) {
-                                       return segment->largest_key() < wanted;
-                                     });
-    Enter(static_cast<size_t>(at - segments_.begin()));
+    const size_t after = level_.UpperBound(target);
+    const bool inside = after > 0 && target <= segments_[after - 1]->largest_key();
+    Enter(inside ? after - 1 : after);
     if (cursor_ != nullptr) cursor_->Seek(target);
     SkipForward();
   }
 
+  void PrefetchSeek(std::string_view target) const override {
+    if (const LearnedSegment* segment = level_.FindSegment(target)) segment->PrefetchSeek(target);
+  }
+
   void SeekForPrev(std::string_view target) override {
-    const auto at = std::upper_bound(segments_.begin(), segments_.end(), target,
-                                     [](std::string_view wanted, const SegmentPtr& segment) {
-                                       return wanted < segment->smallest_key();
-                                     });
-    Enter(static_cast<size_t>(at - segments_.begin()) - 1);  // none: wraps to past the end
+    Enter(level_.UpperBound(target) - 1);  // none: wraps to past the end
     if (cursor_ != nullptr) cursor_->SeekForPrev(target);
     SkipBackward();
   }
@@ -94,6 +93,7 @@ class LevelCursor final : public Cursor {
     }
   }
 
+  const Level& level_;
   const std::vector<SegmentPtr>& segments_;
   std::unique_ptr<Cursor> cursor_;
   size_t entered_ = 0;
@@ -185,7 +185,7 @@ Level::Range Level::Overlapping(std::string_view smallest, std::string_view larg
 }
 
 std::unique_ptr<Cursor> Level::NewCursor() const {
-  return std::make_unique<LevelCursor>(segments_);
+  return std::make_unique<LevelCursor>(*this);
 }
 
 }  // namespace sibyl::engine

@@ -27,9 +27,14 @@ class MergingCursor final : public Cursor {
     Position(Direction::kBackward, [](Cursor& cursor) { cursor.SeekToLast(); });
   }
   void Seek(std::string_view target) override {
+    PrefetchSeek(target);
     Position(Direction::kForward, [target](Cursor& cursor) { cursor.Seek(target); });
   }
+  void PrefetchSeek(std::string_view target) const override {
+    for (const Source& source : sources_) source.cursor->PrefetchSeek(target);
+  }
   void SeekForPrev(std::string_view target) override {
+    PrefetchSeek(target);
     Position(Direction::kBackward, [target](Cursor& cursor) { cursor.SeekForPrev(target); });
   }
   void Next() override { Move(Direction::kForward); }

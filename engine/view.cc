@@ -43,6 +43,9 @@ class HashedKey {
 };
 
 Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Value* value) {
+  if (view.generations.size() > 1) {
+    for (const auto& generation : view.generations) generation->Prefetch(key->hash());
+  }
   for (const auto& generation : view.generations) {
     if (generation->empty()) continue;  // the active one of a database that is only read
     if (const auto record = generation->Find(key->key(), key->hash(), sequence)) {

@@ -146,6 +146,7 @@ Status LatencyRun::Measure(Engine& engine, const std::string& name, int readers,
   }
   std::vector<Latencies> latencies(static_cast<size_t>(threads));
   std::vector<Status> statuses(static_cast<size_t>(threads), Ok());
+  std::vector<uint64_t> cpu_ns(static_cast<size_t>(threads));
   std::atomic<bool> stop{false};
   const uint64_t began_ns = base::NowNs();
   {
@@ -156,6 +157,7 @@ Status LatencyRun::Measure(Engine& engine, const std::string& name, int readers,
         const uint64_t seed = began_ns + i;  // other keys each time
         statuses[i] = reads ? Read(*sessions[i], seed, stop, &latencies[i])
                             : Write(*sessions[i], seed, stop, &latencies[i]);
+        cpu_ns[i] = base::ThreadNs();
       });
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(options_.seconds));
@@ -163,30 +165,36 @@ Status LatencyRun::Measure(Engine& engine, const std::string& name, int readers,
   }
   const double seconds = static_cast<double>(base::NowNs() - began_ns) * 1e-9;
   for (const Status& status : statuses) SIBYL_RETURN_IF_ERROR(status);
-  if (writer) rows->push_back({"Put, " + name, std::move(latencies.back()), seconds});
+  if (writer) {
+    rows->push_back({"Put, " + name, std::move(latencies.back()), seconds, cpu_ns.back()});
+  }
   if (readers == 0) return Ok();
-  Row reads{"Get, " + name, {}, seconds};
-  for (size_t i = 0; i < static_cast<size_t>(readers); ++i) reads.latencies.Add(latencies[i]);
+  Row reads{"Get, " + name, {}, seconds, 0};
+  for (size_t i = 0; i < static_cast<size_t>(readers); ++i) {
+    reads.latencies.Add(latencies[i]);
+    reads.cpu_ns += cpu_ns[i];
+  }
   rows->push_back(std::move(reads));
   return Ok();
 }
 
 void LatencyRun::Print(const std::string& engine, std::vector<Row>* rows) {
   char line[256];
-  std::snprintf(line, sizeof(line), "%-24s %10s %10s %9s %9s %9s %9s %9s %9s\n",
-                (engine + ", us").c_str(), "calls", "calls/s", "mean", "p50", "p99", "p99.9",
+  std::snprintf(line, sizeof(line), "%-24s %10s %10s %7s %7s %7s %8s %8s %9s %9s\n",
+                (engine + ", us").c_str(), "calls", "calls/s", "cpu", "mean", "p50", "p99", "p99.9",
                 "p99.99", "longest");
   out_ << line;
   for (Row& row : *rows) {
     Latencies& latencies = row.latencies;
+    const double calls = std::max(1.0, static_cast<double>(latencies.count()));
     const auto micro = [&](double fraction) {
       return static_cast<double>(latencies.QuantileNs(fraction)) * 1e-3;
     };
-    std::snprintf(line, sizeof(line), "%-24s %10zu %10.0f %9.2f %9.2f %9.2f %9.2f %9.2f %9.2f\n",
-                  row.name.c_str(), latencies.count(),
-                  static_cast<double>(latencies.count()) / row.wall_seconds,
-                  latencies.MeanNs() * 1e-3, micro(0.5), micro(0.99), micro(0.999), micro(0.9999),
-                  micro(1));
+    std::snprintf(line, sizeof(line),
+                  "%-24s %10zu %10.0f %7.2f %7.2f %7.2f %8.2f %8.2f %9.2f %9.2f\n",
+                  row.name.c_str(), latencies.count(), calls / row.wall_seconds,
+                  static_cast<double>(row.cpu_ns) * 1e-3 / calls, latencies.MeanNs() * 1e-3,
+                  micro(0.5), micro(0.99), micro(0.999), micro(0.9999), micro(1));
     out_ << line;
   }
 }

@@ -26,7 +26,9 @@ namespace sibyl::bench {
 // Wall times of calls of one kind, all of them.
 class Latencies {
  public:
-  void Add(uint64_t ns) { ns_.push_back(static_cast<uint32_t>(std::min<uint64_t>(ns, UINT32_MAX))); }
+  void Add(uint64_t ns) {
+    ns_.push_back(static_cast<uint32_t>(std::min<uint64_t>(ns, UINT32_MAX)));
+  }
   void Add(const Latencies& other) { ns_.insert(ns_.end(), other.ns_.begin(), other.ns_.end()); }
   size_t count() const { return ns_.size(); }
 
@@ -60,6 +62,7 @@ class LatencyRun {
     std::string name;
     Latencies latencies;
     double wall_seconds = 0;
+    uint64_t cpu_ns = 0;  // of the threads that called, between the calls too
   };
 
   Status Load(Session& session);
