@@ -157,11 +157,19 @@ class SibylEngine : public Engine {
       footprint.shape += std::string(generation.active ? "active" : "frozen") + " generation " +
                          std::to_string(generation.records) + " records, ";
     }
+    uint64_t training_ns = 0;
+    uint64_t build_ns = 0;
+    uint64_t learned = 0;
+    uint64_t models = 0;
     for (const LevelStats& level : stats.levels) {
       uint64_t level_records = 0;
       for (const SegmentStats& segment : level.segments) {
         level_records += segment.records;
         footprint.index_bytes += segment.index_bytes;
+        training_ns += segment.training_ns;
+        build_ns += segment.build_ns;
+        models += segment.models.size();
+        for (const ModelStats& model : segment.models) learned += model.kind == "learned";
       }
       if (level.segments.empty()) continue;
       footprint.records += level_records;
@@ -169,6 +177,12 @@ class SibylEngine : public Engine {
                          std::to_string(level_records) + " records in " +
                          std::to_string(level.segments.size()) + " segments, ";
     }
+    char text[96];
+    std::snprintf(text, sizeof(text), "%lu of %lu models learned, training %.1f %% of building, ",
+                  static_cast<unsigned long>(learned), static_cast<unsigned long>(models),
+                  100 * static_cast<double>(training_ns) /
+                      static_cast<double>(std::max<uint64_t>(build_ns, 1)));
+    footprint.shape += text;
     footprint.shape += std::to_string(stats.counters.model_bound_violations) + " bound violations";
     return footprint;
   }

@@ -55,7 +55,7 @@ TEST_CASE("a lookup is told source by source", "[engine][explain]") {
   const auto read_mode = GENERATE(ReadMode::kMapping, ReadMode::kPread);
   Options options = SmallOptions();
   options.read_mode = read_mode;
-  options.filter_last_level = true;
+  options.last_level_filter_bits_per_key = 10;
   TestDatabase database(options);
   for (uint64_t i = 0; i < 3000; ++i) Must(database->Put(BigEndianKey(2 * i), "old"));
   Must(database->Put("large", std::string(100000, 'L')));

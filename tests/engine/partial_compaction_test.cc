@@ -90,7 +90,8 @@ TEST_CASE("random keys over three levels, with and without filters", "[engine][c
   Options options = ForegroundOptions();
   options.filter_bits_per_key = GENERATE(0u, 10u);
   options.last_level_filter_bits_per_key = GENERATE(0u, 2u, 10u);
-  INFO("bits " << options.filter_bits_per_key << " last level " << options.last_level_filter_bits_per_key);
+  INFO("bits " << options.filter_bits_per_key << " last level "
+               << options.last_level_filter_bits_per_key);
   MemoryLogDatabase database(options);
   Must(database.Open());
   Model model;
@@ -109,7 +110,8 @@ TEST_CASE("random keys over three levels, with and without filters", "[engine][c
   for (const LevelStats& level : stats.levels) {
     for (const SegmentStats& segment : level.segments) {
       const bool is_last = level.level == stats.levels.back().level;
-      if (options.filter_bits_per_key == 0) CHECK(segment.filter_bytes == 0);
+      const uint32_t most = options.filter_bits_per_key + options.last_level_filter_bits_per_key;
+      if (most == 0) CHECK(segment.filter_bytes == 0);
       if (options.filter_bits_per_key > 0 && !is_last) CHECK(segment.filter_bytes > 0);
     }
   }
