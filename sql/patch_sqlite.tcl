@@ -37,6 +37,21 @@ change "a cursor of ours is recognized before anything else is known of it" \
   "  void *pKey;               /* Saved key that was cursor last known position */
   struct SibylCursor *pSibyl;  /* Not null: a cursor of SibylDB */\n"
 
+change "connections lock cheaply while one thread has them" \
+  "#else
+      pFrom = sqlite3DefaultMutex();
+#endif
+    }else{" \
+  "#else
+      pFrom = sibyl_mutex_methods();
+#endif
+    }else{"
+
+change "and the function that says how" \
+  "SQLITE_PRIVATE   sqlite3_mutex_methods const *sqlite3DefaultMutex(void);\n" \
+  "SQLITE_PRIVATE   sqlite3_mutex_methods const *sqlite3DefaultMutex(void);
+extern sqlite3_mutex_methods const *sibyl_mutex_methods(void);\n"
+
 change "files before btree.c ask too" \
   "typedef struct BtShared BtShared;\n" \
   "typedef struct BtShared BtShared;
