@@ -16,6 +16,10 @@ constexpr uint8_t kTreeModelsVersion = 1;
 // One in this many misses is checked by a search that does not use the model.
 constexpr uint64_t kMissSampleRate = 4096;
 
+// A cursor looks so far ahead in a block whose records are of different kinds: enough for what it
+// costs to begin a run, not too many for who reads a few.
+constexpr uint32_t kMostRecordsAhead = 32;
+
 Error ModelsCorrupt(const std::string& what) {
   return Error{ErrorCode::kCorruption, "segment models: " + what};
 }
@@ -90,9 +94,20 @@ class SegmentCursor final : public Cursor {
 
   uint64_t StepsBelow(std::string_view key) const override {
     const storage::BlockView& view = block_.view();
+    if (view.EndsBefore(key)) return view.record_count() - slot_ - 1;
     const auto fraction = static_cast<uint16_t>((uint64_t{slot_} << 16) / view.record_count());
     const uint32_t bound = view.LowerBound(key, fraction);
     return bound > slot_ ? bound - slot_ - 1 : 0;
+  }
+
+  CursorRun Run() const override {
+    const storage::BlockView& view = block_.view();
+    return {view, slot_, view.PlainRecordsFrom(slot_, kMostRecordsAhead)};
+  }
+
+  void Skip(uint32_t records) override {
+    slot_ += records;
+    Show();
   }
 
   std::string_view value() override {

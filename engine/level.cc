@@ -61,6 +61,8 @@ class LevelCursor final : public Cursor {
   std::string_view key() const override { return cursor_->key(); }
   RecordType type() const override { return cursor_->type(); }
   uint64_t StepsBelow(std::string_view key) const override { return cursor_->StepsBelow(key); }
+  CursorRun Run() const override { return cursor_->Run(); }
+  void Skip(uint32_t records) override { cursor_->Skip(records); }
   std::string_view value() override { return cursor_->value(); }
   Status status() const override { return cursor_ == nullptr ? Ok() : cursor_->status(); }
 

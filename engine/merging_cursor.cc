@@ -1,13 +1,35 @@
 #include "engine/merging_cursor.h"
 
+#include <algorithm>
 #include <cassert>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/coding.h"
 #include "base/status_macros.h"
 
 namespace sibyl::engine {
 namespace {
+
+__extension__ using Window = unsigned __int128;
+
+// The first 16 bytes of `key` as a number, zeros after its end: keys never order against it.
+Window WindowOf(std::string_view key) {
+  const char* const bytes = key.data();
+  const size_t size = key.size();
+  if (size >= sizeof(Window)) {
+    return Window{base::LoadBig64(bytes)} << 64 | base::LoadBig64(bytes + 8);
+  }
+  if (size > 8) {
+    const uint64_t tail = base::LoadBig64(bytes + size - 8);
+    return Window{base::LoadBig64(bytes)} << 64 | tail << (8 * (16 - size));
+  }
+  char padded[8] = {};
+  if (size > 0) std::memcpy(padded, bytes, size);
+  return Window{base::LoadBig64(padded)} << 64;
+}
 
 // While valid, `current_` stands at the smallest key (going backward: the largest) of all sources,
 // and every other source strictly beyond it: older records of the same key are passed at once.
@@ -15,7 +37,7 @@ class MergingCursor final : public Cursor {
  public:
   MergingCursor(std::vector<std::unique_ptr<Cursor>> newest_first, const uint64_t* version)
       : version_(version) {
-    for (auto& cursor : newest_first) sources_.push_back({std::move(cursor), {}, false});
+    for (auto& cursor : newest_first) sources_.push_back({std::move(cursor), {}, 0, false});
   }
 
   bool Valid() const override { return current_ != nullptr; }
@@ -50,7 +72,23 @@ class MergingCursor final : public Cursor {
   uint64_t StepsBelow(std::string_view key) const override {
     if (direction_ == Direction::kBackward) return 0;
     const bool cut = runner_up_ != nullptr && runner_up_->key < key;
-    return current_->cursor->StepsBelow(cut ? runner_up_->key : key);
+    return cut ? StepsBeforeRunnerUp() : current_->cursor->StepsBelow(key);
+  }
+  CursorRun Run() const override {
+    CursorRun run = current_->cursor->Run();
+    if (runner_up_ != nullptr && run.records > 1) {
+      const uint64_t records = StepsBeforeRunnerUp() + 1;
+      run.records = static_cast<uint32_t>(std::min<uint64_t>(run.records, records));
+    }
+    run.version_counter = version_;
+    run.version = seen_version_;
+    return run;
+  }
+  void Skip(uint32_t records) override {
+    if (records == 0) return;
+    if (runner_up_ != nullptr) *steps_before_runner_up_ -= records;
+    current_->cursor->Skip(records);
+    key_passed_ = true;
   }
   RecordType type() const override { return current_->cursor->type(); }
   std::string_view value() override {
@@ -70,6 +108,7 @@ class MergingCursor final : public Cursor {
   struct Source {
     std::unique_ptr<Cursor> cursor;
     std::string_view key;  // of the cursor, while valid
+    Window window;         // of the key
     bool valid;
   };
 
@@ -91,28 +130,35 @@ class MergingCursor final : public Cursor {
     const bool changed = version_ != nullptr && *version_ != seen_version_;
     if (direction != direction_ || changed) {
       MoveAnew(direction);
-    } else if (steps_before_runner_up_ > 0) {
-      --steps_before_runner_up_;
+    } else if (runner_up_ == nullptr) {
+      Step(*current_);
+      if (current_->valid) return;
+    } else if (StepsBeforeRunnerUp() > 0) {
+      --*steps_before_runner_up_;
       current_->cursor->Next();
       key_passed_ = true;
       return;
     } else {
-      key_passed_ = false;
+      ForgetSteps();
       Step(*current_);
-      if (current_->valid && LeadsRunnerUp()) {
-        if (runner_up_ != nullptr) steps_before_runner_up_ = StepsBelow(runner_up_->key);
-        return;
-      }
+      if (current_->valid && Before(*current_, *runner_up_)) return;
     }
     Choose();
   }
 
-  void ForgetSteps() {
-    steps_before_runner_up_ = 0;
-    key_passed_ = false;
+  // How many steps of the current source certainly need no comparison. Counted when first asked for.
+  uint64_t StepsBeforeRunnerUp() const {
+    if (!steps_before_runner_up_) {
+      const bool forward = direction_ == Direction::kForward;
+      steps_before_runner_up_ = forward ? current_->cursor->StepsBelow(runner_up_->key) : 0;
+    }
+    return *steps_before_runner_up_;
   }
 
-  bool LeadsRunnerUp() const { return runner_up_ == nullptr || Before(*current_, *runner_up_); }
+  void ForgetSteps() {
+    steps_before_runner_up_.reset();
+    key_passed_ = false;
+  }
 
   // Moves the current source, and after a turn every other one, past the current key. The first
   // source may have changed: it is moved in any case.
@@ -143,6 +189,7 @@ class MergingCursor final : public Cursor {
 
   // Finds the source to show and the one after it, and passes older records of the shown key.
   void Choose() {
+    ForgetSteps();
     current_ = nullptr;
     runner_up_ = nullptr;
     for (Source& source : sources_) {
@@ -151,7 +198,7 @@ class MergingCursor final : public Cursor {
     if (current_ == nullptr) return;
     for (Source& source : sources_) {
       if (&source == current_ || !source.valid) continue;
-      if (source.key == current_->key) Step(source);
+      if (source.window == current_->window && source.key == current_->key) Step(source);
       if (source.valid && (runner_up_ == nullptr || Before(source, *runner_up_))) {
         runner_up_ = &source;
       }
@@ -161,6 +208,7 @@ class MergingCursor final : public Cursor {
 
   // In the direction of travel. Equal keys are not before one another.
   bool Before(const Source& a, const Source& b) const {
+    if (a.window != b.window) return (direction_ == Direction::kForward) == (a.window < b.window);
     return direction_ == Direction::kForward ? a.key < b.key : b.key < a.key;
   }
 
@@ -177,6 +225,7 @@ class MergingCursor final : public Cursor {
     source.valid = source.cursor->Valid();
     if (source.valid) {
       source.key = source.cursor->key();
+      source.window = WindowOf(source.key);
     } else if (!source.cursor->status()) {
       failed_ = true;
     }
@@ -188,9 +237,9 @@ class MergingCursor final : public Cursor {
 
   std::vector<Source> sources_;  // newest first
   Source* current_ = nullptr;
-  Source* runner_up_ = nullptr;          // the next after current_; null: none
-  uint64_t steps_before_runner_up_ = 0;  // of current_ that need no comparison
-  mutable bool key_passed_ = false;      // current_->key is of an earlier record
+  Source* runner_up_ = nullptr;      // the next after current_; null: none
+  mutable std::optional<uint64_t> steps_before_runner_up_;
+  mutable bool key_passed_ = false;  // current_->key is of an earlier record
   Direction direction_ = Direction::kForward;
   bool failed_ = false;
   std::string from_;  // the key that MoveAnew moves away from

@@ -1,5 +1,6 @@
 #include "engine/user_iterator.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <optional>
@@ -28,14 +29,18 @@ class UserIterator final : public Iterator {
         end_(EndOf(tree, bounds)),
         target_(EncodeInternalKey(tree, {})) {}
 
-  bool Valid() const override { return in_bounds_ && cursor_->Valid(); }
+  bool Valid() const override {
+    return run_.records > 0 || (in_bounds_ && cursor_->Valid());
+  }
 
   void SeekToFirst() override {
+    ForgetRun();
     cursor_->Seek(begin_);
     steps_in_bounds_ = 0;
     SettleForward();
   }
   void SeekToLast() override {
+    ForgetRun();
     if (end_) {
       cursor_->SeekForPrev(*end_);
       if (cursor_->Valid() && cursor_->key() == *end_) cursor_->Prev();
@@ -45,6 +50,7 @@ class UserIterator final : public Iterator {
     SettleBackward();
   }
   void Seek(std::string_view target) override {
+    ForgetRun();
     SetTarget(target);
     cursor_->Seek(target_ < begin_ ? begin_ : target_);
     steps_in_bounds_ = 0;
@@ -53,25 +59,66 @@ class UserIterator final : public Iterator {
   void SeekForPrev(std::string_view target) override {
     SetTarget(target);
     if (end_ && target_ >= *end_) return SeekToLast();
+    ForgetRun();
     cursor_->SeekForPrev(target_);
     SettleBackward();
   }
   void Next() override {
     assert(Valid());
+    if (run_.records > 1 && RunHolds()) [[likely]] {
+      ++run_.slot;
+      --run_.records;
+      ++lag_;
+      run_key_known_ = false;
+      return;
+    }
+    LeaveRun();
     cursor_->Next();
     SettleForward();
+    TakeRun();
   }
   void Prev() override {
     assert(Valid());
+    LeaveRun();
     cursor_->Prev();
     SettleBackward();
   }
 
-  std::string_view key() const override { return UserKeyOf(cursor_->key()); }
-  std::string_view value() const override { return cursor_->value(); }
+  std::string_view key() const override {
+    if (lag_ == 0) return UserKeyOf(cursor_->key());
+    if (!run_key_known_) run_.block.KeyAt(run_.slot, &run_key_);
+    run_key_known_ = true;
+    return UserKeyOf(run_key_);
+  }
+  std::string_view value() const override {
+    return run_.records > 0 ? run_.block.RawValueAt(run_.slot) : cursor_->value();
+  }
   Status status() const override { return cursor_->status(); }
 
  private:
+  // Within a run the cursor stays behind.
+  bool RunHolds() const {
+    return run_.version_counter == nullptr || *run_.version_counter == run_.version;
+  }
+  void ForgetRun() {
+    run_.records = 0;
+    lag_ = 0;
+  }
+  void LeaveRun() {
+    if (lag_ > 0) {
+      cursor_->Skip(lag_);
+      steps_in_bounds_ -= std::min<uint64_t>(steps_in_bounds_, lag_);
+    }
+    ForgetRun();
+  }
+  void TakeRun() {
+    if (!in_bounds_) return;
+    run_ = cursor_->Run();
+    if (end_) {
+      run_.records = static_cast<uint32_t>(std::min<uint64_t>(run_.records, steps_in_bounds_ + 1));
+    }
+  }
+
   void SetTarget(std::string_view user_key) {
     target_.resize(kTreePrefixBytes);
     target_.append(user_key);
@@ -113,6 +160,10 @@ class UserIterator final : public Iterator {
   std::string target_;                    // the tree's prefix, then the key last sought
   bool in_bounds_ = false;
   uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
+  CursorRun run_;                 // from the record shown on; records == 0: not known
+  uint32_t lag_ = 0;              // how far behind that record cursor_ stands
+  mutable std::string run_key_;   // internal, of the record shown
+  mutable bool run_key_known_ = false;
 };
 
 }  // namespace

@@ -178,14 +178,3 @@ void sibyl_key_successor(SibylKey* key) {
   assert(key->size > 0);
   key->bytes[key->size - 1]++;
 }
-
-void sibyl_rowid_encode(int64_t rowid, unsigned char key[8]) {
-  uint64_t bits = (uint64_t)rowid ^ (UINT64_C(1) << 63);
-  for (int i = 7; i >= 0; i--, bits >>= 8) key[i] = (unsigned char)bits;
-}
-
-int64_t sibyl_rowid_decode(const unsigned char key[8]) {
-  uint64_t bits = 0;
-  for (int i = 0; i < 8; i++) bits = bits << 8 | key[i];
-  return (int64_t)(bits ^ (UINT64_C(1) << 63));
-}

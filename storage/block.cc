@@ -217,15 +217,50 @@ uint32_t BlockView::FindAmongEqualWindows(uint32_t first, std::string_view rest)
   return found ? slot : record_count_;
 }
 
+namespace {
+
+// memcpy for parts of keys: mostly a few bytes, for which a call costs more than the copying.
+inline void CopyShort(char* to, const char* from, size_t size) {
+  if (size == 8) {
+    std::memcpy(to, from, 8);
+  } else if (size == 4) {
+    std::memcpy(to, from, 4);
+  } else if (size > 0) {
+    std::memcpy(to, from, size);
+  }
+}
+
+}  // namespace
+
+uint32_t BlockView::PlainRecordsFrom(uint32_t slot, uint32_t most) const {
+  const auto is_plain = [](RecordTag tag) {
+    return tag.type() == RecordType::kValue && !tag.out_of_line();
+  };
+  if (flags_.uniform_tag()) return is_plain(uniform_tag_) ? record_count_ - slot : 0;
+  const uint32_t end = slot + std::min(most, record_count_ - slot);
+  uint32_t at = slot;
+  while (at < end && is_plain(TagAt(at))) ++at;
+  return at - slot;
+}
+
+bool BlockView::EndsBefore(std::string_view key) const {
+  if (record_count_ == 0) return true;
+  const int order = ComparePrefix(key);
+  if (order != 0) return order > 0;
+  const std::string_view rest = key.substr(prefix_bytes_);
+  return WindowAt(record_count_ - 1) < WindowOf(rest, prefix_bytes_);
+}
+
 void BlockView::KeyAt(uint32_t slot, std::string* key) const {
   const size_t window_bytes = TagAt(slot).window_bytes();
   const std::string_view remainder = RemainderAt(slot);
-  key->resize(prefix_bytes_ + window_bytes + remainder.size());
+  const size_t size = prefix_bytes_ + window_bytes + remainder.size();
+  if (key->size() != size) key->resize(size);
   char* out = key->data();
-  std::memcpy(out, prefix_, prefix_bytes_);
+  CopyShort(out, prefix_, prefix_bytes_);
   const uint64_t window = __builtin_bswap64(WindowAt(slot));
-  std::memcpy(out + prefix_bytes_, &window, window_bytes);
-  std::memcpy(out + prefix_bytes_ + window_bytes, remainder.data(), remainder.size());
+  CopyShort(out + prefix_bytes_, reinterpret_cast<const char*>(&window), window_bytes);
+  CopyShort(out + prefix_bytes_ + window_bytes, remainder.data(), remainder.size());
 }
 
 }  // namespace sibyl::storage

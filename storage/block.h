@@ -184,6 +184,13 @@ class BlockView {
   }
   RecordType TypeAt(uint32_t slot) const { return TagAt(slot).type(); }
 
+  // How many records from `slot` on are values in line, one after the other; counts no further than
+  // `most`, unless it costs nothing.
+  uint32_t PlainRecordsFrom(uint32_t slot, uint32_t most) const;
+
+  // True if every key is certainly < `key`, found out by looking at the last one only.
+  bool EndsBefore(std::string_view key) const;
+
   // Writes the whole key at `slot` to `key`, replacing its content.
   void KeyAt(uint32_t slot, std::string* key) const;
 
