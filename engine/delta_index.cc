@@ -185,7 +185,8 @@ uint32_t SharedBytes(const Entry* low, const Entry* high) {
 // it is published.
 class DeltaIndex::Editor {
  public:
-  Editor(DeltaIndex& index, std::string_view key) : index_(index), key_(key) {}
+  Editor(DeltaIndex& index, std::string_view key)
+      : index_(index), key_(key), last_(index.LastPlace(key)) {}
 
   Inserted FindOrInsert();
 
@@ -210,6 +211,7 @@ class DeltaIndex::Editor {
   Entry* NewEntry();
   void SplitLeaf(int rank, Entry* entry);
   void AppendLeaf(Entry* entry);
+  void ForgetPlacesIn(const Leaf* leaf);
   void ReplaceInParent(Node* left, Entry* separator, Node* right);
   static uint64_t OrderAfter(Inner& node, uint64_t order, int rank, Node* left, Entry* separator,
                              Node* right);
@@ -224,13 +226,12 @@ class DeltaIndex::Editor {
 
   DeltaIndex& index_;
   const std::string_view key_;
+  Place& last_;  // of such keys
 
   // The way from the root down to the leaf for the key.
   std::array<Step, kMaxLevels> steps_;
   int depth_ = 0;
-  Leaf* leaf_ = nullptr;
-  const Entry* leaf_low_ = nullptr;
-  const Entry* leaf_high_ = nullptr;
+  Place place_;
 };
 
 void DeltaIndex::Editor::Descend() {
@@ -248,23 +249,30 @@ void DeltaIndex::Editor::Descend() {
     node = inner->children[SlotOf(order, rank)];
     PrefetchLines(node, sizeof(Leaf));
   }
-  leaf_ = static_cast<Leaf*>(node);
-  leaf_low_ = low;
-  leaf_high_ = high;
+  place_ = {static_cast<Leaf*>(node), low, high};
 }
 
 DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsert() {
-  Descend();
-  const uint64_t order = leaf_->order.load(std::memory_order_relaxed);
-  const Located at = Locate(*leaf_, order, key_);
-  if (at.found) return {leaf_->entries[SlotOf(order, at.below)], false};
+  if (last_.Has(key_)) {
+    place_ = last_;
+  } else {
+    Descend();
+    last_ = place_;
+  }
+  Leaf& leaf = *place_.leaf;
+  const uint64_t order = leaf.order.load(std::memory_order_relaxed);
+  const Located at = Locate(leaf, order, key_);
+  if (at.found) return {leaf.entries[SlotOf(order, at.below)], false};
   Entry* const entry = NewEntry();
   const int slot = CountOf(order);  // slots of a leaf are never given up
   if (slot < kSlots) {
-    leaf_->windows[slot] = WindowOf(key_, leaf_->skip_bytes);
-    leaf_->entries[slot] = entry;
-    leaf_->order.store(WithInserted(order, at.below, slot), std::memory_order_release);
-  } else if (at.below == kSlots) {
+    leaf.windows[slot] = WindowOf(key_, leaf.skip_bytes);
+    leaf.entries[slot] = entry;
+    leaf.order.store(WithInserted(order, at.below, slot), std::memory_order_release);
+    return {entry, true};
+  }
+  if (depth_ == 0) Descend();  // the nodes above change too
+  if (at.below == kSlots) {
     AppendLeaf(entry);
   } else {
     SplitLeaf(at.below, entry);
@@ -279,30 +287,41 @@ DeltaIndex::Entry* DeltaIndex::Editor::NewEntry() {
   return entry;
 }
 
+// Its key range has been cut.
+void DeltaIndex::Editor::ForgetPlacesIn(const Leaf* leaf) {
+  for (Place& last : index_.last_) {
+    if (last.leaf == leaf) last = {};
+  }
+}
+
 // A key beyond the end of a full leaf opens a new leaf, so that ascending keys leave full ones.
 void DeltaIndex::Editor::AppendLeaf(Entry* entry) {
-  Leaf* const right = NewLeaf(&entry, 1, entry, leaf_high_);
-  Leaf* const next = leaf_->next.load(std::memory_order_relaxed);
-  right->prev.store(leaf_, std::memory_order_relaxed);
+  Leaf* const leaf = place_.leaf;
+  Leaf* const right = NewLeaf(&entry, 1, entry, place_.high);
+  Leaf* const next = leaf->next.load(std::memory_order_relaxed);
+  right->prev.store(leaf, std::memory_order_relaxed);
   right->next.store(next, std::memory_order_relaxed);
-  leaf_->next.store(right, std::memory_order_release);
+  leaf->next.store(right, std::memory_order_release);
   if (next != nullptr) next->prev.store(right, std::memory_order_release);
   ReplaceInParent(nullptr, entry, right);
+  ForgetPlacesIn(leaf);
+  last_ = {right, entry, place_.high};
 }
 
 // Replaces the full leaf by two, with `entry` at `rank` of what they hold together.
 void DeltaIndex::Editor::SplitLeaf(int rank, Entry* entry) {
   constexpr int kMiddle = (kSlots + 1) / 2;
-  const uint64_t order = leaf_->order.load(std::memory_order_relaxed);
+  const Leaf& leaf = *place_.leaf;
+  const uint64_t order = leaf.order.load(std::memory_order_relaxed);
   std::array<Entry*, kSlots + 1> entries;
-  for (int i = 0; i < kSlots; ++i) entries[i + (i >= rank)] = leaf_->entries[SlotOf(order, i)];
+  for (int i = 0; i < kSlots; ++i) entries[i + (i >= rank)] = leaf.entries[SlotOf(order, i)];
   entries[rank] = entry;
 
-  Leaf* const left = NewLeaf(entries.data(), kMiddle, leaf_low_, entries[kMiddle]);
+  Leaf* const left = NewLeaf(entries.data(), kMiddle, place_.low, entries[kMiddle]);
   Leaf* const right =
-      NewLeaf(entries.data() + kMiddle, kSlots + 1 - kMiddle, entries[kMiddle], leaf_high_);
-  Leaf* const prev = leaf_->prev.load(std::memory_order_relaxed);
-  Leaf* const next = leaf_->next.load(std::memory_order_relaxed);
+      NewLeaf(entries.data() + kMiddle, kSlots + 1 - kMiddle, entries[kMiddle], place_.high);
+  Leaf* const prev = leaf.prev.load(std::memory_order_relaxed);
+  Leaf* const next = leaf.next.load(std::memory_order_relaxed);
   left->prev.store(prev, std::memory_order_relaxed);
   left->next.store(right, std::memory_order_relaxed);
   right->prev.store(left, std::memory_order_relaxed);
@@ -310,6 +329,7 @@ void DeltaIndex::Editor::SplitLeaf(int rank, Entry* entry) {
   if (prev != nullptr) prev->next.store(left, std::memory_order_release);
   if (next != nullptr) next->prev.store(right, std::memory_order_release);
   ReplaceInParent(left, entries[kMiddle], right);
+  ForgetPlacesIn(&leaf);
 }
 
 DeltaIndex::Leaf* DeltaIndex::Editor::NewLeaf(Entry* const* entries, int count, const Entry* low,

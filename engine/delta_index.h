@@ -113,7 +113,8 @@ class DeltaIndex {
     bool is_new;  // it had no entry before; it now has one without versions, visible to readers
   };
 
-  // The entry of `key`, made if there is none; the key is copied.
+  // The entry of `key`, made if there is none; the key is copied. A key that goes to the leaf of the
+  // key before, as ascending ones do, need not be searched for from the root.
   Inserted FindOrInsert(std::string_view key);
 
   // Makes a version, its bytes copied to `arena`, and publishes it as the newest of `entry`.
@@ -124,10 +125,29 @@ class DeltaIndex {
   struct Inner;
   class Editor;
 
+  // A leaf, and the ends of its key range (null: none).
+  struct Place {
+    Leaf* leaf = nullptr;  // null: not known
+    const Entry* low = nullptr;
+    const Entry* high = nullptr;
+
+    bool Has(std::string_view key) const {
+      return leaf != nullptr && (low == nullptr || low->key() <= key) &&
+             (high == nullptr || key < high->key());
+    }
+  };
+
   const Leaf& LeafOf(std::string_view key) const;
+  Place& LastPlace(std::string_view key) {
+    return last_[key.size() < 4 ? 0 : static_cast<unsigned char>(key[3]) % kPlaces];
+  }
 
   Arena* const arena_;
   std::atomic<Node*> root_;
+  // The writer's: where the last insertions went, and the next ones may. By the fourth byte of the
+  // key, the last of a tree's number: who writes several trees in turn has a place in each.
+  static constexpr size_t kPlaces = 8;
+  Place last_[kPlaces];
 };
 
 }  // namespace sibyl::engine
