@@ -488,6 +488,12 @@ void DeltaIndex::Position::Prev() {
   GoTo(rank_ - 1);
 }
 
+int DeltaIndex::Position::EntriesAhead() const { return CountOf(order_) - 1 - rank_; }
+
+const DeltaIndex::Entry& DeltaIndex::Position::EntryAhead(int n) const {
+  return *leaf_->entries[SlotOf(order_, rank_ + n)];
+}
+
 void DeltaIndex::Position::Enter(const Leaf& leaf) {
   leaf_ = &leaf;
   order_ = leaf.order.load(std::memory_order_acquire);

@@ -89,6 +89,10 @@ class DeltaIndex {
     void Prev();
     const Entry& entry() const { return *entry_; }
 
+    // How many entries are at hand after this one, and the n-th of them (1 <= n <= EntriesAhead()).
+    int EntriesAhead() const;
+    const Entry& EntryAhead(int n) const;
+
    private:
     void Enter(const Leaf& leaf);
     void GoTo(int rank);

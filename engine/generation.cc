@@ -39,6 +39,18 @@ class GenerationCursor final : public Cursor {
 
   std::string_view key() const override { return position_.entry().key(); }
   RecordType type() const override { return version_->type; }
+
+  // Of the entries in the same leaf, all or none: a run of keys that nothing else interrupts.
+  uint64_t StepsBelow(std::string_view key) const override {
+    const int ahead = position_.EntriesAhead();
+    if (ahead == 0 || position_.EntryAhead(1).key() >= key) return 0;
+    if (position_.EntryAhead(ahead).key() >= key) return 0;
+    uint64_t steps = 0;
+    for (int i = 1; i <= ahead; ++i) {
+      steps += position_.EntryAhead(i).At(max_sequence_) != nullptr ? 1 : 0;
+    }
+    return steps;
+  }
   std::string_view value() override { return version_->value(); }
   Status status() const override { return Ok(); }
 

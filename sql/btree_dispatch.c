@@ -576,6 +576,13 @@ SQLITE_PRIVATE int sqlite3BtreeTableMoveto(BtCursor* cursor, i64 rowid, int bias
   return rc;
 }
 
+// The same for a range that begins or ends there: not a lookup, which would have to be followed by
+// another search.
+static int sibylTableSeek(BtCursor* cursor, i64 rowid, int* result) {
+  if (cursor->pSibyl == 0) return nativeBtreeTableMoveto(cursor, rowid, 0, result);
+  return sibyl_cursor_seek_from_rowid(cursor->pSibyl, rowid, result);
+}
+
 // A seek for a whole key: at most one record has it.
 static int movetoWholeKey(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
   SibylBtree* ours = oursOf(cursor);

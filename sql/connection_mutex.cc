@@ -1,9 +1,9 @@
 // SQLite's mutexes, made so that a connection which only one thread uses locks without a locked
 // instruction.
 //
-// Every call of SQLite's interface locks its connection: binding a value, stepping, reading a
-// column. With two of the processor's locked instructions each that was 40 % of the time of a range
-// scan, as soon as the process has a second thread, which it has with our engine.
+// Every call of SQLite's interface locks its connection: binding a value, stepping, reading a column.
+// With two locked instructions each that was a tenth of the time of a range scan, as soon as the
+// process has a second thread, which it has with our engine.
 
 #include <sqlite3.h>
 

@@ -92,6 +92,12 @@ change "and has no size yet" \
     nCellKey = sqlite3BtreePayloadSize(pCur);
     /* nCellKey will always be between 0 and 0xffffffff because"
 
+change "a seek for a range of rowids places the cursor for walking on" \
+  "    rc = sqlite3BtreeTableMoveto(pC->uc.pCursor, (u64)iKey, 0, &res);
+    pC->movetoTarget = iKey;  /* Used by OP_Delete */" \
+  "    rc = sibylTableSeek(pC->uc.pCursor, iKey, &res);
+    pC->movetoTarget = iKey;  /* Used by OP_Delete */"
+
 change "insertions into ours need no place at the end" \
   "    pC->seekResult = -1;
     if( sqlite3BtreeCursorIsValidNN(pCrsr) ){" \

@@ -985,6 +985,13 @@ int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, 
   *found = is_found;
   return rc;
 }
+int sibyl_cursor_seek_from_rowid(SibylCursor* cursor, int64_t rowid, int* order) {
+  const RowidKey key(rowid);
+  bool is_found = false;
+  const int rc = cursor->SeekFrom(key.view(), &is_found);
+  *order = !is_found ? -1 : cursor->CurrentKey() == key.view() ? 0 : 1;
+  return rc;
+}
 int sibyl_cursor_compare_key(const SibylCursor* cursor, const void* prefix, size_t size) {
   return cursor->CurrentKey().substr(0, size).compare(ViewOf(prefix, size));
 }

@@ -129,6 +129,10 @@ int sibyl_cursor_seek_key(SibylCursor* cursor, const void* key, size_t size, int
 int sibyl_cursor_seek_from(SibylCursor* cursor, const void* key, size_t size, int* found);
 int sibyl_cursor_seek_before(SibylCursor* cursor, const void* key, size_t size, int* found);
 
+// To the first record at or after `rowid`: *order is 0 if it has that rowid, 1 if a greater one, -1
+// if there is none.
+int sibyl_cursor_seek_from_rowid(SibylCursor* cursor, int64_t rowid, int* order);
+
 // Precondition: the cursor stands at a record. 0 if its key begins with `prefix`, otherwise less or
 // greater than 0 as the key is.
 int sibyl_cursor_compare_key(const SibylCursor* cursor, const void* prefix, size_t size);

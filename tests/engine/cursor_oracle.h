@@ -3,6 +3,7 @@
 #ifndef SIBYL_TESTS_ENGINE_CURSOR_ORACLE_H_
 #define SIBYL_TESTS_ENGINE_CURSOR_ORACLE_H_
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "engine/cursor.h"
 #include "engine/internal_key.h"
 #include "sibyl/iterator.h"
+#include "storage/block_builder.h"
 
 namespace sibyl::engine {
 
@@ -163,7 +165,13 @@ void CheckRandomWalk(Cursor& cursor, const Oracle& oracle, std::mt19937_64& rand
 // A cursor over a copy of an oracle, which can be told to fail.
 class OracleCursor final : public Cursor {
  public:
-  explicit OracleCursor(Oracle records) : records_(std::move(records)), at_(records_.end()) {}
+  explicit OracleCursor(Oracle records) : records_(std::move(records)), at_(records_.end()) {
+    storage::BlockBuilder builder;
+    for (const auto& [key, record] : records_) {
+      builder.Add(key, record.value, record.type, /*out_of_line=*/false);
+    }
+    if (!builder.empty()) block_ = builder.Finish(0);
+  }
 
   // The n-th movement from now fails, and every one after it; so do values if `values` is true.
   void FailAfter(int movements, bool values = false) {
@@ -188,6 +196,22 @@ class OracleCursor final : public Cursor {
   }
   std::string_view key() const override { return key_; }
   RecordType type() const override { return at_->second.type; }
+
+  // Short ones, and none from a cursor that is to fail: movements are counted then.
+  uint64_t StepsBelow(std::string_view key) const override {
+    uint64_t steps = 0;
+    for (auto next = std::next(at_); next != records_.end() && next->first < key; ++next) ++steps;
+    return movements_left_ < 0 ? std::min(steps, kMostAhead) : 0;
+  }
+  CursorRun Run() const override {
+    CursorRun run;
+    if (movements_left_ >= 0 || fail_values_) return run;
+    run.block = storage::BlockView::ParseTrusted(block_);
+    run.slot = static_cast<uint32_t>(std::distance(records_.begin(), at_));
+    run.records = run.block.PlainRecordsFrom(run.slot, kMostAhead);
+    return run;
+  }
+
   std::string_view value() override {
     failed_ = failed_ || fail_values_;
     return failed_ ? std::string_view() : at_->second.value;
@@ -208,7 +232,10 @@ class OracleCursor final : public Cursor {
     key_.shrink_to_fit();
   }
 
+  static constexpr uint64_t kMostAhead = 3;
+
   const Oracle records_;
+  std::string block_;  // the same, for runs
   Oracle::const_iterator at_;
   std::string key_;
   int movements_left_ = -1;

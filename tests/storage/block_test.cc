@@ -97,8 +97,32 @@ TEST_CASE("each form of the columns reads back", "[storage][block]") {
     CHECK(view->TypeAt(slot) == RecordType::kValue);
     CHECK_FALSE(view->ValueIsOutOfLine(slot));
     CHECK(view->Find(key, 0) == slot);
+    const uint32_t plain = view->PlainRecordsFrom(slot, 7);
+    CHECK(plain >= std::min(7u, count - slot));
+    CHECK(plain <= count - slot);
+    CHECK_FALSE(view->EndsBefore(key));
   }
   CHECK(view->Find(key + "x", 0) == count);
+  CHECK(view->EndsBefore(TreeKey(~uint64_t{0})));
+  CHECK(view->EndsBefore("\xff"));
+  CHECK_FALSE(view->EndsBefore(""));
+}
+
+TEST_CASE("plain records end at a tombstone and at a value out of line", "[storage][block]") {
+  BlockBuilder builder;
+  builder.Add("a", "1", RecordType::kValue, false);
+  builder.Add("b", "2", RecordType::kValue, false);
+  builder.Add("c", "", RecordType::kTombstone, false);
+  builder.Add("d", "4", RecordType::kValue, false);
+  builder.Add("e", std::string(ValueReference::kEncodedBytes, 'r'), RecordType::kValue, true);
+  const std::string bytes(builder.Finish(0));
+  const auto view = BlockView::Parse(bytes);
+  REQUIRE(view);
+  const std::vector<uint32_t> expected = {2, 1, 0, 1, 0};
+  for (uint32_t slot = 0; slot < expected.size(); ++slot) {
+    CHECK(view->PlainRecordsFrom(slot, 100) == expected[slot]);
+  }
+  CHECK(view->PlainRecordsFrom(0, 1) == 1);
 }
 
 TEST_CASE("records of one shape cost their bytes and 32 per block", "[storage][block]") {
