@@ -114,7 +114,7 @@ TEST_CASE("plain records end at a tombstone and at a value out of line", "[stora
   builder.Add("b", "2", RecordType::kValue, false);
   builder.Add("c", "", RecordType::kTombstone, false);
   builder.Add("d", "4", RecordType::kValue, false);
-  builder.Add("e", std::string(ValueReference::kEncodedBytes, 'r'), RecordType::kValue, true);
+  builder.Add("e", std::string(ValueReference::kPlainBytes, 'r'), RecordType::kValue, true);
   const std::string bytes(builder.Finish(0));
   const auto view = BlockView::Parse(bytes);
   REQUIRE(view);
