@@ -17,6 +17,7 @@ namespace sibyl::tools {
 // Each adds its subcommands.
 void AddShellCommand(CommandLine& commands);
 void AddSqliteCommands(CommandLine& commands);  // import, export
+void AddServerCommands(CommandLine& commands);  // serve, user; none without SQL
 void AddLoadCommand(CommandLine& commands);
 void AddRecordCommands(CommandLine& commands);  // get, put, delete
 void AddScanCommand(CommandLine& commands);

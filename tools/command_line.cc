@@ -14,6 +14,10 @@ void Command::Positional(const char* name, std::string* value, const char* descr
   app_->add_option(name, *value, description)->required();
 }
 
+void Command::OptionalPositional(const char* name, std::string* value, const char* description) {
+  app_->add_option(name, *value, description);
+}
+
 void Command::Positionals(const char* name, std::vector<std::string>* values,
                           const char* description) {
   app_->add_option(name, *values, description)->required();

@@ -30,6 +30,7 @@ class Command {
   explicit Command(CLI::App* app) : app_(app) {}
 
   void Positional(const char* name, std::string* value, const char* description);
+  void OptionalPositional(const char* name, std::string* value, const char* description);
   void Positionals(const char* name, std::vector<std::string>* values, const char* description);
   void Option(const char* name, std::string* value, const char* shown, const char* description);
   void Option(const char* name, std::optional<std::string>* value, const char* shown,

@@ -25,6 +25,7 @@ A first look:
   sibyl inspect my.db                       the models: pieces, depth, bytes per key
   sibyl shell shop.db                       SQL: SQLite's own shell over learned indexes
   sibyl import old.sqlite shop.db           from a file of SQLite; `sibyl export` goes back
+  sibyl serve shop.db                       the same SQL for psql and PostgreSQL's drivers
 
 `sibyl COMMAND --help` explains each. Words that begin with '-' go after `--`.
 
@@ -37,6 +38,7 @@ Exit codes, for scripts:
 ExitCode Run(int argc, char** argv) {
   CommandLine commands("sibyl", kDescription, kTeaching, std::string("sibyl ") + kVersion);
   AddShellCommand(commands);
+  AddServerCommands(commands);
   AddLoadCommand(commands);
   AddRecordCommands(commands);
   AddScanCommand(commands);

@@ -1,5 +1,6 @@
 // The tool without SQL: see sql_support.h.
 
+#include "tools/command.h"
 #include "tools/sql_support.h"
 
 namespace sibyl::tools {
@@ -20,5 +21,7 @@ Result<LoadResult> LoadIntoTable(const LoadArguments&) { return NoSql(); }
 Result<CopyReport> CopySqlDatabase(const std::string&, const std::string&, CopyTo) {
   return NoSql();
 }
+
+void AddServerCommands(CommandLine&) {}
 
 }  // namespace sibyl::tools

@@ -1,0 +1,254 @@
+// Executor: COPY.
+
+#include "base/status_macros.h"
+#include "sql/server/copy/copy_parser.h"
+#include "sql/server/copy/copy_writer.h"
+#include "sql/server/describe_columns.h"
+#include "sql/server/executor.h"
+#include "sql/server/type_oids.h"
+#include "sql/server/value_format.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+constexpr size_t kSendBytes = 64 * 1024;
+
+std::string QuotedName(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string ColumnList(const std::vector<std::string>& columns) {
+  std::string list;
+  for (const std::string& column : columns) list += (list.empty() ? "" : ",") + QuotedName(column);
+  return list;
+}
+
+}  // namespace
+
+// The insertions of one COPY ... FROM STDIN.
+class CopyTarget {
+ public:
+  static SqlResult<std::unique_ptr<CopyTarget>> Open(PooledConnection* connection,
+                                                     const CopyOptions& options);
+  ~CopyTarget() {
+    if (insert_ != nullptr) connection_->Release(insert_);
+  }
+
+  size_t columns() const { return fields_.size(); }
+  uint64_t rows() const { return rows_; }
+
+  // All rows that `bytes`, the content of a CopyData message, completes.
+  SqlStatus Consume(std::string_view bytes) {
+    parser_.Feed(bytes);
+    return InsertAll();
+  }
+  SqlStatus Finish() {
+    parser_.Finish();
+    return InsertAll();
+  }
+
+ private:
+  CopyTarget(PooledConnection* connection, const CopyOptions& options)
+      : connection_(connection), options_(options), parser_(options) {}
+
+  SqlStatus Prepare();
+  SqlStatus InsertAll();
+  SqlStatus Insert();
+  SqlError InLine(SqlError error) const;
+
+  PooledConnection* const connection_;
+  const CopyOptions options_;
+  CopyParser parser_;
+  CopyParser::Fields values_;
+  std::vector<wire::FieldDescription> fields_;
+  std::vector<std::string> scratch_;
+  PreparedStatement* insert_ = nullptr;
+  uint64_t rows_ = 0;
+};
+
+SqlResult<std::unique_ptr<CopyTarget>> CopyTarget::Open(PooledConnection* connection,
+                                                        const CopyOptions& options) {
+  std::unique_ptr<CopyTarget> target(new CopyTarget(connection, options));
+  SIBYL_RETURN_IF_ERROR(target->Prepare());
+  return target;
+}
+
+SqlStatus CopyTarget::Prepare() {
+  const std::string list = ColumnList(options_.columns);
+  const std::string table = QuotedName(options_.table);
+  SIBYL_ASSIGN_OR_RETURN(
+      PreparedStatement* const select,
+      connection_->Prepare("SELECT " + (list.empty() ? "*" : list) + " FROM " + table));
+  DescribeColumns(select->handle, {}, &fields_);
+  connection_->Release(select);
+  std::string places = "?";
+  for (size_t i = 1; i < fields_.size(); ++i) places += ",?";
+  const std::string into = list.empty() ? table : table + "(" + list + ")";
+  SIBYL_ASSIGN_OR_RETURN(insert_,
+                         connection_->Prepare("INSERT INTO " + into + " VALUES(" + places + ")"));
+  scratch_.resize(fields_.size());
+  return SqlOk();
+}
+
+SqlStatus CopyTarget::InsertAll() {
+  for (;;) {
+    auto has_row = parser_.Next(&values_);
+    if (!has_row) return InLine(std::move(has_row).error());
+    if (!*has_row) return SqlOk();
+    if (auto inserted = Insert(); !inserted) return InLine(std::move(inserted).error());
+    ++rows_;
+  }
+}
+
+SqlStatus CopyTarget::Insert() {
+  if (values_.size() != fields_.size()) {
+    const bool few = values_.size() < fields_.size();
+    return SqlError{"22P04", few ? "missing data for column \"" + fields_[values_.size()].name + "\""
+                                 : "extra data after last expected column"};
+  }
+  sqlite3_stmt* const insert = insert_->handle;
+  const int16_t format = options_.format == CopyFormat::kBinary ? 1 : 0;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    SqlValue value;
+    if (values_[i]) {
+      SIBYL_ASSIGN_OR_RETURN(value,
+                             Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
+    }
+    BindValue(insert, static_cast<int>(i + 1), value);
+  }
+  const int code = sqlite3_step(insert);
+  if (code != SQLITE_DONE) return connection_->LastError(code);
+  sqlite3_reset(insert);
+  return SqlOk();
+}
+
+SqlError CopyTarget::InLine(SqlError error) const {
+  error.detail += (error.detail.empty() ? "COPY " : " COPY ") + options_.table + ", line " +
+                  std::to_string(parser_.line());
+  return error;
+}
+
+Task<SqlStatus> Executor::CopyIn(const Translated& command) {
+  auto connection = co_await transaction_.Connection();
+  if (!connection) co_return std::move(connection).error();
+  auto opened = CopyTarget::Open(*connection, command.copy);
+  if (!opened) co_return std::move(opened).error();
+  const std::unique_ptr<CopyTarget> target = std::move(opened).value();
+  if (auto kept = KeepOpenRows(nullptr); !kept) co_return kept;
+  transaction_.BeginImplicit();
+  if (auto ready = co_await transaction_.BeforeStatement(true, false); !ready) co_return ready;
+  const bool binary = command.copy.format == CopyFormat::kBinary;
+  wire::WriteCopyResponse(channel_->out(), 'G', binary, target->columns());
+  if (auto received = co_await ReceiveCopy(target.get()); !received) co_return received;
+  Metrics::Add(&server_->metrics.copied_rows, target->rows());
+  WriteTag("COPY " + std::to_string(target->rows()));
+  co_return SqlOk();
+}
+
+// Reads messages until the client says that it is done.
+Task<SqlStatus> Executor::ReceiveCopy(CopyTarget* target) {
+  for (;;) {
+    auto is_done = ConsumeCopyMessages(target);
+    if (!is_done) co_return std::move(is_done).error();
+    if (*is_done) co_return SqlOk();
+    if (!co_await channel_->Send() || !co_await channel_->Receive()) {
+      co_return SqlError{"08006", "unexpected end of file on the client's connection during COPY"};
+    }
+  }
+}
+
+// What has been received; true: CopyDone was among it.
+SqlResult<bool> Executor::ConsumeCopyMessages(CopyTarget* target) {
+  const LongWork copying;
+  for (;;) {
+    const wire::Frame frame =
+        wire::FindMessage(channel_->unread(), server_->options.max_message_bytes);
+    if (frame.state == wire::FrameState::kIncomplete) return false;
+    if (frame.state == wire::FrameState::kMalformed) {
+      return SqlError{"08P01", "invalid message length"};
+    }
+    if (interrupt_.IsDue()) return interrupt_.ToError();
+    channel_->Consume(frame.size_bytes);
+    switch (frame.type) {
+      case 'd':
+        SIBYL_RETURN_IF_ERROR(target->Consume(frame.body));
+        break;
+      case 'c':
+        SIBYL_RETURN_IF_ERROR(target->Finish());
+        return true;
+      case 'f': {
+        SIBYL_ASSIGN_OR_RETURN(const std::string_view why, wire::DecodeText(frame.body));
+        return SqlError{"57014", "COPY from stdin failed: " + std::string(why)};
+      }
+      case 'H':
+      case 'S':
+        break;  // clients that do not know whether it is a COPY send them
+      default:
+        return SqlError{"08P01", "unexpected message type during COPY from stdin"};
+    }
+  }
+}
+
+Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command, RunOptions options) {
+  auto query = std::make_shared<std::vector<Translated>>(1, command);
+  query->front().kind = StatementKind::kSelect;
+  auto statement = std::make_shared<Statement>(*portal->statement);
+  statement->translation = std::move(query);
+  statement->index = 0;
+  statement->fields_known = false;
+  statement->is_part = true;
+  const auto source = MakePortal(std::move(statement));
+  if (auto described = co_await Describe(source->statement.get()); !described) {
+    co_return described;
+  }
+  if (auto started = co_await Start(source.get(), options.alone); !started) co_return started;
+  if (auto known = KnowFields(source.get()); !known) co_return known;
+  const bool binary = command.copy.format == CopyFormat::kBinary;
+  std::string* const out = channel_->out();
+  wire::WriteCopyResponse(out, 'H', binary, source->fields.size());
+  CopyWriter writer(command.copy, &source->fields);
+  std::string data;
+  writer.Begin(&data);
+  for (bool more = true; more;) {
+    auto batch = WriteCopyBatch(source.get(), &writer, &data);
+    if (!batch) co_return std::move(batch).error();
+    more = *batch;
+    if (more && !co_await channel_->Send()) {
+      co_return SqlError{"08006", "the client does not read any more"};
+    }
+  }
+  writer.End(&data);
+  if (!data.empty()) {
+    const wire::MessageScope message(out, 'd');
+    out->append(data);
+  }
+  wire::WriteSignal(out, wire::Signal::kCopyDone);
+  source->rows.reset();
+  transaction_.AfterStatement();
+  WriteTag("COPY " + std::to_string(source->rows_sent));
+  co_return SqlOk();
+}
+
+// Rows until the buffer is full (true) or there are none. `data` has what belongs before the first.
+SqlResult<bool> Executor::WriteCopyBatch(Portal* source, CopyWriter* writer, std::string* data) {
+  const LongWork stepping;
+  std::string* const out = channel_->out();
+  std::vector<SqlValue> values(source->fields.size());
+  for (;;) {
+    if (!data->empty()) {
+      const wire::MessageScope message(out, 'd');
+      out->append(*data);
+      data->clear();
+    }
+    if (out->size() >= kSendBytes) return true;
+    SIBYL_ASSIGN_OR_RETURN(const bool has_row, source->rows->Next());
+    if (!has_row) return false;
+    for (size_t i = 0; i < values.size(); ++i) values[i] = source->rows->Value(i);
+    SIBYL_RETURN_IF_ERROR(writer->Row(values, data));
+    ++source->rows_sent;
+  }
+}
+
+}  // namespace sibyl::sql::server

@@ -1,0 +1,227 @@
+// Executor: statements that SQLite runs.
+
+#include <algorithm>
+
+#include "base/status_macros.h"
+#include "sql/server/executor.h"
+#include "sql/server/type_oids.h"
+#include "sql/server/value_format.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+constexpr size_t kSendBytes = 64 * 1024;  // a result is sent in pieces of about this size
+
+bool IsSpace(std::string_view sql) {
+  return sql.find_first_not_of(" \t\r\n\f;") == std::string_view::npos;
+}
+
+}  // namespace
+
+// Runs all but the last of several statements: what one statement of PostgreSQL's became.
+Task<SqlResult<PreparedStatement*>> Executor::RunLeadingStatements(PooledConnection* connection,
+                                                                   const Translated& translated) {
+  std::string_view sql = translated.sql;
+  for (;;) {
+    auto prepared = connection->Prepare(sql);
+    if (!prepared) co_return prepared;
+    if (*prepared == nullptr) co_return prepared;
+    PreparedStatement* const statement = *prepared;
+    if (IsSpace(statement->rest)) co_return statement;
+    sql = sql.substr(sql.size() - statement->rest.size());
+    transaction_.BeginImplicit();
+    const bool writes = sqlite3_stmt_readonly(statement->handle) == 0;
+    auto ready = co_await transaction_.BeforeStatement(writes, false);
+    SqlStatus status = std::move(ready);
+    if (status) {
+      const LongWork running;
+      int code = SQLITE_ROW;
+      while (code == SQLITE_ROW) code = sqlite3_step(statement->handle);
+      if (code != SQLITE_DONE) status = connection->LastError(code);
+    }
+    connection->Release(statement);
+    if (!status) co_return std::move(status).error();
+    if (writes && translated.kind == StatementKind::kUtility) transaction_.NoteSchemaChange();
+  }
+}
+
+SqlStatus Executor::BindParameters(PooledConnection* connection, PreparedStatement* prepared,
+                                   const Portal& portal) {
+  const int wanted = sqlite3_bind_parameter_count(prepared->handle);
+  for (int i = 0; i < wanted && i < static_cast<int>(portal.parameters.size()); ++i) {
+    const int code = BindValue(prepared->handle, i + 1, portal.parameters[i].view());
+    if (code != SQLITE_OK) return connection->LastError(code);
+  }
+  return SqlOk();
+}
+
+// Prepares the portal's statement, binds it and begins what its transaction needs.
+Task<SqlStatus> Executor::Start(Portal* portal, bool alone) {
+  auto borrowed = co_await transaction_.Connection();
+  if (!borrowed) co_return std::move(borrowed).error();
+  PooledConnection* const connection = *borrowed;
+  if (auto fresh = Refresh(portal->statement.get()); !fresh) co_return fresh;
+  const Translated& translated = *portal->statement->translated();
+  auto leading = co_await RunLeadingStatements(connection, translated);
+  if (!leading) {
+    co_return translated.syntax_error ? *translated.syntax_error : std::move(leading).error();
+  }
+  if (*leading == nullptr) co_return SqlOk();
+  PreparedStatement* const prepared = *leading;
+  auto rows = std::make_unique<ResultRows>(connection, prepared);  // releases it in every case
+  const bool writes = sqlite3_stmt_readonly(prepared->handle) == 0 || translated.locks_rows;
+  if (writes || transaction_.takes_fresh_snapshots()) {
+    if (auto kept = KeepOpenRows(portal); !kept) co_return kept;
+  }
+  if (auto bound = BindParameters(connection, prepared, *portal); !bound) co_return bound;
+  if (auto ready = co_await transaction_.BeforeStatement(writes, alone); !ready) co_return ready;
+  if (writes && translated.kind == StatementKind::kUtility) transaction_.NoteSchemaChange();
+  portal->rows = std::move(rows);
+  co_return SqlOk();
+}
+
+// Decides on the fields: those of the statement, with the first row's types where the statement does
+// not know, in the formats that the client wants.
+SqlStatus Executor::KnowFields(Portal* portal) {
+  if (!portal->fields.empty()) return SqlOk();
+  Statement& statement = *portal->statement;
+  portal->fields = statement.fields;
+  const size_t formats = portal->result_formats.size();
+  if (formats > 1 && formats != portal->fields.size()) {
+    return SqlError{"08P01", "bind message has " + std::to_string(formats) +
+                                 " result formats but query has " +
+                                 std::to_string(portal->fields.size()) + " columns"};
+  }
+  for (size_t i = 0; i < portal->fields.size(); ++i) {
+    wire::FieldDescription& field = portal->fields[i];
+    field.format = wire::FormatOf(portal->result_formats, i);
+    if (field.type_oid != kUnspecifiedOid) continue;
+    field.type_oid = kTextOid;
+    if (statement.fields_told || portal->rows == nullptr) continue;
+    const LongWork stepping;
+    SIBYL_ASSIGN_OR_RETURN(const bool has_row, portal->rows->Peek());
+    if (has_row) field.type_oid = TypeOidOfValue(portal->rows->Value(i));
+    field.type_size_bytes = TypeSizeBytes(field.type_oid);
+  }
+  return SqlOk();
+}
+
+// Takes the further rows of all open portals but one into memory: before a write, which they must
+// not see, and before a statement that is to have a new snapshot.
+SqlStatus Executor::KeepOpenRows(const Portal* except) {
+  const LongWork keeping;
+  const auto keep = [&](Portal* portal) -> SqlStatus {
+    if (portal == except || portal->rows == nullptr || !portal->rows->is_live()) return SqlOk();
+    return portal->rows->Keep(server_->options.max_cursor_bytes);
+  };
+  SIBYL_RETURN_IF_ERROR(keep(&unnamed_portal_));
+  for (const auto& [name, portal] : portals_) SIBYL_RETURN_IF_ERROR(keep(portal.get()));
+  return SqlOk();
+}
+
+SqlStatus Executor::SendRow(const Portal& portal) {
+  std::string* const out = channel_->out();
+  const size_t columns = portal.fields.size();
+  const size_t row = wire::BeginRow(out, columns);
+  for (size_t i = 0; i < columns; ++i) {
+    const SqlValue value = portal.rows->Value(i);
+    if (value.type == ValueType::kNull) {
+      wire::NullField(out);
+      continue;
+    }
+    const size_t field = wire::BeginField(out);
+    const wire::FieldDescription& description = portal.fields[i];
+    if (description.format == 0) {
+      EncodeText(description.type_oid, value, out);
+    } else if (auto encoded = EncodeBinary(description.type_oid, value, out); !encoded) {
+      out->resize(row);
+      return encoded;
+    }
+    wire::EndField(out, field);
+  }
+  wire::EndRow(out, row);
+  return SqlOk();
+}
+
+// Rows until there are none, `rows_left` are sent, or the buffer is full.
+SqlResult<Executor::BatchEnd> Executor::SendBatch(Portal* portal, uint64_t* rows_left) {
+  const LongWork stepping;
+  for (;;) {
+    if (*rows_left == 0) return BatchEnd::kLimit;
+    if (channel_->out()->size() >= kSendBytes) return BatchEnd::kBufferFull;
+    SIBYL_ASSIGN_OR_RETURN(const bool has_row, portal->rows->Next());
+    if (!has_row) return BatchEnd::kDone;
+    if (portal->rows->columns() != portal->fields.size()) {
+      return SqlError{"0A000", "cached plan must not change result type"};
+    }
+    SIBYL_RETURN_IF_ERROR(SendRow(*portal));
+    --*rows_left;
+    ++portal->rows_sent;
+  }
+}
+
+Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options) {
+  Statement* const statement = portal->statement.get();
+  const bool is_current = statement->schema_generation == server_->schema_generation;
+  if (!statement->fields_known || !is_current) {
+    auto described = co_await Describe(statement);
+    if (!described) co_return std::move(described).error();
+  }
+  if (portal->rows == nullptr && !portal->is_done) {
+    if (auto started = co_await Start(portal, options.alone); !started) {
+      co_return std::move(started).error();
+    }
+  }
+  const Translated& translated = *portal->statement->translated();
+  WriteNotices(translated);
+  if (auto known = KnowFields(portal); !known) co_return std::move(known).error();
+  if (options.write_fields && !portal->fields.empty()) {
+    wire::WriteRowDescription(channel_->out(), portal->fields);
+  }
+  uint64_t rows_left = options.max_rows;
+  while (portal->rows != nullptr) {
+    auto end = SendBatch(portal, &rows_left);
+    if (!end) co_return std::move(end).error();
+    if (*end == BatchEnd::kDone) break;
+    if (*end == BatchEnd::kLimit) co_return RunOutcome::kSuspended;
+    if (!co_await channel_->Send()) {
+      co_return SqlError{"08006", "the client does not read any more"};
+    }
+  }
+  portal->is_done = true;
+  const std::string tag = TagOf(*portal, translated);
+  Metrics::Add(&server_->metrics.rows_sent, portal->rows_sent);
+  portal->rows.reset();
+  transaction_.AfterStatement();
+  WriteTag(tag);
+  co_return RunOutcome::kComplete;
+}
+
+std::string Executor::TagOf(const Portal& portal, const Translated& translated) const {
+  const auto changes = [&] {
+    const PooledConnection* connection = transaction_.connection();
+    return std::to_string(connection == nullptr ? 0 : sqlite3_changes64(connection->db()));
+  };
+  switch (translated.kind) {
+    case StatementKind::kSelect:
+      return "SELECT " + std::to_string(portal.rows_sent);
+    case StatementKind::kInsert:
+      return "INSERT 0 " + changes();
+    case StatementKind::kUpdate:
+      return "UPDATE " + changes();
+    case StatementKind::kDelete:
+      return "DELETE " + changes();
+    default:
+      return translated.tag_word;
+  }
+}
+
+void Executor::WriteNotices(const Translated& translated) {
+  for (const std::string& notice : translated.notices) {
+    wire::WriteNotice(channel_->out(), wire::Severity::kNotice, {"00000", notice});
+  }
+}
+
+void Executor::WriteTag(std::string_view tag) { wire::WriteCommandComplete(channel_->out(), tag); }
+
+}  // namespace sibyl::sql::server

@@ -1,0 +1,163 @@
+#include "sql/server/net/channel.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace sibyl::sql::server {
+namespace {
+
+constexpr size_t kRoomBytes = 4096;       // read at least this much at once
+constexpr size_t kKeptBytes = 64 * 1024;  // larger buffers are given back when they are empty
+
+}  // namespace
+
+// co_await gives the error of waiting.
+struct Channel::Readiness {
+  asio::posix::stream_descriptor& descriptor;
+  asio::posix::stream_descriptor::wait_type wanted;
+  asio::error_code error = {};
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    descriptor.async_wait(wanted, [this, waiting](const asio::error_code& result) {
+      error = result;
+      waiting.resume();
+    });
+  }
+  bool await_resume() const { return !error; }
+};
+
+Channel::Channel(EventLoop* loop, int fd)
+    : loop_(loop), fd_(fd), descriptor_(loop->io(), fd) {
+  asio::error_code ignored;
+  descriptor_.non_blocking(true, ignored);
+}
+
+Channel::~Channel() {
+  if (ssl_ != nullptr) SSL_shutdown(ssl_.get());
+}
+
+Task<void> Channel::MoveTo(EventLoop* loop) {
+  descriptor_.release();
+  descriptor_ = asio::posix::stream_descriptor(loop->io(), fd_);
+  loop_ = loop;
+  struct Hop {
+    EventLoop* loop;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> coroutine) { loop->Resume(coroutine); }
+    void await_resume() const {}
+  };
+  co_await Hop{loop};
+}
+
+Task<bool> Channel::Receive() {
+  MakeRoom();
+  if (ssl_ == nullptr && !co_await Ready(Progress::kWantRead)) co_return false;
+  for (;;) {
+    const Progress progress = ReadSome();
+    if (progress == Progress::kDone) co_return true;
+    if (progress == Progress::kClosed) co_return false;
+    if (!co_await Ready(progress)) co_return false;
+  }
+}
+
+Task<bool> Channel::Send() {
+  while (sent_ < out_.size()) {
+    const Progress progress = WriteSome();
+    if (progress == Progress::kClosed) co_return false;
+    if (progress != Progress::kDone && !co_await Ready(progress)) co_return false;
+  }
+  sent_ = 0;
+  out_.clear();
+  if (out_.capacity() > 2 * kKeptBytes) out_.shrink_to_fit();
+  co_return true;
+}
+
+Task<bool> Channel::StartTls(SSL_CTX* context) {
+  ssl_.reset(SSL_new(context));
+  if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), fd_) != 1) co_return false;
+  for (;;) {
+    const Progress progress = SslProgress(SSL_accept(ssl_.get()));
+    if (progress == Progress::kDone) co_return true;
+    if (progress == Progress::kClosed) co_return false;
+    if (!co_await Ready(progress)) co_return false;
+  }
+}
+
+void Channel::StopReading() { ::shutdown(fd_, SHUT_RD); }
+
+void Channel::Abort() { ::shutdown(fd_, SHUT_RDWR); }
+
+Channel::Readiness Channel::Ready(Progress wanted) {
+  return {descriptor_, wanted == Progress::kWantWrite
+                           ? asio::posix::stream_descriptor::wait_write
+                           : asio::posix::stream_descriptor::wait_read};
+}
+
+// Moves what is unread to the front, and grows the buffer as what was received fills it: a length
+// that a client only announces costs nothing.
+void Channel::MakeRoom() {
+  const size_t unread_bytes = received_ - consumed_;
+  if (unread_bytes == 0) {
+    consumed_ = received_ = 0;
+    if (in_.size() > kKeptBytes) {
+      in_.clear();
+      in_.shrink_to_fit();
+    }
+  } else if (consumed_ > 0 && in_.size() - received_ < kRoomBytes) {
+    std::memmove(in_.data(), in_.data() + consumed_, unread_bytes);
+    consumed_ = 0;
+    received_ = unread_bytes;
+  }
+  if (in_.size() - received_ < kRoomBytes) in_.resize(std::max(2 * kRoomBytes, 2 * in_.size()));
+}
+
+Channel::Progress Channel::ReadSome() {
+  char* const room = in_.data() + received_;
+  const size_t room_bytes = in_.size() - received_;
+  if (ssl_ != nullptr) {
+    const int count = SSL_read(ssl_.get(), room, static_cast<int>(std::min<size_t>(room_bytes, 1 << 30)));
+    if (count > 0) received_ += static_cast<size_t>(count);
+    return SslProgress(count);
+  }
+  const ssize_t count = ::recv(fd_, room, room_bytes, 0);
+  if (count > 0) {
+    received_ += static_cast<size_t>(count);
+    return Progress::kDone;
+  }
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Progress::kWantRead;
+  return Progress::kClosed;
+}
+
+Channel::Progress Channel::WriteSome() {
+  const char* const bytes = out_.data() + sent_;
+  const size_t left_bytes = out_.size() - sent_;
+  if (ssl_ != nullptr) {
+    const int count = SSL_write(ssl_.get(), bytes, static_cast<int>(std::min<size_t>(left_bytes, 1 << 30)));
+    if (count > 0) sent_ += static_cast<size_t>(count);
+    return SslProgress(count);
+  }
+  const ssize_t count = ::send(fd_, bytes, left_bytes, MSG_NOSIGNAL);
+  if (count >= 0) {
+    sent_ += static_cast<size_t>(count);
+    return Progress::kDone;
+  }
+  return errno == EAGAIN || errno == EINTR ? Progress::kWantWrite : Progress::kClosed;
+}
+
+Channel::Progress Channel::SslProgress(int result) {
+  if (result > 0) return Progress::kDone;
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return Progress::kWantRead;
+    case SSL_ERROR_WANT_WRITE:
+      return Progress::kWantWrite;
+    default:
+      return Progress::kClosed;
+  }
+}
+
+}  // namespace sibyl::sql::server

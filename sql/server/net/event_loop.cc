@@ -1,0 +1,125 @@
+#include "sql/server/net/event_loop.h"
+
+#include <chrono>
+
+namespace sibyl::sql::server {
+
+// How long a statement may keep its loop is between one and two of these.
+constexpr auto kLookEvery = std::chrono::milliseconds(5);
+
+struct LoopThread {
+  std::thread thread;
+  EventLoop* loop = nullptr;  // what it runs; null while spare. Guarded by EventLoops::mutex_
+  uint64_t turn = 0;
+  std::atomic<uint64_t> work{0};  // odd inside LongWork, different each time
+};
+
+namespace {
+
+// The thread's own record, so that LongWork needs no argument wherever SQL runs. Null in threads
+// that serve no loop.
+thread_local LoopThread* this_thread = nullptr;
+
+void NextWork() {
+  if (this_thread == nullptr) return;
+  std::atomic<uint64_t>& work = this_thread->work;  // written by this thread alone
+  work.store(work.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+LongWork::LongWork() { NextWork(); }
+LongWork::~LongWork() { NextWork(); }
+
+EventLoops::EventLoops(size_t loops, size_t max_threads) : max_threads_(max_threads) {
+  for (size_t i = 0; i < loops; ++i) {
+    loops_.push_back(std::make_unique<EventLoop>());
+    const std::lock_guard lock(mutex_);
+    GiveTo(loops_.back().get(), TakeSpareThread());
+  }
+  watcher_ = std::thread([this] { Watch(); });
+}
+
+EventLoops::~EventLoops() { Stop(); }
+
+EventLoop& EventLoops::Next() {
+  return *loops_[next_loop_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+}
+
+void EventLoops::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  watch_ends_.notify_all();
+  assigned_.notify_all();
+  for (const auto& loop : loops_) loop->io_.stop();
+  watcher_.join();
+  for (const auto& thread : threads_) thread->thread.join();  // nobody adds threads any more
+}
+
+// Precondition: mutex_ is held.
+void EventLoops::GiveTo(EventLoop* loop, LoopThread* thread) {
+  thread->loop = loop;
+  thread->turn = loop->turn_.load(std::memory_order_relaxed) + 1;
+  loop->thread_.store(thread, std::memory_order_relaxed);
+  loop->turn_.store(thread->turn, std::memory_order_release);
+  assigned_.notify_all();
+}
+
+// A thread without a loop, or null if there are as many as may be. Precondition: mutex_ is held.
+LoopThread* EventLoops::TakeSpareThread() {
+  if (!spare_.empty()) {
+    LoopThread* thread = spare_.back();
+    spare_.pop_back();
+    return thread;
+  }
+  if (threads_.size() >= max_threads_ && threads_.size() >= loops_.size()) return nullptr;
+  threads_.push_back(std::make_unique<LoopThread>());
+  LoopThread* thread = threads_.back().get();
+  thread->thread = std::thread([this, thread] { RunThread(thread); });
+  thread_count_.store(threads_.size(), std::memory_order_relaxed);
+  return thread;
+}
+
+void EventLoops::RunThread(LoopThread* self) {
+  this_thread = self;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    assigned_.wait(lock, [&] { return stopping_ || self->loop != nullptr; });
+    if (stopping_) return;
+    EventLoop* const loop = self->loop;
+    const uint64_t turn = self->turn;
+    lock.unlock();
+    while (loop->turn_.load(std::memory_order_acquire) == turn && loop->io_.run_one() > 0) {
+    }
+    lock.lock();
+    if (stopping_) return;
+    self->loop = nullptr;  // it was taken away
+    spare_.push_back(self);
+  }
+}
+
+void EventLoops::Watch() {
+  std::unique_lock lock(mutex_);
+  while (!watch_ends_.wait_for(lock, kLookEvery, [&] { return stopping_; })) {
+    for (const auto& loop : loops_) {
+      const LoopThread* thread = loop->thread_.load(std::memory_order_relaxed);
+      const uint64_t work = thread->work.load(std::memory_order_relaxed);
+      const bool is_stuck = work % 2 == 1 && work == loop->seen_work_;
+      loop->seen_work_ = work;
+      if (is_stuck && HandOver(loop.get())) loop->seen_work_ = 0;
+    }
+  }
+}
+
+// False if there is no thread to be had. Precondition: mutex_ is held.
+bool EventLoops::HandOver(EventLoop* loop) {
+  LoopThread* thread = TakeSpareThread();
+  if (thread == nullptr) return false;
+  GiveTo(loop, thread);
+  return true;
+}
+
+}  // namespace sibyl::sql::server

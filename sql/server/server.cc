@@ -1,0 +1,198 @@
+#include "sql/server/server.h"
+
+#include <unistd.h>
+
+#include <asio/steady_timer.hpp>
+#include <future>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "sql/server/http_endpoint.h"
+#include "sql/server/listener.h"
+#include "sql/server/net/event_loop.h"
+#include "sql/server/server_state.h"
+#include "sql/server/session.h"
+#include "sql/server/tls.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kTick = milliseconds(10);
+constexpr uint64_t kIdleCheckEveryNs = 250'000'000;
+constexpr size_t kConnectionsBeforeLogin = 100;  // beyond max_connections
+constexpr auto kAbortAfter = milliseconds(1000);
+
+class ServerImpl : public Server {
+ public:
+  explicit ServerImpl(ServerOptions options)
+      : state_(std::move(options)),
+        control_(1, 1),
+        loops_(std::max(1u, std::thread::hardware_concurrency()), state_.options.max_threads),
+        ticker_(control_.Next().io()) {}
+  ~ServerImpl() override { Stop(); }
+
+  Status Open();
+  uint16_t port() const override { return tcp_ == nullptr ? 0 : tcp_->port(); }
+  uint16_t metrics_port() const override { return http_ == nullptr ? 0 : http_->port(); }
+  void Stop() override;
+
+ private:
+  Status OpenDatabase();
+  Status Listen();
+  void Accept(int fd, Network network);
+  void Tick();
+  void InControl(std::function<void()> action);
+  bool WaitForSessions(milliseconds limit);
+
+  ServerState state_;
+  EventLoops control_;  // logins, cancel requests, time limits, metrics: works when all else is busy
+  EventLoops loops_;    // sessions
+  asio::steady_timer ticker_;
+  uint64_t next_idle_check_ns_ = 0;
+  std::unique_ptr<PooledConnection> first_connection_;  // keeps the database open
+  std::unique_ptr<Listener> tcp_;
+  std::unique_ptr<Listener> unix_socket_;
+  std::unique_ptr<HttpEndpoint> http_;
+  bool stopped_ = false;
+};
+
+Status ServerImpl::Open() {
+  SIBYL_RETURN_IF_ERROR(OpenDatabase());
+  if (!state_.options.tls_certificate.empty()) {
+    SIBYL_ASSIGN_OR_RETURN(
+        state_.tls, MakeTlsContext(state_.options.tls_certificate, state_.options.tls_key));
+  } else if (state_.options.require_tls) {
+    return Error{ErrorCode::kInvalidArgument, "require_tls needs tls_certificate and tls_key"};
+  }
+  Status listening = Ok();
+  InControl([&] { listening = Listen(); });
+  SIBYL_RETURN_IF_ERROR(listening);
+  asio::post(ticker_.get_executor(), [this] { Tick(); });
+  state_.log.Info("serving", {{"database", state_.options.database_path},
+                              {"port", std::to_string(port())}});
+  return Ok();
+}
+
+// So that a database that cannot be opened is an error now and not for each client.
+Status ServerImpl::OpenDatabase() {
+  auto connection = PooledConnection::Open(
+      {state_.options.database_path, state_.options.synchronous});
+  if (!connection) {
+    return Error{ErrorCode::kIo,
+                 "cannot open " + state_.options.database_path + ": " + connection.error().message};
+  }
+  if (auto read = (*connection)->Run("SELECT count(*) FROM sqlite_schema"); !read) {
+    return Error{ErrorCode::kIo,
+                 "cannot read " + state_.options.database_path + ": " + read.error().message};
+  }
+  first_connection_ = std::move(*connection);
+  return Ok();
+}
+
+Status ServerImpl::Listen() {
+  const ServerOptions& options = state_.options;
+  asio::io_context* const io = &control_.Next().io();
+  if (!options.listen.empty()) {
+    SIBYL_ASSIGN_OR_RETURN(tcp_, Listener::OnTcp(io, options.listen, [this](int fd) {
+                             Accept(fd, Network::kTcp);
+                           }));
+  }
+  if (!options.socket_directory.empty()) {
+    const std::string port = options.listen.substr(options.listen.rfind(':') + 1);
+    const std::string path = options.socket_directory + "/.s.PGSQL." +
+                             (tcp_ == nullptr ? port : std::to_string(tcp_->port()));
+    SIBYL_ASSIGN_OR_RETURN(unix_socket_, Listener::OnUnixSocket(io, path, [this](int fd) {
+                             Accept(fd, Network::kUnixSocket);
+                           }));
+  }
+  if (!options.metrics_listen.empty()) {
+    SIBYL_ASSIGN_OR_RETURN(http_, HttpEndpoint::Open(&control_.Next(), options.metrics_listen,
+                                                     &state_));
+  }
+  return Ok();
+}
+
+void ServerImpl::Accept(int fd, Network network) {
+  Metrics::Add(&state_.metrics.connections);
+  const size_t most = state_.options.max_connections + kConnectionsBeforeLogin;
+  if (state_.stopping || state_.registry.size() >= most) {
+    Metrics::Add(&state_.metrics.refused_connections);
+    ::close(fd);
+    return;
+  }
+  Detach(Session::Serve(&state_, std::make_unique<Channel>(&control_.Next(), fd), network,
+                        &loops_.Next()));
+}
+
+// Every few milliseconds, in the control loop.
+void ServerImpl::Tick() {
+  state_.writers.SendAway();
+  state_.pool.places().SendAway();
+  const uint64_t now_ns = base::NowNs();
+  if (now_ns >= next_idle_check_ns_) {
+    state_.registry.EndIdle(now_ns);
+    next_idle_check_ns_ = now_ns + kIdleCheckEveryNs;
+  }
+  ticker_.expires_after(kTick);
+  ticker_.async_wait([this](const asio::error_code& error) {
+    if (!error) Tick();
+  });
+}
+
+// Runs `action` in the control loop and waits for it.
+void ServerImpl::InControl(std::function<void()> action) {
+  std::promise<void> done;
+  asio::post(control_.Next().io(), [&] {
+    action();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+bool ServerImpl::WaitForSessions(milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (state_.registry.size() > 0) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return true;
+}
+
+void ServerImpl::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  state_.log.Info("stopping", {{"sessions", std::to_string(state_.registry.size())}});
+  state_.stopping = true;
+  InControl([this] {
+    if (tcp_ != nullptr) tcp_->Close();
+    if (unix_socket_ != nullptr) unix_socket_->Close();
+  });
+  state_.registry.EndAll(false);
+  if (!WaitForSessions(milliseconds(state_.options.shutdown_timeout_ms))) {
+    state_.registry.EndAll(true);
+    while (!WaitForSessions(kAbortAfter)) state_.registry.AbortAll();
+  }
+  InControl([this] {
+    ticker_.cancel();
+    if (http_ != nullptr) http_->Close();
+  });
+  loops_.Stop();
+  control_.Stop();
+  state_.users.Close();
+  first_connection_.reset();
+  state_.pool.Clear();  // the last one closes the engine, which writes all of memory to segments
+  state_.log.Info("stopped");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  auto server = std::make_unique<ServerImpl>(std::move(options));
+  SIBYL_RETURN_IF_ERROR(server->Open());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace sibyl::sql::server

@@ -1,0 +1,360 @@
+#include "sql/server/session.h"
+
+#include <openssl/rand.h>
+
+#include <exception>
+#include <new>
+
+#include "base/status_macros.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+int32_t RandomSecret() {
+  int32_t secret = 0;
+  RAND_bytes(reinterpret_cast<unsigned char*>(&secret), sizeof(secret));
+  return secret;
+}
+
+SqlError ErrorOf(Termination termination) {
+  switch (termination) {
+    case Termination::kIdleTimeout:
+      return {"57P05", "terminating connection due to idle-session timeout"};
+    case Termination::kIdleInTransactionTimeout:
+      return {"25P03", "terminating connection due to idle-in-transaction timeout"};
+    default:
+      return {"57P01", "terminating connection due to administrator command"};
+  }
+}
+
+}  // namespace
+
+Session::Session(ServerState* server, std::unique_ptr<Channel> channel)
+    : server_(server), channel_(std::move(channel)) {
+  control_.channel = channel_.get();
+  control_.secret = RandomSecret();
+  control_.waiting_since_ns = base::NowNs();
+  control_.idle_limit_ms = server->options.authentication_timeout_ms;
+  server_->registry.Add(&control_);
+  ++server_->metrics.sessions;
+}
+
+Session::~Session() {
+  server_->registry.Remove(&control_);
+  --server_->metrics.sessions;
+}
+
+Task<void> Session::Serve(ServerState* server, std::unique_ptr<Channel> channel, Network network,
+                          EventLoop* loop) {
+  try {
+    Session session(server, std::move(channel));
+    co_await session.Run(network, loop);
+  } catch (const std::exception& error) {  // out of memory: this client is lost, the others are not
+    server->log.Error("session_lost", {{"error", error.what()}});
+  }
+}
+
+Task<void> Session::Run(Network network, EventLoop* loop) {
+  auto login = co_await LogIn(server_, channel_.get(), network);
+  if (!login) co_return;
+  login_ = std::move(*login);
+  if (server_->metrics.sessions > static_cast<int64_t>(server_->options.max_connections)) {
+    Metrics::Add(&server_->metrics.refused_connections);
+    wire::WriteError(channel_->out(), wire::Severity::kFatal,
+                     {"53300", "sorry, too many clients already"});
+    co_await channel_->Send();
+    co_return;
+  }
+  co_await channel_->MoveTo(loop);
+  executor_ = std::make_unique<Executor>(server_, channel_.get(), this);
+  control_.interrupt = &executor_->interrupt();
+  control_.logged_in = true;
+  if (!ApplyStartupSettings()) {
+    co_await channel_->Send();
+    co_return;
+  }
+  Greet();
+  co_await ServeMessages();
+  co_await SayGoodbye();
+}
+
+std::optional<std::string> Session::Setting(std::string_view name) const {
+  return executor_->settings().Get(name);
+}
+
+// What the client set in its startup packet, and options=-c name=value.
+bool Session::ApplyStartupSettings() {
+  Settings& settings = executor_->settings();
+  settings.Force("session_authorization", login_.user);
+  for (const auto& [name, value] : login_.settings) {
+    if (name == "replication" || name == "options") continue;
+    if (auto set = settings.Set(name, value); !set) {
+      wire::WriteError(channel_->out(), wire::Severity::kFatal, set.error());
+      return false;
+    }
+  }
+  settings.KeepAsDefaults();
+  return true;
+}
+
+void Session::Greet() {
+  std::string* const out = channel_->out();
+  executor_->settings().TakeChanges();
+  for (const Settings::Change& setting : executor_->settings().Reported()) {
+    wire::WriteParameterStatus(out, setting.name, setting.value);
+  }
+  wire::WriteBackendKeyData(out, control_.backend_pid, control_.secret);
+  WriteReady();
+}
+
+void Session::WriteReady() {
+  executor_->WriteChangedSettings();
+  const auto status = executor_->transaction().status();
+  wire::WriteReadyForQuery(channel_->out(), status);
+  control_.in_transaction = status != wire::TransactionStatus::kIdle;
+}
+
+Task<void> Session::ServeMessages() {
+  for (;;) {
+    const wire::Frame frame =
+        wire::FindMessage(channel_->unread(), server_->options.max_message_bytes);
+    if (frame.state == wire::FrameState::kMalformed) {
+      wire::WriteError(channel_->out(), wire::Severity::kFatal, {"08P01", "invalid message length"});
+      co_return;
+    }
+    if (frame.state == wire::FrameState::kIncomplete) {
+      if (!co_await WaitForMessage()) co_return;
+      continue;
+    }
+    channel_->Consume(frame.size_bytes);
+    if (!co_await HandleMessage(frame.type, frame.body)) co_return;
+  }
+}
+
+// Sends what is ready and waits for more bytes. False: the session is to end.
+Task<bool> Session::WaitForMessage() {
+  if (!channel_->out()->empty() && !co_await channel_->Send()) co_return false;
+  if (executor_->Rest()) control_.in_transaction = true;
+  control_.idle_limit_ms = executor_->settings().TimeoutMs(
+      control_.in_transaction ? "idle_in_transaction_session_timeout" : "idle_session_timeout");
+  control_.waiting_since_ns = base::NowNs();
+  if (server_->stopping && !control_.in_transaction) {
+    control_.termination = Termination::kShutdown;
+    co_return false;
+  }
+  const bool received = co_await channel_->Receive();
+  control_.waiting_since_ns = 0;
+  co_return received && control_.termination == Termination::kNone;
+}
+
+// False: the session is to end.
+Task<bool> Session::HandleMessage(char type, std::string_view body) {
+  switch (type) {
+    case 'X':
+      co_return false;
+    case 'Q': {
+      const auto text = wire::DecodeText(body);
+      if (!text) {
+        Fail(text.error());
+        WriteReady();
+      } else {
+        co_await HandleQuery(std::string(*text));
+      }
+      break;
+    }
+    case 'S':
+      co_await HandleSync();
+      break;
+    case 'H':
+      if (!co_await channel_->Send()) co_return false;
+      break;
+    case 'd':
+    case 'c':
+    case 'f':
+      break;  // of a COPY that has failed already
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C':
+      if (skips_until_sync_) break;
+      if (auto status = co_await HandleExtended(type, body); !status) {
+        Fail(status.error());
+        skips_until_sync_ = true;
+      }
+      break;
+    case 'F': {
+      Fail({"0A000", "function calls by message are not supported", {}, "Use SELECT."});
+      WriteReady();
+      break;
+    }
+    default:
+      wire::WriteError(channel_->out(), wire::Severity::kFatal,
+                       {"08P01", "invalid frontend message type " +
+                                     std::to_string(static_cast<unsigned char>(type))});
+      co_return false;
+  }
+  co_return true;
+}
+
+void Session::Fail(const SqlError& error) {
+  Metrics::Add(&server_->metrics.errors);
+  executor_->Fail();
+  wire::WriteError(channel_->out(), wire::Severity::kError, error);
+}
+
+void Session::BeginStatement() {
+  executor_->interrupt().StartStatement(executor_->settings().TimeoutMs("statement_timeout"));
+}
+
+Task<void> Session::SayGoodbye() {
+  const Termination termination = control_.termination;
+  if (termination != Termination::kNone) {
+    wire::WriteError(channel_->out(), wire::Severity::kFatal, ErrorOf(termination));
+  }
+  co_await channel_->Send();
+}
+
+// ---- Simple query ----
+
+Task<void> Session::HandleQuery(std::string text) {
+  skips_until_sync_ = false;
+  BeginStatement();
+  if (server_->options.log_statements) {
+    server_->log.Info("statement", {{"pid", std::to_string(control_.backend_pid)}, {"sql", text}});
+  }
+  SqlStatus status = co_await RunQuery(text);
+  if (status) status = co_await executor_->EndImplicit();
+  executor_->interrupt().EndStatement();
+  if (!status) Fail(status.error());
+  WriteReady();
+}
+
+Task<SqlStatus> Session::RunQuery(const std::string& text) {
+  executor_->ClosePortal("");
+  auto statements = co_await executor_->Translate(text, {});
+  if (!statements) co_return std::move(statements).error();
+  Executor::RunOptions options;
+  options.alone = statements->size() == 1;
+  options.write_fields = true;
+  for (StatementPtr& statement : *statements) {
+    if (!options.alone) executor_->transaction().BeginImplicit();
+    const auto portal = executor_->MakePortal(std::move(statement));
+    auto outcome = co_await executor_->Run(portal.get(), options);
+    if (!outcome) co_return std::move(outcome).error();
+  }
+  co_return SqlOk();
+}
+
+// ---- Extended query ----
+
+Task<SqlStatus> Session::HandleExtended(char type, std::string_view body) {
+  if (!statement_has_begun_) {
+    BeginStatement();
+    statement_has_begun_ = true;
+  }
+  switch (type) {
+    case 'P':
+      return HandleParse(body);
+    case 'B':
+      return HandleBind(body);
+    case 'D':
+      return HandleDescribe(body);
+    case 'E':
+      return HandleExecute(body);
+    default:
+      return [](SqlStatus status) -> Task<SqlStatus> { co_return status; }(HandleClose(body));
+  }
+}
+
+Task<SqlStatus> Session::HandleParse(std::string_view body) {
+  if (auto decoded = wire::DecodeParse(body, &parse_); !decoded) co_return decoded;
+  auto statements = co_await executor_->Translate(parse_.sql, parse_.parameter_type_oids);
+  if (!statements) co_return std::move(statements).error();
+  if (statements->size() > 1) {
+    co_return SqlError{"42601", "cannot insert multiple commands into a prepared statement"};
+  }
+  if (parse_.statement.empty()) executor_->CloseStatement("");
+  auto named = executor_->NameStatement(parse_.statement, std::move(statements->front()));
+  if (named) wire::WriteSignal(channel_->out(), wire::Signal::kParseComplete);
+  co_return named;
+}
+
+Task<SqlStatus> Session::HandleBind(std::string_view body) {
+  if (auto decoded = wire::DecodeBind(body, &bind_); !decoded) co_return decoded;
+  const auto portal = executor_->Bind(bind_);
+  if (!portal) co_return portal.error();
+  wire::WriteSignal(channel_->out(), wire::Signal::kBindComplete);
+  co_return SqlOk();
+}
+
+Task<SqlStatus> Session::HandleDescribe(std::string_view body) {
+  const auto message = wire::DecodeObject(body);
+  if (!message) co_return message.error();
+  std::string* const out = channel_->out();
+  const std::vector<wire::FieldDescription>* fields = nullptr;
+  if (message->kind == wire::ObjectKind::kStatement) {
+    const auto statement = executor_->FindStatement(message->name);
+    if (!statement) co_return statement.error();
+    if (auto told = co_await executor_->Tell(statement->get()); !told) co_return told;
+    wire::WriteParameterDescription(out, (*statement)->parameter_oids);
+    fields = &(*statement)->fields;
+  } else {
+    const auto portal = executor_->FindPortal(message->name);
+    if (!portal) co_return portal.error();
+    const auto described = co_await executor_->Describe(*portal);
+    if (!described) co_return described.error();
+    fields = *described;
+  }
+  if (fields->empty()) {
+    wire::WriteSignal(out, wire::Signal::kNoData);
+  } else {
+    wire::WriteRowDescription(out, *fields);
+  }
+  co_return SqlOk();
+}
+
+Task<SqlStatus> Session::HandleExecute(std::string_view body) {
+  const auto message = wire::DecodeExecute(body);
+  if (!message) co_return message.error();
+  const auto portal = executor_->FindPortal(message->portal);
+  if (!portal) co_return portal.error();
+  Executor::RunOptions options;
+  if (message->max_rows > 0) options.max_rows = static_cast<uint64_t>(message->max_rows);
+  options.alone = SyncFollows();
+  if (!options.alone) executor_->transaction().BeginImplicit();
+  const auto outcome = co_await executor_->Run(*portal, options);
+  if (!outcome) co_return outcome.error();
+  if (*outcome == RunOutcome::kSuspended) {
+    wire::WriteSignal(channel_->out(), wire::Signal::kPortalSuspended);
+  }
+  co_return SqlOk();
+}
+
+SqlStatus Session::HandleClose(std::string_view body) {
+  SIBYL_ASSIGN_OR_RETURN(const wire::ObjectMessage message, wire::DecodeObject(body));
+  if (message.kind == wire::ObjectKind::kStatement) {
+    executor_->CloseStatement(message.name);
+  } else {
+    executor_->ClosePortal(message.name);
+  }
+  wire::WriteSignal(channel_->out(), wire::Signal::kCloseComplete);
+  return SqlOk();
+}
+
+Task<void> Session::HandleSync() {
+  skips_until_sync_ = false;
+  statement_has_begun_ = false;
+  const SqlStatus status = co_await executor_->EndImplicit();
+  executor_->interrupt().EndStatement();
+  if (!status) Fail(status.error());
+  WriteReady();
+}
+
+// Whether nothing but a Sync has come after this message: then the statement is alone in its
+// transaction.
+bool Session::SyncFollows() const {
+  return wire::FindMessage(channel_->unread(), 0).type == 'S' && channel_->unread().size() == 5;
+}
+
+}  // namespace sibyl::sql::server

@@ -1,0 +1,19 @@
+// TLS, by OpenSSL.
+
+#ifndef SIBYL_SQL_SERVER_TLS_H_
+#define SIBYL_SQL_SERVER_TLS_H_
+
+#include <string>
+
+#include "sibyl/result.h"
+#include "sql/server/server_state.h"
+
+namespace sibyl::sql::server {
+
+// TLS 1.2 and newer, with a certificate chain and its key from PEM files. kInvalidArgument if they
+// cannot be read or do not belong together.
+Result<SslContext> MakeTlsContext(const std::string& certificate_path, const std::string& key_path);
+
+}  // namespace sibyl::sql::server
+
+#endif  // SIBYL_SQL_SERVER_TLS_H_
