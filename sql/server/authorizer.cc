@@ -12,20 +12,21 @@ namespace {
 // Functions of the shell and of extensions that read or write files or load code; and the one that
 // takes pointers.
 constexpr const char* kDeniedFunctions[] = {
-    "load_extension", "readfile", "writefile", "fsdir", "lsmode", "edit", "zipfile", "sqlar_compress",
-    "sqlar_uncompress", "fts3_tokenizer", "sqlite_rename_table", "pg_read_file", "lo_import"};
+    "load_extension", "readfile",       "writefile",        "fsdir",         "lsmode", "edit",
+    "zipfile",        "sqlar_compress", "sqlar_uncompress", "fts3_tokenizer"};
 
-// Pragmas that only look, whatever their argument.
+// Pragmas that only look, whatever their argument, or end with their transaction.
 constexpr const char* kLookingPragmas[] = {
-    "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo",
-    "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check", "collation_list",
-    "function_list", "module_list", "pragma_list", "compile_options", "data_version", "optimize"};
+    "table_info",     "table_xinfo",      "table_list",        "index_list",      "index_info",
+    "index_xinfo",    "foreign_key_list", "foreign_key_check", "integrity_check", "quick_check",
+    "collation_list", "function_list",    "module_list",       "pragma_list",     "compile_options",
+    "data_version",   "optimize",         "defer_foreign_keys"};
 
 // Pragmas that may be read, not set: setting would stay behind in the pooled connection.
 constexpr const char* kReadablePragmas[] = {
-    "encoding", "journal_mode", "page_count", "page_size", "schema_version", "foreign_keys",
-    "synchronous", "freelist_count", "busy_timeout", "recursive_triggers", "cache_size",
-    "database_list", "auto_vacuum", "locking_mode"};
+    "encoding",     "journal_mode",  "page_count",     "page_size",    "schema_version",
+    "foreign_keys", "synchronous",   "freelist_count", "busy_timeout", "recursive_triggers",
+    "cache_size",   "database_list", "auto_vacuum",    "locking_mode"};
 
 // Pragmas whose value belongs to the database.
 constexpr const char* kDatabasePragmas[] = {"user_version", "application_id"};

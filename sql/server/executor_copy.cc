@@ -153,7 +153,9 @@ Task<SqlStatus> Executor::ReceiveCopy(CopyTarget* target) {
     auto is_done = ConsumeCopyMessages(target);
     if (!is_done) co_return std::move(is_done).error();
     if (*is_done) co_return SqlOk();
-    if (!co_await channel_->Send() || !co_await channel_->Receive()) {
+    bool goes_on = co_await channel_->Send();
+    if (goes_on) goes_on = co_await channel_->Receive();
+    if (!goes_on) {
       co_return SqlError{"08006", "unexpected end of file on the client's connection during COPY"};
     }
   }
@@ -215,7 +217,8 @@ Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command, Run
     auto batch = WriteCopyBatch(source.get(), &writer, &data);
     if (!batch) co_return std::move(batch).error();
     more = *batch;
-    if (more && !co_await channel_->Send()) {
+    if (!more) break;
+    if (const bool goes_on = co_await channel_->Send(); !goes_on) {
       co_return SqlError{"08006", "the client does not read any more"};
     }
   }

@@ -184,7 +184,7 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
     if (!end) co_return std::move(end).error();
     if (*end == BatchEnd::kDone) break;
     if (*end == BatchEnd::kLimit) co_return RunOutcome::kSuspended;
-    if (!co_await channel_->Send()) {
+    if (const bool goes_on = co_await channel_->Send(); !goes_on) {
       co_return SqlError{"08006", "the client does not read any more"};
     }
   }

@@ -81,7 +81,7 @@ void HttpEndpoint::Accept(int fd) {
 Task<void> HttpEndpoint::Serve(std::shared_ptr<Channel> channel) {
   while (channel->unread().find("\r\n\r\n") == std::string_view::npos) {
     if (channel->unread().size() > kMaxRequestBytes) co_return;
-    if (!co_await channel->Receive()) co_return;
+    if (const bool goes_on = co_await channel->Receive(); !goes_on) co_return;
   }
   const std::string_view request = channel->unread();
   const std::string_view line = request.substr(0, request.find("\r\n"));

@@ -29,7 +29,8 @@ class Login {
   Task<bool> Authenticate();
   Task<std::optional<std::string>> ReceiveSasl();
   ScramVerifier VerifierOfUser();
-  Task<bool> Refuse(SqlError error);
+  void Refuse(const SqlError& error);
+  Task<bool> SendRefusal();  // false
 
   ServerState* const server_;
   Channel* const channel_;
@@ -40,14 +41,17 @@ class Login {
 
 Task<std::optional<LoginResult>> Login::Run() {
   while (!has_startup_) {
-    if (!co_await ReadStartup()) co_return std::nullopt;
+    if (const bool goes_on = co_await ReadStartup(); !goes_on) co_return std::nullopt;
   }
   if (server_->options.require_tls && network_ == Network::kTcp && !channel_->encrypted()) {
-    co_await Refuse({"28000", "this server accepts connections over TLS only", {},
-                     "Connect with sslmode=require."});
+    Refuse({"28000", "this server accepts connections over TLS only", {},
+            "Connect with sslmode=require."});
+    co_await SendRefusal();
     co_return std::nullopt;
   }
-  if (NeedsPassword() && !co_await Authenticate()) co_return std::nullopt;
+  if (NeedsPassword()) {
+    if (const bool proved = co_await Authenticate(); !proved) co_return std::nullopt;
+  }
   wire::WriteAuthenticationOk(channel_->out());
   co_return std::move(result_);
 }
@@ -56,15 +60,19 @@ Task<std::optional<LoginResult>> Login::Run() {
 Task<bool> Login::ReadStartup() {
   wire::Frame frame = wire::FindStartupPacket(channel_->unread());
   while (frame.state == wire::FrameState::kIncomplete) {
-    if (!co_await channel_->Receive()) co_return false;
+    if (const bool goes_on = co_await channel_->Receive(); !goes_on) co_return false;
     frame = wire::FindStartupPacket(channel_->unread());
   }
   if (frame.state == wire::FrameState::kMalformed) {
-    co_return co_await Refuse({"08P01", "invalid length of startup packet"});
+    Refuse({"08P01", "invalid length of startup packet"});
+    co_return co_await SendRefusal();
   }
   channel_->Consume(frame.size_bytes);
   auto packet = wire::DecodeStartupPacket(frame.body);
-  if (!packet) co_return co_await Refuse(std::move(packet).error());
+  if (!packet) {
+    Refuse(std::move(packet).error());
+    co_return co_await SendRefusal();
+  }
   if (packet->kind == wire::StartupKind::kCancelRequest) {
     Metrics::Add(&server_->metrics.cancels);
     server_->registry.Cancel(packet->cancel.backend_pid, packet->cancel.secret);
@@ -72,7 +80,8 @@ Task<bool> Login::ReadStartup() {
   }
   if (packet->kind == wire::StartupKind::kStartup) {
     if (!TakeParameters(packet->startup)) {
-      co_return co_await Refuse({"28000", "no PostgreSQL user name specified in startup packet"});
+      Refuse({"28000", "no PostgreSQL user name specified in startup packet"});
+      co_return co_await SendRefusal();
     }
     co_return true;
   }
@@ -82,11 +91,12 @@ Task<bool> Login::ReadStartup() {
 Task<bool> Login::AnswerEncryption(bool wants_tls) {
   // What came after the request in the clear must not be taken for something encrypted.
   if (channel_->encrypted() || !channel_->unread().empty()) {
-    co_return co_await Refuse({"08P01", "received unencrypted data after SSL request"});
+    Refuse({"08P01", "received unencrypted data after SSL request"});
+    co_return co_await SendRefusal();
   }
   const bool tls = wants_tls && server_->tls != nullptr && network_ == Network::kTcp;
   channel_->out()->push_back(tls ? 'S' : 'N');
-  if (!co_await channel_->Send()) co_return false;
+  if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return false;
   if (!tls) co_return true;
   co_return co_await channel_->StartTls(server_->tls.get());
 }
@@ -120,12 +130,19 @@ Task<bool> Login::Authenticate() {
   const auto first = co_await ReceiveSasl();
   if (!first) co_return false;
   const auto initial = wire::DecodeSaslInitialResponse(*first);
-  if (!initial) co_return co_await Refuse(initial.error());
+  if (!initial) {
+    Refuse(initial.error());
+    co_return co_await SendRefusal();
+  }
   if (initial->mechanism != kScramSha256) {
-    co_return co_await Refuse({"08P01", "client selected an invalid SASL authentication mechanism"});
+    Refuse({"08P01", "client selected an invalid SASL authentication mechanism"});
+    co_return co_await SendRefusal();
   }
   const auto first_reply = exchange.FirstReply(initial->data);
-  if (!first_reply) co_return co_await Refuse({"08P01", "malformed SCRAM message"});
+  if (!first_reply) {
+    Refuse({"08P01", "malformed SCRAM message"});
+    co_return co_await SendRefusal();
+  }
   wire::WriteSaslContinue(channel_->out(), *first_reply);
   const auto final_message = co_await ReceiveSasl();
   if (!final_message) co_return false;
@@ -133,7 +150,8 @@ Task<bool> Login::Authenticate() {
   if (!final_reply) {
     Metrics::Add(&server_->metrics.failed_logins);
     server_->log.Warning("login_failed", {{"user", result_.user}});
-    co_return co_await Refuse(failure);
+    Refuse(failure);
+    co_return co_await SendRefusal();
   }
   wire::WriteSaslFinal(channel_->out(), *final_reply);
   co_return true;
@@ -141,14 +159,15 @@ Task<bool> Login::Authenticate() {
 
 // The body of the next message, which must be the client's part of SASL.
 Task<std::optional<std::string>> Login::ReceiveSasl() {
-  if (!co_await channel_->Send()) co_return std::nullopt;
+  if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return std::nullopt;
   wire::Frame frame = wire::FindMessage(channel_->unread(), kMaxLoginMessageBytes);
   while (frame.state == wire::FrameState::kIncomplete) {
-    if (!co_await channel_->Receive()) co_return std::nullopt;
+    if (const bool goes_on = co_await channel_->Receive(); !goes_on) co_return std::nullopt;
     frame = wire::FindMessage(channel_->unread(), kMaxLoginMessageBytes);
   }
   if (frame.state == wire::FrameState::kMalformed || frame.type != 'p') {
-    co_await Refuse({"08P01", "expected SASL response"});
+    Refuse({"08P01", "expected SASL response"});
+    co_await SendRefusal();
     co_return std::nullopt;
   }
   std::string body(frame.body);
@@ -166,8 +185,11 @@ ScramVerifier Login::VerifierOfUser() {
   return MakeMockVerifier(result_.user, server_->secret);
 }
 
-Task<bool> Login::Refuse(SqlError error) {
+void Login::Refuse(const SqlError& error) {
   wire::WriteError(channel_->out(), wire::Severity::kFatal, error);
+}
+
+Task<bool> Login::SendRefusal() {
   co_await channel_->Send();
   co_return false;
 }

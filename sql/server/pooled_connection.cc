@@ -145,7 +145,7 @@ SqlStatus PooledConnection::Run(const std::string& sql) {
   }
   if (code == SQLITE_OK) code = sqlite3_step(statement);
   SqlStatus status = SqlOk();
-  if (code != SQLITE_DONE) status = LastError(code);
+  if (code != SQLITE_DONE && code != SQLITE_ROW) status = LastError(code);
   sqlite3_reset(statement);
   runs_own_statement_ = false;
   return status;

@@ -123,17 +123,19 @@ Task<void> Session::ServeMessages() {
       co_return;
     }
     if (frame.state == wire::FrameState::kIncomplete) {
-      if (!co_await WaitForMessage()) co_return;
+      if (const bool goes_on = co_await WaitForMessage(); !goes_on) co_return;
       continue;
     }
     channel_->Consume(frame.size_bytes);
-    if (!co_await HandleMessage(frame.type, frame.body)) co_return;
+    if (const bool goes_on = co_await HandleMessage(frame.type, frame.body); !goes_on) co_return;
   }
 }
 
 // Sends what is ready and waits for more bytes. False: the session is to end.
 Task<bool> Session::WaitForMessage() {
-  if (!channel_->out()->empty() && !co_await channel_->Send()) co_return false;
+  if (!channel_->out()->empty()) {
+    if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return false;
+  }
   if (executor_->Rest()) control_.in_transaction = true;
   control_.idle_limit_ms = executor_->settings().TimeoutMs(
       control_.in_transaction ? "idle_in_transaction_session_timeout" : "idle_session_timeout");
@@ -166,7 +168,7 @@ Task<bool> Session::HandleMessage(char type, std::string_view body) {
       co_await HandleSync();
       break;
     case 'H':
-      if (!co_await channel_->Send()) co_return false;
+      if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return false;
       break;
     case 'd':
     case 'c':
@@ -232,7 +234,8 @@ Task<void> Session::HandleQuery(std::string text) {
 
 Task<SqlStatus> Session::RunQuery(const std::string& text) {
   executor_->ClosePortal("");
-  auto statements = co_await executor_->Translate(text, {});
+  const std::vector<uint32_t> no_declared_types;
+  auto statements = co_await executor_->Translate(text, no_declared_types);
   if (!statements) co_return std::move(statements).error();
   Executor::RunOptions options;
   options.alone = statements->size() == 1;

@@ -55,12 +55,14 @@ Task<void> Channel::MoveTo(EventLoop* loop) {
 
 Task<bool> Channel::Receive() {
   MakeRoom();
-  if (ssl_ == nullptr && !co_await Ready(Progress::kWantRead)) co_return false;
+  if (ssl_ == nullptr) {
+    if (const bool goes_on = co_await Ready(Progress::kWantRead); !goes_on) co_return false;
+  }
   for (;;) {
     const Progress progress = ReadSome();
     if (progress == Progress::kDone) co_return true;
     if (progress == Progress::kClosed) co_return false;
-    if (!co_await Ready(progress)) co_return false;
+    if (const bool goes_on = co_await Ready(progress); !goes_on) co_return false;
   }
 }
 
@@ -68,7 +70,8 @@ Task<bool> Channel::Send() {
   while (sent_ < out_.size()) {
     const Progress progress = WriteSome();
     if (progress == Progress::kClosed) co_return false;
-    if (progress != Progress::kDone && !co_await Ready(progress)) co_return false;
+    if (progress == Progress::kDone) continue;
+    if (const bool goes_on = co_await Ready(progress); !goes_on) co_return false;
   }
   sent_ = 0;
   out_.clear();
@@ -83,7 +86,7 @@ Task<bool> Channel::StartTls(SSL_CTX* context) {
     const Progress progress = SslProgress(SSL_accept(ssl_.get()));
     if (progress == Progress::kDone) co_return true;
     if (progress == Progress::kClosed) co_return false;
-    if (!co_await Ready(progress)) co_return false;
+    if (const bool goes_on = co_await Ready(progress); !goes_on) co_return false;
   }
 }
 

@@ -2,6 +2,10 @@
 // in the same thread when it ends. An exception (out of memory, by design the only one) travels to
 // the awaiter.
 
+//
+// Traps of g++ 12, each of which compiles and then crashes: no co_await in the right operand of &&
+// or ||, and no braced temporaries among the arguments of what is awaited.
+
 #ifndef SIBYL_SQL_SERVER_NET_TASK_H_
 #define SIBYL_SQL_SERVER_NET_TASK_H_
 

@@ -1,0 +1,38 @@
+"""`sibyl serve` as a process, for tests."""
+
+import os
+import signal
+import subprocess
+
+
+class ServerProcess:
+    def __init__(self, sibyl, folder, *options, trust=True, name="test.db"):
+        self.sibyl = sibyl
+        self.path = os.path.join(folder, name)
+        self.log = open(self.path + ".log", "a", encoding="utf-8")
+        words = [sibyl, "serve", self.path, "--listen", "127.0.0.1:0", "--socket", folder, *options]
+        self.process = subprocess.Popen(words + (["--trust"] if trust else []), text=True,
+                                        stdout=subprocess.PIPE, stderr=self.log)
+        ready = self.process.stdout.readline().split()
+        assert ready[:1] == ["ready"], f"the server did not start: {open(self.log.name).read()}"
+        values = dict(word.split("=") for word in ready[1:])
+        self.port = int(values["port"])
+        self.metrics_port = int(values.get("metrics_port", 0))
+
+    def stop(self):
+        """SIGTERM; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=120)
+        self.process.stdout.close()
+        self.log.close()
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def said(self):
+        with open(self.log.name, encoding="utf-8") as log:
+            return log.read()
