@@ -12,7 +12,9 @@ PACKAGES=(
   libeigen3-dev libcli11-dev nlohmann-json3-dev libjemalloc-dev  # the product: training, tool
   tcl tcl-dev dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
   libpg-query-dev libprotobuf-c-dev libre2-dev                   # the server: PostgreSQL's parser
+  libasio-dev libssl-dev                                         # the server: network, TLS
   catch2 zstd python3 sqlite3                                    # tests
+  postgresql-client-15 python3-psycopg2 python3-psycopg openssl  # tests: clients of the server
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
   gnuplot-nox                                                    # plots of benchmarks
 )

@@ -23,6 +23,7 @@
 #ifdef SIBYL_FUZZ_SQL
 #include "sql/marker_file.h"
 #include "sql/server/dialect/translate.h"
+#include "tests/fuzz/server_targets.h"
 #endif
 
 namespace sibyl::testing {
@@ -366,6 +367,9 @@ const std::vector<FuzzTarget>& FuzzTargets() {
         {"translate", RunTranslate, TranslateSeeds},
 #endif
     };
+#ifdef SIBYL_FUZZ_SQL
+    for (const FuzzTarget& target : ServerFuzzTargets()) all.push_back(target);
+#endif
     for (const FuzzTarget& target : IndexFuzzTargets()) all.push_back(target);
     return all;
   }();

@@ -22,7 +22,11 @@ class ServerProcess:
     def stop(self):
         """SIGTERM; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=120)
+        return self.wait()
+
+    def wait(self):
+        """Its exit code, once it ends."""
+        code = self.process.wait(timeout=280)
         self.process.stdout.close()
         self.log.close()
         return code

@@ -641,7 +641,7 @@ def shutdown(folder):
     server.process.terminate()
     equal(errors([idle.read()]), ["57P01"])
     equal(tags(busy.query("COMMIT")), ["COMMIT"])
-    equal(server.stop(), 0)
+    equal(server.wait(), 0)
     server = ServerProcess(SIBYL, folder, name="stop.db")
     client = connect(server)
     equal(rows(client.query("SELECT a FROM s")), [[b"1"]])
