@@ -251,7 +251,7 @@ Task<SqlResult<const std::vector<wire::FieldDescription>*>> Executor::Describe(P
   if (translated != nullptr && translated->kind == StatementKind::kSelect && has_unknown_types &&
       !statement.fields_told && portal->rows == nullptr) {
     transaction_.BeginImplicit();
-    if (auto started = co_await Start(portal, false); !started) {
+    if (auto started = co_await Start(portal); !started) {
       co_return std::move(started).error();
     }
   }

@@ -73,7 +73,6 @@ class Executor {
 
   struct RunOptions {
     uint64_t max_rows = UINT64_MAX;
-    bool alone = false;           // nothing else belongs to its transaction, if it is in no block
     bool write_fields = false;    // RowDescription before the rows
   };
   Task<SqlResult<RunOutcome>> Run(Portal* portal, RunOptions options);
@@ -101,7 +100,7 @@ class Executor {
   // ---- SQL that SQLite runs ----
   SqlStatus Refresh(Statement* statement);
   SqlStatus Compile(const Translation& translation, Statement* statement);
-  Task<SqlStatus> Start(Portal* portal, bool alone);
+  Task<SqlStatus> Start(Portal* portal);
   Task<SqlResult<PreparedStatement*>> RunLeadingStatements(PooledConnection* connection,
                                                            const Translated& translated);
   SqlStatus BindParameters(PooledConnection* connection, PreparedStatement* prepared,
@@ -138,7 +137,7 @@ class Executor {
   Task<SqlStatus> CopyIn(const Translated& command);
   Task<SqlStatus> ReceiveCopy(CopyTarget* target);
   SqlResult<bool> ConsumeCopyMessages(CopyTarget* target);
-  Task<SqlStatus> CopyOut(Portal* portal, const Translated& command, RunOptions options);
+  Task<SqlStatus> CopyOut(Portal* portal, const Translated& command);
   SqlResult<bool> WriteCopyBatch(Portal* source, CopyWriter* writer, std::string* data);
 
   void WriteTag(std::string_view tag);

@@ -138,7 +138,7 @@ Task<SqlStatus> Executor::CopyIn(const Translated& command) {
   const std::unique_ptr<CopyTarget> target = std::move(opened).value();
   if (auto kept = KeepOpenRows(nullptr); !kept) co_return kept;
   transaction_.BeginImplicit();
-  if (auto ready = co_await transaction_.BeforeStatement(true, false); !ready) co_return ready;
+  if (auto ready = co_await transaction_.BeforeStatement(true); !ready) co_return ready;
   const bool binary = command.copy.format == CopyFormat::kBinary;
   wire::WriteCopyResponse(channel_->out(), 'G', binary, target->columns());
   if (auto received = co_await ReceiveCopy(target.get()); !received) co_return received;
@@ -193,7 +193,7 @@ SqlResult<bool> Executor::ConsumeCopyMessages(CopyTarget* target) {
   }
 }
 
-Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command, RunOptions options) {
+Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command) {
   auto query = std::make_shared<std::vector<Translated>>(1, command);
   query->front().kind = StatementKind::kSelect;
   auto statement = std::make_shared<Statement>(*portal->statement);
@@ -205,7 +205,7 @@ Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command, Run
   if (auto described = co_await Describe(source->statement.get()); !described) {
     co_return described;
   }
-  if (auto started = co_await Start(source.get(), options.alone); !started) co_return started;
+  if (auto started = co_await Start(source.get()); !started) co_return started;
   if (auto known = KnowFields(source.get()); !known) co_return known;
   const bool binary = command.copy.format == CopyFormat::kBinary;
   std::string* const out = channel_->out();

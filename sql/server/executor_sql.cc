@@ -31,7 +31,7 @@ Task<SqlResult<PreparedStatement*>> Executor::RunLeadingStatements(PooledConnect
     sql = sql.substr(sql.size() - statement->rest.size());
     transaction_.BeginImplicit();
     const bool writes = sqlite3_stmt_readonly(statement->handle) == 0;
-    auto ready = co_await transaction_.BeforeStatement(writes, false);
+    auto ready = co_await transaction_.BeforeStatement(writes);
     SqlStatus status = std::move(ready);
     if (status) {
       const LongWork running;
@@ -56,7 +56,7 @@ SqlStatus Executor::BindParameters(PooledConnection* connection, PreparedStateme
 }
 
 // Prepares the portal's statement, binds it and begins what its transaction needs.
-Task<SqlStatus> Executor::Start(Portal* portal, bool alone) {
+Task<SqlStatus> Executor::Start(Portal* portal) {
   auto borrowed = co_await transaction_.Connection();
   if (!borrowed) co_return std::move(borrowed).error();
   PooledConnection* const connection = *borrowed;
@@ -74,7 +74,7 @@ Task<SqlStatus> Executor::Start(Portal* portal, bool alone) {
     if (auto kept = KeepOpenRows(portal); !kept) co_return kept;
   }
   if (auto bound = BindParameters(connection, prepared, *portal); !bound) co_return bound;
-  if (auto ready = co_await transaction_.BeforeStatement(writes, alone); !ready) co_return ready;
+  if (auto ready = co_await transaction_.BeforeStatement(writes); !ready) co_return ready;
   if (writes && translated.kind == StatementKind::kUtility) transaction_.NoteSchemaChange();
   portal->rows = std::move(rows);
   co_return SqlOk();
@@ -168,7 +168,7 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
     if (!described) co_return std::move(described).error();
   }
   if (portal->rows == nullptr && !portal->is_done) {
-    if (auto started = co_await Start(portal, options.alone); !started) {
+    if (auto started = co_await Start(portal); !started) {
       co_return std::move(started).error();
     }
   }

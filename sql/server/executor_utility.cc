@@ -104,7 +104,7 @@ Task<SqlStatus> Executor::RunUtility(Portal* portal, const Translated& command,
     case StatementKind::kCopyIn:
       co_return co_await CopyIn(command);
     case StatementKind::kCopyOut:
-      co_return co_await CopyOut(portal, command, options);
+      co_return co_await CopyOut(portal, command);
     default:
       WriteTag(command.tag_word);
       co_return SqlOk();
@@ -293,7 +293,7 @@ Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& comman
   cursor->hold = command.hold;
   auto described = co_await Describe(cursor->statement.get());
   if (!described) co_return described;
-  if (auto started = co_await Start(cursor.get(), false); !started) co_return started;
+  if (auto started = co_await Start(cursor.get()); !started) co_return started;
   if (auto known = KnowFields(cursor.get()); !known) co_return known;
   if (cursor->rows != nullptr && (command.scroll || !has_transaction)) {
     const LongWork keeping;

@@ -238,10 +238,10 @@ Task<SqlStatus> Session::RunQuery(const std::string& text) {
   auto statements = co_await executor_->Translate(text, no_declared_types);
   if (!statements) co_return std::move(statements).error();
   Executor::RunOptions options;
-  options.alone = statements->size() == 1;
   options.write_fields = true;
+  const bool is_alone = statements->size() == 1;
   for (StatementPtr& statement : *statements) {
-    if (!options.alone) executor_->transaction().BeginImplicit();
+    if (!is_alone) executor_->transaction().BeginImplicit();
     const auto portal = executor_->MakePortal(std::move(statement));
     auto outcome = co_await executor_->Run(portal.get(), options);
     if (!outcome) co_return std::move(outcome).error();
@@ -324,8 +324,7 @@ Task<SqlStatus> Session::HandleExecute(std::string_view body) {
   if (!portal) co_return portal.error();
   Executor::RunOptions options;
   if (message->max_rows > 0) options.max_rows = static_cast<uint64_t>(message->max_rows);
-  options.alone = SyncFollows();
-  if (!options.alone) executor_->transaction().BeginImplicit();
+  if (!SyncFollows()) executor_->transaction().BeginImplicit();
   const auto outcome = co_await executor_->Run(*portal, options);
   if (!outcome) co_return outcome.error();
   if (*outcome == RunOutcome::kSuspended) {

@@ -156,11 +156,11 @@ Task<SqlResult<PooledConnection*>> Transaction::Connection() {
   co_return connection_.get();
 }
 
-Task<SqlStatus> Transaction::BeforeStatement(bool writes, bool alone) {
+Task<SqlStatus> Transaction::BeforeStatement(bool writes) {
   if (writes && read_only_) {
     co_return SqlError{"25006", "cannot execute a statement that writes in a read-only transaction"};
   }
-  const bool autocommit = state_ == State::kNone && alone;
+  const bool autocommit = state_ == State::kNone;
   if (!autocommit && repeatable() && !connection_->in_transaction()) {
     if (auto begun = BeginInSqlite("BEGIN"); !begun) co_return begun;
   }

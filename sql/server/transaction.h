@@ -85,8 +85,8 @@ class Transaction {
   PooledConnection* connection() const { return connection_.get(); }
 
   // To be called before a statement is first stepped: waits for the turn and begins what has to be
-  // begun. `alone`: it is the only statement of its transaction, which SQLite may commit by itself.
-  Task<SqlStatus> BeforeStatement(bool writes, bool alone);
+  // begun. In no block, SQLite commits the statement by itself.
+  Task<SqlStatus> BeforeStatement(bool writes);
 
   // After a statement has ended (been reset): outside a block gives back what was borrowed.
   void AfterStatement();
