@@ -4,10 +4,8 @@
 
 #include "base/status_macros.h"
 #include "sql/server/authorizer.h"
-#include "sql/server/error_map.h"
-#if __has_include("sql/server/catalogue/catalogue.h")
 #include "sql/server/catalogue/catalogue.h"
-#endif
+#include "sql/server/error_map.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -65,10 +63,8 @@ SqlStatus PooledConnection::SetUp(const Options& options) {
   sqlite3_busy_handler(db_, WaitForWriter, &user_);
   const std::string pragmas = "PRAGMA foreign_keys=ON; PRAGMA synchronous=" + options.synchronous;
   int code = sqlite3_exec(db_, pragmas.c_str(), nullptr, nullptr, nullptr);
-#if __has_include("sql/server/catalogue/catalogue.h")
   if (code == SQLITE_OK) code = RegisterFunctions(db_, facts());
   if (code == SQLITE_OK) code = RegisterCatalogue(db_);
-#endif
   if (code != SQLITE_OK) return ErrorOf(db_, code);
   SetLimits(db_);
   sqlite3_set_authorizer(db_, Authorize, this);

@@ -232,16 +232,30 @@ Task<void> Session::HandleQuery(std::string text) {
   WriteReady();
 }
 
+// Each statement is translated when its turn comes: it may use what the one before has made.
 Task<SqlStatus> Session::RunQuery(const std::string& text) {
   executor_->ClosePortal("");
+  const std::vector<StatementText> pieces = SplitStatements(text);
+  if (pieces.empty()) wire::WriteSignal(channel_->out(), wire::Signal::kEmptyQueryResponse);
+  for (const StatementText& piece : pieces) {
+    if (pieces.size() > 1) executor_->transaction().BeginImplicit();
+    SqlStatus status = co_await RunPiece(piece.text);
+    if (!status) {
+      SqlError error = std::move(status).error();
+      error.position = PositionInWhole(text, piece.begin, error.position);
+      co_return error;
+    }
+  }
+  co_return SqlOk();
+}
+
+Task<SqlStatus> Session::RunPiece(std::string_view text) {
   const std::vector<uint32_t> no_declared_types;
   auto statements = co_await executor_->Translate(text, no_declared_types);
   if (!statements) co_return std::move(statements).error();
   Executor::RunOptions options;
   options.write_fields = true;
-  const bool is_alone = statements->size() == 1;
   for (StatementPtr& statement : *statements) {
-    if (!is_alone) executor_->transaction().BeginImplicit();
     const auto portal = executor_->MakePortal(std::move(statement));
     auto outcome = co_await executor_->Run(portal.get(), options);
     if (!outcome) co_return std::move(outcome).error();

@@ -45,6 +45,7 @@ class Session : public SessionFacts {
   // ---- Simple query ----
   Task<void> HandleQuery(std::string text);
   Task<SqlStatus> RunQuery(const std::string& text);
+  Task<SqlStatus> RunPiece(std::string_view text);
 
   // ---- Extended query ----
   Task<SqlStatus> HandleExtended(char type, std::string_view body);
