@@ -10,8 +10,8 @@
 namespace sibyl::sql::server {
 namespace {
 
-using Member = std::variant<std::string ServerOptions::*, uint64_t ServerOptions::*,
-                            bool ServerOptions::*>;
+using Member =
+    std::variant<std::string ServerOptions::*, uint64_t ServerOptions::*, bool ServerOptions::*>;
 
 struct Option {
   const char* name;
@@ -28,8 +28,7 @@ const Option kOptions[] = {
      "Address and port for HTTP: GET /metrics (Prometheus) and /health; empty: none."},
     {"trust_tcp", &ServerOptions::trust_tcp,
      "on: whoever reaches the TCP port is let in without a password. For tests."},
-    {"scram_on_socket", &ServerOptions::scram_on_socket,
-     "on: passwords on the Unix socket too."},
+    {"scram_on_socket", &ServerOptions::scram_on_socket, "on: passwords on the Unix socket too."},
     {"tls_certificate", &ServerOptions::tls_certificate,
      "PEM file with the certificate chain; empty: no TLS."},
     {"tls_key", &ServerOptions::tls_key, "PEM file with its key."},

@@ -11,8 +11,8 @@
 
 namespace sibyl::sql::server {
 
-// Sets what `text` says, the content of the file `path`. kInvalidArgument names the file and the line
-// with a name that does not exist or a value that does not fit.
+// Sets what `text` says, the content of the file `path`. kInvalidArgument names the file and the
+// line with a name that does not exist or a value that does not fit.
 Status ApplyConfiguration(std::string_view text, const std::string& path, ServerOptions* options);
 
 // Reads the file and applies it.

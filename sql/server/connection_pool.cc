@@ -8,7 +8,9 @@ Task<SqlResult<std::unique_ptr<PooledConnection>>> ConnectionPool::Borrow(EventL
   const auto outcome = co_await places_.Acquire(loop, interrupt, timeout_ms);
   if (outcome == TurnQueue::Outcome::kInterrupted) co_return interrupt->ToError();
   if (outcome == TurnQueue::Outcome::kTimedOut) {
-    co_return SqlError{"53300", "all connections of the pool are in open transactions", {},
+    co_return SqlError{"53300",
+                       "all connections of the pool are in open transactions",
+                       {},
                        "Raise pool_connections, or end transactions earlier."};
   }
   auto connection = TakeOrOpen();

@@ -124,9 +124,8 @@ const char* StateOf(int extended_code, std::string_view message) {
 // Functions of ours fail with "SQLSTATE: message".
 bool HasState(std::string_view message) {
   if (message.size() < 7 || message.substr(5, 2) != ": ") return false;
-  return std::all_of(message.begin(), message.begin() + 5, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-  });
+  return std::all_of(message.begin(), message.begin() + 5,
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
 }
 
 }  // namespace

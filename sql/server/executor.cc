@@ -154,8 +154,8 @@ SqlResult<Portal*> Executor::Bind(const wire::BindMessage& message) {
     if (!message.parameters[i]) continue;
     SIBYL_ASSIGN_OR_RETURN(
         const SqlValue value,
-        Decode(portal->statement->parameter_oids[i],
-               wire::FormatOf(message.parameter_formats, i), *message.parameters[i], &scratch));
+        Decode(portal->statement->parameter_oids[i], wire::FormatOf(message.parameter_formats, i),
+               *message.parameters[i], &scratch));
     parameter.value = value;
     parameter.bytes = value.bytes;
   }

@@ -73,7 +73,7 @@ class Executor {
 
   struct RunOptions {
     uint64_t max_rows = UINT64_MAX;
-    bool write_fields = false;    // RowDescription before the rows
+    bool write_fields = false;  // RowDescription before the rows
   };
   Task<SqlResult<RunOutcome>> Run(Portal* portal, RunOptions options);
 

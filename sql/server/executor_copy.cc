@@ -105,16 +105,16 @@ SqlStatus CopyTarget::InsertAll() {
 SqlStatus CopyTarget::Insert() {
   if (values_.size() != fields_.size()) {
     const bool few = values_.size() < fields_.size();
-    return SqlError{"22P04", few ? "missing data for column \"" + fields_[values_.size()].name + "\""
-                                 : "extra data after last expected column"};
+    return SqlError{"22P04",
+                    few ? "missing data for column \"" + fields_[values_.size()].name + "\""
+                        : "extra data after last expected column"};
   }
   sqlite3_stmt* const insert = insert_->handle;
   const int16_t format = options_.format == CopyFormat::kBinary ? 1 : 0;
   for (size_t i = 0; i < values_.size(); ++i) {
     SqlValue value;
     if (values_[i]) {
-      SIBYL_ASSIGN_OR_RETURN(value,
-                             Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
+      SIBYL_ASSIGN_OR_RETURN(value, Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
     }
     BindValue(insert, static_cast<int>(i + 1), value);
   }

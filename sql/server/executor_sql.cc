@@ -80,8 +80,8 @@ Task<SqlStatus> Executor::Start(Portal* portal) {
   co_return SqlOk();
 }
 
-// Decides on the fields: those of the statement, with the first row's types where the statement does
-// not know, in the formats that the client wants.
+// Decides on the fields: those of the statement, with the first row's types where the statement
+// does not know, in the formats that the client wants.
 SqlStatus Executor::KnowFields(Portal* portal) {
   if (!portal->fields.empty()) return SqlOk();
   Statement& statement = *portal->statement;

@@ -130,9 +130,10 @@ Task<SqlStatus> Executor::RunTransactionCommand(const Translated& command) {
       if (transaction_.in_block()) {
         warn("25001", "there is already a transaction in progress");
       } else {
-        const bool read_only = command.read_only ||
-                               settings_.Get("default_transaction_read_only") == "on";
-        transaction_.default_isolation = IsolationOf(*settings_.Get("default_transaction_isolation"));
+        const bool read_only =
+            command.read_only || settings_.Get("default_transaction_read_only") == "on";
+        transaction_.default_isolation =
+            IsolationOf(*settings_.Get("default_transaction_isolation"));
         transaction_.Begin(command.isolation, read_only);
         settings_.Force("transaction_isolation", NameOf(transaction_.isolation()));
       }
@@ -236,8 +237,8 @@ SqlStatus Executor::Show(const Translated& command, bool write_fields) {
   std::string* const out = channel_->out();
   if (command.name == "all") {
     if (write_fields) {
-      wire::WriteRowDescription(out, {TextField("name"), TextField("setting"),
-                                      TextField("description")});
+      wire::WriteRowDescription(
+          out, {TextField("name"), TextField("setting"), TextField("description")});
     }
     for (const Settings::Change& setting : settings_.All()) {
       WriteTextRow(out, {setting.name, setting.value, ""});
@@ -334,7 +335,9 @@ SqlResult<uint64_t> Executor::FetchRows(Portal* cursor, const Translated& comman
     return static_cast<uint64_t>(command.count) - left;
   }
   if (rows.is_live()) {
-    return SqlError{"55000", "cursor can only scan forward", {},
+    return SqlError{"55000",
+                    "cursor can only scan forward",
+                    {},
                     "Declare it with SCROLL option to enable backward scan."};
   }
   return FetchElsewhere(cursor, command, sends);
@@ -365,8 +368,9 @@ SqlResult<uint64_t> Executor::FetchElsewhere(Portal* cursor, const Translated& c
   if (command.fetch_direction == FetchDirection::kRelative) {
     target = here + std::clamp(command.count, -last - 1, last + 1);
   } else if (command.fetch_direction == FetchDirection::kAbsolute) {
-    target = command.count >= 0 ? std::min(command.count, last + 1)
-                                : std::max<int64_t>(0, last + 1 + std::max(command.count, -last - 1));
+    target = command.count >= 0
+                 ? std::min(command.count, last + 1)
+                 : std::max<int64_t>(0, last + 1 + std::max(command.count, -last - 1));
   }
   if (!rows.MoveTo(static_cast<size_t>(std::max<int64_t>(0, target)))) return uint64_t{0};
   if (sends) SIBYL_RETURN_IF_ERROR(SendRow(*cursor));
@@ -403,8 +407,8 @@ Task<SqlStatus> Executor::ExecutePrepared(const Translated& command, RunOptions 
   if (!statement) co_return std::move(statement).error();
   const size_t wanted = (*statement)->parameter_oids.size();
   if (command.arguments.size() != wanted) {
-    co_return SqlError{"42601", "wrong number of parameters for prepared statement \"" +
-                                    command.name + "\"",
+    co_return SqlError{"42601",
+                       "wrong number of parameters for prepared statement \"" + command.name + "\"",
                        "Expected " + std::to_string(wanted) + " parameters but got " +
                            std::to_string(command.arguments.size()) + "."};
   }

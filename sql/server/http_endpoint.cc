@@ -53,10 +53,9 @@ Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Open(EventLoop* loop,
                                                          const std::string& address,
                                                          ServerState* server) {
   std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(loop, server));
-  SIBYL_ASSIGN_OR_RETURN(endpoint->listener_,
-                         Listener::OnTcp(&loop->io(), address, [self = endpoint.get()](int fd) {
-                           self->Accept(fd);
-                         }));
+  SIBYL_ASSIGN_OR_RETURN(
+      endpoint->listener_,
+      Listener::OnTcp(&loop->io(), address, [self = endpoint.get()](int fd) { self->Accept(fd); }));
   return endpoint;
 }
 

@@ -86,8 +86,8 @@ Result<std::unique_ptr<Listener>> Listener::OnTcp(asio::io_context* io, const st
   const int code = ::getaddrinfo(parts->host.empty() ? nullptr : parts->host.c_str(),
                                  parts->port.c_str(), &hints, &found);
   if (code != 0) {
-    return Error{ErrorCode::kInvalidArgument, "cannot listen on " + address + ": " +
-                                                  ::gai_strerror(code)};
+    return Error{ErrorCode::kInvalidArgument,
+                 "cannot listen on " + address + ": " + ::gai_strerror(code)};
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
   Descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -114,14 +114,13 @@ Result<std::unique_ptr<Listener>> Listener::OnUnixSocket(asio::io_context* io,
   if (::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) ::unlink(path.c_str());
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t others = ::umask(0077);  // the owner's processes only: they are trusted
-  const bool bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address),
-                            sizeof(address)) == 0;
+  const bool bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   ::umask(others);
   if (!bound || ::listen(socket.get(), kBacklog) != 0) {
     return SystemError("cannot listen on " + path);
   }
-  std::unique_ptr<Listener> listener(
-      new Listener(io, socket.release(), std::move(on_connection)));
+  std::unique_ptr<Listener> listener(new Listener(io, socket.release(), std::move(on_connection)));
   listener->path_ = path;
   return listener;
 }

@@ -39,7 +39,8 @@ void AppendValue(std::string_view value, std::string* line) {
 
 }  // namespace
 
-Log::Log(const std::string& path) : file_(path.empty() ? nullptr : std::fopen(path.c_str(), "ae")) {}
+Log::Log(const std::string& path)
+    : file_(path.empty() ? nullptr : std::fopen(path.c_str(), "ae")) {}
 
 Log::~Log() {
   if (file_ != nullptr) std::fclose(file_);

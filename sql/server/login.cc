@@ -44,7 +44,9 @@ Task<std::optional<LoginResult>> Login::Run() {
     if (const bool goes_on = co_await ReadStartup(); !goes_on) co_return std::nullopt;
   }
   if (server_->options.require_tls && network_ == Network::kTcp && !channel_->encrypted()) {
-    Refuse({"28000", "this server accepts connections over TLS only", {},
+    Refuse({"28000",
+            "this server accepts connections over TLS only",
+            {},
             "Connect with sslmode=require."});
     co_await SendRefusal();
     co_return std::nullopt;
@@ -125,8 +127,8 @@ bool Login::TakeParameters(const wire::StartupRequest& request) {
 Task<bool> Login::Authenticate() {
   wire::WriteSaslMechanisms(channel_->out(), {kScramSha256});
   ScramExchange exchange(VerifierOfUser(), RandomNonce());
-  const SqlError failure{"28P01", "password authentication failed for user \"" + result_.user +
-                                      "\""};
+  const SqlError failure{"28P01",
+                         "password authentication failed for user \"" + result_.user + "\""};
   const auto first = co_await ReceiveSasl();
   if (!first) co_return false;
   const auto initial = wire::DecodeSaslInitialResponse(*first);

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kInstructionsBetweenLooks = 2000;  // some tens of microseconds
 
-// The writer queue lets a writer come while the one before is still appending to the log: that takes
-// some microseconds, hence the short naps.
+// The writer queue lets a writer come while the one before is still appending to the log: that
+// takes some microseconds, hence the short naps.
 constexpr int kNaps = 20'000;
 constexpr int kNapUs = 50;
 

@@ -93,7 +93,7 @@ class PooledConnection {
   size_t open_statements_ = 0;
   bool runs_own_statement_ = false;
   bool has_temporary_objects_ = false;
-  std::string denied_;  // what the authorizer refused last
+  std::string denied_;                       // what the authorizer refused last
   std::list<PreparedStatement> statements_;  // most recently used first
   std::unordered_map<std::string_view, std::list<PreparedStatement>::iterator> by_text_;
   std::unordered_map<std::string, sqlite3_stmt*> own_statements_;

@@ -16,15 +16,15 @@ namespace sibyl::sql::server {
 
 // A statement as the client wrote it, with its translation for one state of the schema.
 struct Statement {
-  std::string text;                      // PostgreSQL's
-  std::vector<uint32_t> declared_oids;   // what the client said of $1, $2, ...
-  Translation translation;               // of `text`
-  size_t index = 0;                      // in the translation
-  uint64_t schema_generation = 0;        // of the translation and the fields
-  std::vector<uint32_t> parameter_oids;  // kUnspecifiedOid: unknown
+  std::string text;                            // PostgreSQL's
+  std::vector<uint32_t> declared_oids;         // what the client said of $1, $2, ...
+  Translation translation;                     // of `text`
+  size_t index = 0;                            // in the translation
+  uint64_t schema_generation = 0;              // of the translation and the fields
+  std::vector<uint32_t> parameter_oids;        // kUnspecifiedOid: unknown
   std::vector<wire::FieldDescription> fields;  // of the rows, with type 0 where it is unknown
   bool fields_known = false;
-  bool is_part = false;       // of DECLARE or COPY: its translation is a part of another
+  bool is_part = false;      // of DECLARE or COPY: its translation is a part of another
   bool fields_told = false;  // the client knows them: they must not change any more
 
   // Null for an empty text.
@@ -41,9 +41,9 @@ struct Portal {
   std::vector<int16_t> result_formats;
   std::vector<wire::FieldDescription> fields;  // with formats; once it has started
   std::unique_ptr<ResultRows> rows;            // once it has started
-  bool hold = false;     // a cursor WITH HOLD
-  bool is_held = false;  // outlived its transaction
-  bool is_done = false;  // all rows were sent
+  bool hold = false;                           // a cursor WITH HOLD
+  bool is_held = false;                        // outlived its transaction
+  bool is_done = false;                        // all rows were sent
   uint64_t rows_sent = 0;
 };
 

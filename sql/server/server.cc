@@ -48,8 +48,9 @@ class ServerImpl : public Server {
   bool WaitForSessions(milliseconds limit);
 
   ServerState state_;
-  EventLoops control_;  // logins, cancel requests, time limits, metrics: works when all else is busy
-  EventLoops loops_;    // sessions
+  EventLoops
+      control_;       // logins, cancel requests, time limits, metrics: works when all else is busy
+  EventLoops loops_;  // sessions
   asio::steady_timer ticker_;
   uint64_t next_idle_check_ns_ = 0;
   std::unique_ptr<PooledConnection> first_connection_;  // keeps the database open
@@ -62,8 +63,8 @@ class ServerImpl : public Server {
 Status ServerImpl::Open() {
   SIBYL_RETURN_IF_ERROR(OpenDatabase());
   if (!state_.options.tls_certificate.empty()) {
-    SIBYL_ASSIGN_OR_RETURN(
-        state_.tls, MakeTlsContext(state_.options.tls_certificate, state_.options.tls_key));
+    SIBYL_ASSIGN_OR_RETURN(state_.tls,
+                           MakeTlsContext(state_.options.tls_certificate, state_.options.tls_key));
   } else if (state_.options.require_tls) {
     return Error{ErrorCode::kInvalidArgument, "require_tls needs tls_certificate and tls_key"};
   }
@@ -71,15 +72,15 @@ Status ServerImpl::Open() {
   InControl([&] { listening = Listen(); });
   SIBYL_RETURN_IF_ERROR(listening);
   asio::post(ticker_.get_executor(), [this] { Tick(); });
-  state_.log.Info("serving", {{"database", state_.options.database_path},
-                              {"port", std::to_string(port())}});
+  state_.log.Info("serving",
+                  {{"database", state_.options.database_path}, {"port", std::to_string(port())}});
   return Ok();
 }
 
 // So that a database that cannot be opened is an error now and not for each client.
 Status ServerImpl::OpenDatabase() {
-  auto connection = PooledConnection::Open(
-      {state_.options.database_path, state_.options.synchronous});
+  auto connection =
+      PooledConnection::Open({state_.options.database_path, state_.options.synchronous});
   if (!connection) {
     return Error{ErrorCode::kIo,
                  "cannot open " + state_.options.database_path + ": " + connection.error().message};
@@ -96,9 +97,8 @@ Status ServerImpl::Listen() {
   const ServerOptions& options = state_.options;
   asio::io_context* const io = &control_.Next().io();
   if (!options.listen.empty()) {
-    SIBYL_ASSIGN_OR_RETURN(tcp_, Listener::OnTcp(io, options.listen, [this](int fd) {
-                             Accept(fd, Network::kTcp);
-                           }));
+    SIBYL_ASSIGN_OR_RETURN(
+        tcp_, Listener::OnTcp(io, options.listen, [this](int fd) { Accept(fd, Network::kTcp); }));
   }
   if (!options.socket_directory.empty()) {
     const std::string port = options.listen.substr(options.listen.rfind(':') + 1);
@@ -109,8 +109,8 @@ Status ServerImpl::Listen() {
                            }));
   }
   if (!options.metrics_listen.empty()) {
-    SIBYL_ASSIGN_OR_RETURN(http_, HttpEndpoint::Open(&control_.Next(), options.metrics_listen,
-                                                     &state_));
+    SIBYL_ASSIGN_OR_RETURN(http_,
+                           HttpEndpoint::Open(&control_.Next(), options.metrics_listen, &state_));
   }
   return Ok();
 }

@@ -17,8 +17,8 @@ struct ServerOptions {
   std::string socket_directory;  // makes .s.PGSQL.PORT in it
   std::string metrics_listen;    // HTTP: /metrics and /health
 
-  // Who may come in. Over TCP users log in with SCRAM-SHA-256 unless trust_tcp; over the Unix socket
-  // they are trusted unless scram_on_socket.
+  // Who may come in. Over TCP users log in with SCRAM-SHA-256 unless trust_tcp; over the Unix
+  // socket they are trusted unless scram_on_socket.
   bool trust_tcp = false;
   bool scram_on_socket = false;
   std::string tls_certificate;  // PEM files; empty: TLS is not offered
@@ -29,8 +29,8 @@ struct ServerOptions {
 
   // Limits. Times of 0 mean without limit.
   uint64_t max_connections = 1000;
-  uint64_t pool_connections = 64;    // SQLite connections: transactions that can be open at once
-  uint64_t max_threads = 64;         // statements that can run at once
+  uint64_t pool_connections = 64;  // SQLite connections: transactions that can be open at once
+  uint64_t max_threads = 64;       // statements that can run at once
   uint64_t max_message_bytes = 64 << 20;
   uint64_t max_cursor_bytes = 256 << 20;  // what the rows of one cursor may take in memory
   uint64_t statement_timeout_ms = 0;

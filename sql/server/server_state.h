@@ -33,7 +33,7 @@ struct ServerState {
         users(options.database_path) {}
 
   const ServerOptions options;
-  SslContext tls;                        // null: not offered
+  SslContext tls;                            // null: not offered
   const std::string secret = RandomNonce();  // of this run
   Log log;
   Metrics metrics;

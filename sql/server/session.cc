@@ -119,7 +119,8 @@ Task<void> Session::ServeMessages() {
     const wire::Frame frame =
         wire::FindMessage(channel_->unread(), server_->options.max_message_bytes);
     if (frame.state == wire::FrameState::kMalformed) {
-      wire::WriteError(channel_->out(), wire::Severity::kFatal, {"08P01", "invalid message length"});
+      wire::WriteError(channel_->out(), wire::Severity::kFatal,
+                       {"08P01", "invalid message length"});
       co_return;
     }
     if (frame.state == wire::FrameState::kIncomplete) {
@@ -146,7 +147,7 @@ Task<bool> Session::WaitForMessage() {
   }
   const bool received = co_await channel_->Receive();
   control_.waiting_since_ns = 0;
-  co_return received && control_.termination == Termination::kNone;
+  co_return received&& control_.termination == Termination::kNone;
 }
 
 // False: the session is to end.

@@ -31,7 +31,7 @@ struct SessionControl {
   int32_t backend_pid = 0;
   int32_t secret = 0;
   Channel* channel = nullptr;
-  Interrupt* interrupt = nullptr;  // null before login
+  Interrupt* interrupt = nullptr;             // null before login
   std::atomic<uint64_t> waiting_since_ns{0};  // for the client; 0: it is working
   std::atomic<uint64_t> idle_limit_ms{0};     // of waiting; 0: none
   std::atomic<bool> in_transaction{false};

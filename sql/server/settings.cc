@@ -12,11 +12,11 @@ namespace sibyl::sql::server {
 namespace {
 
 enum class Kind : uint8_t {
-  kFixed,      // cannot be set, or only to what it is
-  kFree,       // any text; makes no difference to us but to who asks
+  kFixed,  // cannot be set, or only to what it is
+  kFree,   // any text; makes no difference to us but to who asks
   kBoolean,
   kInteger,
-  kTime,       // milliseconds, or a number with a unit
+  kTime,  // milliseconds, or a number with a unit
   kEncoding,
   kIsolation,
 };
@@ -72,17 +72,20 @@ constexpr Parameter kParameters[] = {
     {"work_mem", "4MB", Kind::kFree, false},
 };
 
-// Switches of PostgreSQL's planner and of its dumps: accepted, for there is nothing they could switch.
-constexpr std::string_view kIgnoredPrefixes[] = {"enable_", "geqo", "jit", "check_function_bodies",
-                                                 "xmloption", "escape_string_warning",
-                                                 "gin_", "force_parallel", "max_parallel"};
+// Switches of PostgreSQL's planner and of its dumps: accepted, for there is nothing they could
+// switch.
+constexpr std::string_view kIgnoredPrefixes[] = {"enable_",     "geqo",
+                                                 "jit",         "check_function_bodies",
+                                                 "xmloption",   "escape_string_warning",
+                                                 "gin_",        "force_parallel",
+                                                 "max_parallel"};
 
 const Parameter* Find(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kParameters), std::end(kParameters),
-                                   [name](const Parameter& parameter) {
-                                     return name.size() == std::strlen(parameter.name) &&
-                                            strncasecmp(name.data(), parameter.name, name.size()) == 0;
-                                   });
+  const auto* found = std::find_if(
+      std::begin(kParameters), std::end(kParameters), [name](const Parameter& parameter) {
+        return name.size() == std::strlen(parameter.name) &&
+               strncasecmp(name.data(), parameter.name, name.size()) == 0;
+      });
   return found == std::end(kParameters) ? nullptr : found;
 }
 
@@ -144,7 +147,8 @@ SqlResult<std::string> Checked(const Parameter& parameter, std::string_view valu
   switch (parameter.kind) {
     case Kind::kFixed:
       if (lower == Lower(parameter.value)) return std::string(parameter.value);
-      return SqlError{"55P02", "parameter \"" + std::string(parameter.name) + "\" cannot be changed"};
+      return SqlError{"55P02",
+                      "parameter \"" + std::string(parameter.name) + "\" cannot be changed"};
     case Kind::kFree:
       return std::string(value);
     case Kind::kBoolean:
@@ -163,8 +167,10 @@ SqlResult<std::string> Checked(const Parameter& parameter, std::string_view valu
       return InvalidValue(parameter, value);
     case Kind::kEncoding:
       if (auto encoding = Encoding(lower)) return *encoding;
-      return SqlError{"0A000", "client_encoding \"" + std::string(value) + "\" is not supported",
-                      {}, "Text is UTF-8."};
+      return SqlError{"0A000",
+                      "client_encoding \"" + std::string(value) + "\" is not supported",
+                      {},
+                      "Text is UTF-8."};
     case Kind::kIsolation:
       break;
   }

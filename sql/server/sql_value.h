@@ -58,7 +58,8 @@ inline SqlValue ColumnValue(sqlite3_stmt* statement, int column) {
     case SQLITE_BLOB: {
       const auto* blob = static_cast<const char*>(sqlite3_column_blob(statement, column));
       const auto size_bytes = static_cast<size_t>(sqlite3_column_bytes(statement, column));
-      return SqlValue::Blob(blob == nullptr ? std::string_view() : std::string_view(blob, size_bytes));
+      return SqlValue::Blob(blob == nullptr ? std::string_view()
+                                            : std::string_view(blob, size_bytes));
     }
     default:
       return {};

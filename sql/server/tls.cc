@@ -19,9 +19,8 @@ Result<SslContext> MakeTlsContext(const std::string& certificate_path,
   if (context == nullptr) return TlsError("no context");
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   // The session's buffer may move between two tries to send the same bytes.
-  SSL_CTX_set_mode(context.get(),
-                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                       SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_path.c_str()) != 1) {
     return TlsError("cannot use certificate " + certificate_path);

@@ -111,7 +111,9 @@ SqlStatus Transaction::RollbackTo(std::string_view name) {
   savepoints_.resize(index + 1);
   if (savepoints_[index].made) {
     if (!in_sqlite) {
-      return SqlError{"40000", "the transaction was rolled back by an earlier error", {},
+      return SqlError{"40000",
+                      "the transaction was rolled back by an earlier error",
+                      {},
                       "Only ROLLBACK can end it."};
     }
     SIBYL_RETURN_IF_ERROR(connection_->Run("ROLLBACK TO " + InnerName(index)));
@@ -158,7 +160,8 @@ Task<SqlResult<PooledConnection*>> Transaction::Connection() {
 
 Task<SqlStatus> Transaction::BeforeStatement(bool writes) {
   if (writes && read_only_) {
-    co_return SqlError{"25006", "cannot execute a statement that writes in a read-only transaction"};
+    co_return SqlError{"25006",
+                       "cannot execute a statement that writes in a read-only transaction"};
   }
   const bool autocommit = state_ == State::kNone;
   if (!autocommit && repeatable() && !connection_->in_transaction()) {

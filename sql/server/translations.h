@@ -33,7 +33,7 @@ class Translations {
   std::unique_ptr<SqliteSchema> schema_;  // of that generation
   size_t kept_bytes_ = 0;
   std::unordered_map<std::string, Translation> by_text_;  // and by declared types
-  std::string key_;  // scratch
+  std::string key_;                                       // scratch
 };
 
 }  // namespace sibyl::sql::server

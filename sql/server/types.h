@@ -57,8 +57,8 @@ inline bool IsNumber(TypeClass c) {
 
 // The oid of the type that a column declared so has ("VARCHAR(20)" -> varchar, "json text" -> json,
 // which says that SQLite shall keep it as text). What PostgreSQL does
-// not know follows SQLite's rules of affinity: "MEDIUMINT" is an integer, "CLOB" a text. Empty: text,
-// the type that can show every value.
+// not know follows SQLite's rules of affinity: "MEDIUMINT" is an integer, "CLOB" a text. Empty:
+// text, the type that can show every value.
 uint32_t TypeOidOf(std::string_view declared);
 
 // PostgreSQL's type modifier: VARCHAR(20) -> 24, NUMERIC(10,2) -> (10 << 16 | 2) + 4; -1: none.

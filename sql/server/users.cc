@@ -104,8 +104,8 @@ Result<std::optional<ScramVerifier>> Users::Find(std::string_view name) {
   if (rows.empty()) return std::optional<ScramVerifier>();
   auto verifier = ScramVerifierFromText(rows[0][0]);
   if (!verifier) {
-    return Error{ErrorCode::kCorruption, "the verifier of user " + std::string(name) +
-                                             " in " + path_ + " is damaged"};
+    return Error{ErrorCode::kCorruption,
+                 "the verifier of user " + std::string(name) + " in " + path_ + " is damaged"};
   }
   return verifier;
 }

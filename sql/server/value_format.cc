@@ -270,8 +270,8 @@ SqlResult<SqlValue> DecodeTextInteger(uint32_t oid, std::string_view bytes) {
                         : oid == kOidOid  ? std::numeric_limits<uint32_t>::max()
                                           : std::numeric_limits<int64_t>::max();
   if (parsed.ec != std::errc() || integer > limit || integer < -limit - 1) {
-    return SqlError{"22003", "value \"" + std::string(text) + "\" is out of range for type " +
-                                 TypeName(oid)};
+    return SqlError{
+        "22003", "value \"" + std::string(text) + "\" is out of range for type " + TypeName(oid)};
   }
   return SqlValue::Integer(integer);
 }
@@ -288,8 +288,8 @@ SqlResult<SqlValue> DecodeTextReal(uint32_t oid, std::string_view bytes) {
   double real = 0;
   const auto parsed = std::from_chars(text.data(), end, real);  // also "inf", "NaN"
   if (parsed.ec == std::errc::result_out_of_range) {
-    return SqlError{"22003", "\"" + std::string(text) + "\" is out of range for type " +
-                                 TypeName(oid)};
+    return SqlError{"22003",
+                    "\"" + std::string(text) + "\" is out of range for type " + TypeName(oid)};
   }
   if (parsed.ec != std::errc() || parsed.ptr != end) return InvalidText(oid, bytes);
   return SqlValue::Real(real);
@@ -332,8 +332,8 @@ SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch)
     } else {
       unsigned octal = 0;
       const char* start = text.data() + i + 1;
-      if (i + 3 >= text.size() ||
-          std::from_chars(start, start + 3, octal, 8).ptr != start + 3 || octal > 255) {
+      if (i + 3 >= text.size() || std::from_chars(start, start + 3, octal, 8).ptr != start + 3 ||
+          octal > 255) {
         return InvalidText(kByteaOid, text);
       }
       scratch->push_back(static_cast<char>(octal));
@@ -455,7 +455,9 @@ SqlResult<SqlValue> DecodeBinary(uint32_t oid, std::string_view bytes, std::stri
       break;
   }
   if (IsTextType(oid)) return SqlValue::Text(bytes);
-  return SqlError{"0A000", "no binary format for parameters of type " + TypeName(oid), {},
+  return SqlError{"0A000",
+                  "no binary format for parameters of type " + TypeName(oid),
+                  {},
                   "Send it in text format."};
 }
 

@@ -1,11 +1,11 @@
 // SQLite's values in PostgreSQL's text and binary formats, and back.
 //
 // What a value of a type looks like in SQLite: bool is an integer 0 or 1; int2, int4, int8, oid and
-// the reg types are integers; float4 and float8 are reals; numeric is an integer or a real; bytea is
-// a blob; date is text YYYY-MM-DD, time HH:MM:SS[.f], timestamp and timestamptz
-// YYYY-MM-DD HH:MM:SS[.f], in UTC; everything else is text. SQLite's columns take any value: in text
-// format each is written as what it is; in binary format one that does not fit its column's type is
-// an error.
+// the reg types are integers; float4 and float8 are reals; numeric is an integer or a real; bytea
+// is a blob; date is text YYYY-MM-DD, time HH:MM:SS[.f], timestamp and timestamptz YYYY-MM-DD
+// HH:MM:SS[.f], in UTC; everything else is text. SQLite's columns take any value: in text format
+// each is written as what it is; in binary format one that does not fit its column's type is an
+// error.
 
 #ifndef SIBYL_SQL_SERVER_VALUE_FORMAT_H_
 #define SIBYL_SQL_SERVER_VALUE_FORMAT_H_

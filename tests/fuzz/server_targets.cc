@@ -123,9 +123,15 @@ void RunCopy(std::string_view bytes) {
 }
 
 std::vector<std::string> CopySeeds() {
-  return {"\x30" "1\ta\\tb\n\\N\t\\x41\n\\.\n"s, "\x31" "1,\"a\"\"b\"\n,\"x\ny\"\n"s,
-          "\x3d" "h,i\n\"a\\\"b\",2\n"s,
-          "\x32" "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\2\0\0\0\1x\377\377\377\377\377\377"s};
+  return {
+      "\x30"
+      "1\ta\\tb\n\\N\t\\x41\n\\.\n"s,
+      "\x31"
+      "1,\"a\"\"b\"\n,\"x\ny\"\n"s,
+      "\x3d"
+      "h,i\n\"a\\\"b\",2\n"s,
+      "\x32"
+      "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\0\2\0\0\0\1x\377\377\377\377\377\377"s};
 }
 
 }  // namespace

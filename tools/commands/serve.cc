@@ -53,8 +53,7 @@ struct ServeArguments {
   bool print_config = false;
 };
 
-Status Override(const char* name, const std::optional<std::string>& value,
-                ServerOptions* options) {
+Status Override(const char* name, const std::optional<std::string>& value, ServerOptions* options) {
   return value ? sql::server::SetOption(name, *value, options) : Ok();
 }
 
@@ -88,7 +87,8 @@ sigset_t BlockStopSignals() {
 
 ExitCode Serve(const ServeArguments& arguments) {
   if (arguments.print_config) return Answer(sql::server::ConfigurationTemplate());
-  if (arguments.path.empty()) return Complain(ExitCode::kUsage, "serve needs the PATH of a database");
+  if (arguments.path.empty())
+    return Complain(ExitCode::kUsage, "serve needs the PATH of a database");
   auto options = OptionsOf(arguments);
   if (!options) return Complain(options.error());
   const sigset_t signals = BlockStopSignals();
@@ -150,7 +150,8 @@ void AddServe(CommandLine& commands) {
   const auto arguments = std::make_shared<ServeArguments>();
   Command& serve = commands.Add("serve", "Serve a SQL database over the PostgreSQL wire protocol");
   serve.OptionalPositional("PATH", &arguments->path, "The database; made on first use");
-  serve.Option("--config", &arguments->config, "FILE", "Configuration file; the others override it");
+  serve.Option("--config", &arguments->config, "FILE",
+               "Configuration file; the others override it");
   serve.Option("--listen", &arguments->listen, "HOST:PORT", "TCP address [127.0.0.1:5432]");
   serve.Option("--socket", &arguments->socket, "DIR", "Folder for a Unix socket");
   serve.Option("--metrics", &arguments->metrics, "HOST:PORT", "HTTP address of /metrics, /health");

@@ -141,8 +141,8 @@ std::optional<std::string> ScramExchange::FirstReply(std::string_view client_fir
   const auto client_nonce = TakeAttribute(&bare, 'r');
   if (!client_nonce || client_nonce->empty()) return std::nullopt;
   nonce_ = std::string(*client_nonce) + nonce_;
-  server_first_ = "r=" + nonce_ + ",s=" + Base64(verifier_.salt) +
-                  ",i=" + std::to_string(verifier_.iterations);
+  server_first_ =
+      "r=" + nonce_ + ",s=" + Base64(verifier_.salt) + ",i=" + std::to_string(verifier_.iterations);
   return server_first_;
 }
 

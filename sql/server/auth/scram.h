@@ -27,7 +27,8 @@ ScramVerifier MakeScramVerifier(std::string_view password);
 // that nobody can find out that they do not.
 ScramVerifier MakeMockVerifier(std::string_view user, std::string_view server_secret);
 
-// PostgreSQL's text form, SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey; nullopt: it is not one.
+// PostgreSQL's text form, SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey; nullopt: it is not
+// one.
 std::string ToText(const ScramVerifier& verifier);
 std::optional<ScramVerifier> ScramVerifierFromText(std::string_view text);
 

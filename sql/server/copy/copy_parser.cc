@@ -136,8 +136,8 @@ std::optional<std::string_view> CopyParser::TakeLine() {
   if (end == npos && (!finished_ || bytes_.empty())) return std::nullopt;
   std::string_view line = bytes_.substr(0, end);
   bytes_.remove_prefix(end == npos ? bytes_.size() : end + 1);
-  if (line.ends_with('\r') && !(options_.format == CopyFormat::kText &&
-                                IsEscaped(line, line.size() - 1))) {
+  if (line.ends_with('\r') &&
+      !(options_.format == CopyFormat::kText && IsEscaped(line, line.size() - 1))) {
     line.remove_suffix(1);
   }
   return line;

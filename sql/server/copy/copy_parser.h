@@ -1,5 +1,5 @@
-// Rows out of the bytes of COPY ... FROM STDIN: text, CSV or binary, as PostgreSQL's manual has them
-// under COPY. Pure computation over bytes that nobody has checked.
+// Rows out of the bytes of COPY ... FROM STDIN: text, CSV or binary, as PostgreSQL's manual has
+// them under COPY. Pure computation over bytes that nobody has checked.
 
 #ifndef SIBYL_SQL_SERVER_COPY_COPY_PARSER_H_
 #define SIBYL_SQL_SERVER_COPY_COPY_PARSER_H_

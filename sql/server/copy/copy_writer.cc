@@ -88,8 +88,7 @@ void CopyWriter::AppendText(std::string_view text, std::string* out) const {
   }
 }
 
-void CopyWriter::AppendCsv(std::string_view text, bool forced, bool alone,
-                           std::string* out) const {
+void CopyWriter::AppendCsv(std::string_view text, bool forced, bool alone, std::string* out) const {
   const auto is_special = [this](char c) {
     return c == options_.delimiter || c == options_.quote || c == '\n' || c == '\r';
   };

@@ -30,8 +30,7 @@ struct Channel::Readiness {
   bool await_resume() const { return !error; }
 };
 
-Channel::Channel(EventLoop* loop, int fd)
-    : loop_(loop), fd_(fd), descriptor_(loop->io(), fd) {
+Channel::Channel(EventLoop* loop, int fd) : loop_(loop), fd_(fd), descriptor_(loop->io(), fd) {
   asio::error_code ignored;
   descriptor_.non_blocking(true, ignored);
 }
@@ -95,9 +94,8 @@ void Channel::StopReading() { ::shutdown(fd_, SHUT_RD); }
 void Channel::Abort() { ::shutdown(fd_, SHUT_RDWR); }
 
 Channel::Readiness Channel::Ready(Progress wanted) {
-  return {descriptor_, wanted == Progress::kWantWrite
-                           ? asio::posix::stream_descriptor::wait_write
-                           : asio::posix::stream_descriptor::wait_read};
+  return {descriptor_, wanted == Progress::kWantWrite ? asio::posix::stream_descriptor::wait_write
+                                                      : asio::posix::stream_descriptor::wait_read};
 }
 
 // Moves what is unread to the front, and grows the buffer as what was received fills it: a length
@@ -122,7 +120,8 @@ Channel::Progress Channel::ReadSome() {
   char* const room = in_.data() + received_;
   const size_t room_bytes = in_.size() - received_;
   if (ssl_ != nullptr) {
-    const int count = SSL_read(ssl_.get(), room, static_cast<int>(std::min<size_t>(room_bytes, 1 << 30)));
+    const int count =
+        SSL_read(ssl_.get(), room, static_cast<int>(std::min<size_t>(room_bytes, 1 << 30)));
     if (count > 0) received_ += static_cast<size_t>(count);
     return SslProgress(count);
   }
@@ -139,7 +138,8 @@ Channel::Progress Channel::WriteSome() {
   const char* const bytes = out_.data() + sent_;
   const size_t left_bytes = out_.size() - sent_;
   if (ssl_ != nullptr) {
-    const int count = SSL_write(ssl_.get(), bytes, static_cast<int>(std::min<size_t>(left_bytes, 1 << 30)));
+    const int count =
+        SSL_write(ssl_.get(), bytes, static_cast<int>(std::min<size_t>(left_bytes, 1 << 30)));
     if (count > 0) sent_ += static_cast<size_t>(count);
     return SslProgress(count);
   }

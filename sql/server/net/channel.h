@@ -1,7 +1,7 @@
 // One client's connection: bytes in, bytes out, over TCP or a Unix socket, with or without TLS.
 //
-// Reading and writing belong to the session, in its loop, one call at a time. What waits, waits as a
-// coroutine. Sending waits while the client does not take what was sent: a slow reader holds back
+// Reading and writing belong to the session, in its loop, one call at a time. What waits, waits as
+// a coroutine. Sending waits while the client does not take what was sent: a slow reader holds back
 // its own session and no more than the buffer's bytes.
 
 #ifndef SIBYL_SQL_SERVER_NET_CHANNEL_H_

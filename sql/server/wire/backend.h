@@ -35,9 +35,7 @@ class MessageScope {
     start_ = out->size();
     out->append(4, '\0');
   }
-  ~MessageScope() {
-    StoreBig(out_->data() + start_, static_cast<uint32_t>(out_->size() - start_));
-  }
+  ~MessageScope() { StoreBig(out_->data() + start_, static_cast<uint32_t>(out_->size() - start_)); }
   MessageScope(const MessageScope&) = delete;
   MessageScope& operator=(const MessageScope&) = delete;
 
@@ -63,7 +61,8 @@ void WriteSaslMechanisms(std::string* out, std::initializer_list<std::string_vie
 void WriteSaslContinue(std::string* out, std::string_view data);
 void WriteSaslFinal(std::string* out, std::string_view data);
 
-void WriteNegotiateProtocolVersion(std::string* out, const std::vector<std::string>& unknown_options);
+void WriteNegotiateProtocolVersion(std::string* out,
+                                   const std::vector<std::string>& unknown_options);
 void WriteParameterStatus(std::string* out, std::string_view name, std::string_view value);
 void WriteBackendKeyData(std::string* out, int32_t backend_pid, int32_t secret);
 void WriteReadyForQuery(std::string* out, TransactionStatus status);

@@ -132,8 +132,8 @@ SqlResult<StartupPacket> DecodeStartupPacket(std::string_view body) {
   if (!reader.ok()) return Malformed("startup packet without version");
   if (code == kSslRequestCode || code == kGssEncryptionRequestCode) {
     if (!reader.at_end()) return Malformed("encryption request with a body");
-    packet.kind = code == kSslRequestCode ? StartupKind::kSslRequest
-                                          : StartupKind::kGssEncryptionRequest;
+    packet.kind =
+        code == kSslRequestCode ? StartupKind::kSslRequest : StartupKind::kGssEncryptionRequest;
     return packet;
   }
   if (code == kCancelRequestCode) {

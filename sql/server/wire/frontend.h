@@ -32,9 +32,9 @@ enum class FrameState : uint8_t {
 
 struct Frame {
   FrameState state = FrameState::kIncomplete;
-  char type = '\0';          // of a message; none in a startup packet
-  std::string_view body;     // without type and length
-  size_t size_bytes = 0;     // of the whole frame; of an incomplete one: what is known to be needed
+  char type = '\0';       // of a message; none in a startup packet
+  std::string_view body;  // without type and length
+  size_t size_bytes = 0;  // of the whole frame; of an incomplete one: what is known to be needed
 };
 
 // The first message in `bytes`: a type byte, then a length that counts itself.

@@ -1,6 +1,6 @@
 // Goal: SCRAM-SHA-256 lets in whoever knows the password and nobody else, and keeps no password.
-// Method: both sides against each other (that they speak the RFC is for psql to say, in server_test.py),
-// with every message damaged in turn.
+// Method: both sides against each other (that they speak the RFC is for psql to say, in
+// server_test.py), with every message damaged in turn.
 
 #include <catch2/catch.hpp>
 #include <string>

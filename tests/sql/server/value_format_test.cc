@@ -1,7 +1,6 @@
-// Goal: values look in text and binary as PostgreSQL's do, and a value that does not fit is an error
-// and never another value.
-// Method: pairs written from PostgreSQL 15's own output; round trips of every binary format at its
-// edges; what must be refused.
+// Goal: values look in text and binary as PostgreSQL's do, and a value that does not fit is an
+// error and never another value. Method: pairs written from PostgreSQL 15's own output; round trips
+// of every binary format at its edges; what must be refused.
 
 #include <catch2/catch.hpp>
 #include <limits>

@@ -24,9 +24,13 @@ std::string Startup(int32_t code, const std::string& rest) {
 
 std::string BindBody() {
   std::string body = "portal\0statement\0"s;
-  body += "\0\1\0\1"s;                           // one format, binary
-  body += "\0\2"s "\0\0\0\3" "abc" "\377\377\377\377"s;  // "abc" and NULL
-  body += "\0\2\0\0\0\1"s;                       // two result formats
+  body += "\0\1\0\1"s;  // one format, binary
+  body +=
+      "\0\2"s
+      "\0\0\0\3"
+      "abc"
+      "\377\377\377\377"s;  // "abc" and NULL
+  body += "\0\2\0\0\0\1"s;  // two result formats
   return body;
 }
 
@@ -36,7 +40,8 @@ TEST_CASE("a frame is found only when all of it is there", "[server][wire]") {
     INFO(size);
     CHECK(FindMessage(message.substr(0, size), 100).state == FrameState::kIncomplete);
   }
-  const Frame frame = FindMessage(message + "S", 100);
+  const std::string more = message + "S";
+  const Frame frame = FindMessage(more, 100);
   REQUIRE(frame.state == FrameState::kComplete);
   CHECK(frame.type == 'Q');
   CHECK(frame.size_bytes == message.size());
@@ -47,11 +52,11 @@ TEST_CASE("a length that cannot be right is refused before its bytes come", "[se
   CHECK(FindMessage("Q\0\0\0\3"s, 100).state == FrameState::kMalformed);
   CHECK(FindMessage("Q\0\0\0\0"s, 100).state == FrameState::kMalformed);
   CHECK(FindMessage("Q\377\377\377\377"s, 100).state == FrameState::kMalformed);
-  CHECK(FindMessage("Q\0\0\0\x69"s, 100).state == FrameState::kMalformed);    // 101 bytes of body
-  CHECK(FindMessage("Q\0\0\0\x68"s, 100).state == FrameState::kIncomplete);   // 100
+  CHECK(FindMessage("Q\0\0\0\x69"s, 100).state == FrameState::kMalformed);   // 101 bytes of body
+  CHECK(FindMessage("Q\0\0\0\x68"s, 100).state == FrameState::kIncomplete);  // 100
   CHECK(FindMessage("S\0\0\0\4"s, 0).state == FrameState::kComplete);
   CHECK(FindStartupPacket("\0\0\0\3"s).state == FrameState::kMalformed);
-  CHECK(FindStartupPacket("\0\0\x40\0"s).state == FrameState::kMalformed);    // 16 KiB
+  CHECK(FindStartupPacket("\0\0\x40\0"s).state == FrameState::kMalformed);  // 16 KiB
   CHECK(FindStartupPacket(""s).state == FrameState::kIncomplete);
 }
 
@@ -76,8 +81,8 @@ TEST_CASE("startup packets of all kinds", "[server][wire]") {
 
   CHECK_FALSE(kind_of(Startup(80877103, "x")));
   CHECK_FALSE(kind_of(Startup(80877102, "\0\0\0\7"s)));
-  CHECK_FALSE(kind_of(Startup(3 << 16, "user\0ann\0"s)));      // no terminator
-  CHECK_FALSE(kind_of(Startup(3 << 16, "user\0ann\0\0x"s)));   // bytes after it
+  CHECK_FALSE(kind_of(Startup(3 << 16, "user\0ann\0"s)));     // no terminator
+  CHECK_FALSE(kind_of(Startup(3 << 16, "user\0ann\0\0x"s)));  // bytes after it
   CHECK_FALSE(kind_of(Startup(3 << 16, "user")));
   CHECK_FALSE(kind_of(Startup(3 << 16, "")));
   const auto old = kind_of(Startup(2 << 16, ""));
@@ -88,7 +93,8 @@ TEST_CASE("startup packets of all kinds", "[server][wire]") {
 
 TEST_CASE("Parse and Bind give back what was put in", "[server][wire]") {
   ParseMessage parse;
-  REQUIRE(DecodeParse("s\0SELECT $1\0\0\2\0\0\0\x17\0\0\0\0"s, &parse));
+  const std::string parse_body = "s\0SELECT $1\0\0\2\0\0\0\x17\0\0\0\0"s;
+  REQUIRE(DecodeParse(parse_body, &parse));
   CHECK(parse.statement == "s");
   CHECK(parse.sql == "SELECT $1");
   CHECK(parse.parameter_type_oids == std::vector<uint32_t>{23, 0});
@@ -133,10 +139,10 @@ TEST_CASE("a message that is cut or too long is an error", "[server][wire]") {
 
 TEST_CASE("counts and formats that cannot be", "[server][wire]") {
   BindMessage bind;
-  CHECK_FALSE(DecodeBind("\0\0\377\377"s, &bind));                            // 65,535 formats
-  CHECK_FALSE(DecodeBind("\0\0\0\0\0\1\377\377\377\376\0\0"s, &bind));        // length -2
-  CHECK_FALSE(DecodeBind("\0\0\0\1\0\2\0\0\0\0"s, &bind));                    // format 2
-  CHECK_FALSE(DecodeBind("\0\0\0\2\0\0\0\0\0\1\0\0\0\0\0\0"s, &bind));        // 2 formats, 1 value
+  CHECK_FALSE(DecodeBind("\0\0\377\377"s, &bind));                      // 65,535 formats
+  CHECK_FALSE(DecodeBind("\0\0\0\0\0\1\377\377\377\376\0\0"s, &bind));  // length -2
+  CHECK_FALSE(DecodeBind("\0\0\0\1\0\2\0\0\0\0"s, &bind));              // format 2
+  CHECK_FALSE(DecodeBind("\0\0\0\2\0\0\0\0\0\1\0\0\0\0\0\0"s, &bind));  // 2 formats, 1 value
   CHECK(DecodeBind("\0\0\0\0\0\0\0\0"s, &bind));
   ParseMessage parse;
   CHECK_FALSE(DecodeParse("\0\0\377\377"s, &parse));
@@ -151,7 +157,7 @@ TEST_CASE("backend messages have the bytes that the protocol says", "[server][wi
   CHECK(out == "C\0\0\0\x0dSELECT 1\0"s);
   out.clear();
   WriteError(&out, Severity::kError, {"42601", "syntax\0error"s, {}, {}, 7});
-  CHECK(out == "E\0\0\0\x29SERROR\0VERROR\0C42601\0Msyntax\0P7\0\0"s);
+  CHECK(out == "E\0\0\0\x25SERROR\0VERROR\0C42601\0Msyntax\0P7\0\0"s);
   out.clear();
   WriteRowDescription(&out, {{"a", 23, 4, -1, 1}});
   CHECK(out == "T\0\0\0\x1a\0\1a\0\0\0\0\0\0\0\0\0\0\x17\0\4\377\377\377\377\0\1"s);
