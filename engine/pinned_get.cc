@@ -51,7 +51,9 @@ Result<LookupOutcome> LookInBlock(const std::shared_ptr<const View>& view,
 Result<LookupOutcome> LookInSegment(const std::shared_ptr<const View>& view,
                                     const LearnedSegment& segment, std::string_view key,
                                     PinnedValue* value) {
-  const storage::Segment::InPlace found = segment.LookupInPlace(key);
+  const index::BlockPosition position = segment.Predict(key);
+  const storage::Segment::InPlace found =
+      segment.file().LookupInPlace(key, position.block, position.fraction);
   switch (found.outcome) {
     case LookupOutcome::kValue:
       value->Pin(found.value_view(), view);
