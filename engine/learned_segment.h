@@ -77,14 +77,7 @@ class LearnedSegment {
     return SearchBlock(internal_key);
   }
 
-  // Looks for the key in its predicted block, without errors, copies and allocations
-  // (storage::Segment::LookupInPlace).
-  storage::Segment::InPlace LookupInPlace(std::string_view internal_key) const {
-    const index::BlockPosition position = Predict(internal_key);
-    return file_->LookupInPlace(internal_key, position.block, position.fraction);
-  }
-
-  // Of the keys that LookupInPlace finds absent, those that are to be looked up again: one in
+  // Of the keys that Segment::LookupInPlace finds absent, those that are to be looked up again: one in
   // some thousand; all once the model was found wrong.
   bool IsSample(std::string_view internal_key) const;
 
