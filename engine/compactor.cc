@@ -383,21 +383,26 @@ Status Compactor::CompactAll() {
   return RunMerge(std::move(merge));
 }
 
-Status Compactor::AddIngested(const Segments& segments) {
-  if (segments.empty()) return Ok();
+Status Compactor::AddRuns(std::vector<std::shared_ptr<const Level>> runs,
+                          std::shared_ptr<const Catalogue> catalogue) {
+  if (runs.empty()) return Ok();
   const std::lock_guard drain(drain_mutex_);
   bool drained = false;
   SIBYL_RETURN_IF_ERROR(DrainWaiting(false, &drained));
-  uint64_t bytes = 0;
-  for (const auto& segment : segments) bytes += segment->file().file_bytes();
   Edit edit;
-  edit.added.assign(segments.begin(), segments.end());
+  edit.sequence = state_.published_sequence.load(std::memory_order_relaxed) + 1;
+  edit.catalogue = std::move(catalogue);
+  std::unique_lock merge(merge_mutex_, std::defer_lock);
+  if (runs.size() > 1) {
+    edit.runs = std::move(runs);
+    return Install(edit);
+  }
+  edit.added = runs.front()->segments();
   edit.in_front = true;
-  edit.ingested = true;
-  std::unique_lock merge(merge_mutex_, std::try_to_lock);  // nobody waits long for an ingestion
-  if (merge.owns_lock()) {
-    edit.added_level = DeepestFreeLevel(*state_.views.Current(), segments.front()->smallest_key(),
-                                        segments.back()->largest_key(), bytes);
+  if (merge.try_lock()) {  // nobody waits long for it
+    edit.added_level = DeepestFreeLevel(*state_.views.Current(), edit.added.front()->smallest_key(),
+                                        edit.added.back()->largest_key(),
+                                        runs.front()->file_bytes());
   }
   return Install(edit);
 }
@@ -613,7 +618,7 @@ std::vector<SegmentPtr> Compactor::Kept(const Level& level, const Edit& edit) {
 // The runs of `view` after `edit`. Runs that were joined, all of them whole, leave their place to
 // what they became.
 std::vector<std::shared_ptr<const Level>> Compactor::RunsAfter(const View& view, const Edit& edit) {
-  std::vector<std::shared_ptr<const Level>> runs;
+  std::vector<std::shared_ptr<const Level>> runs = edit.runs;
   bool placed = edit.added.empty() || edit.added_level > 0;
   const auto place = [&] {
     if (!placed) runs.push_back(std::make_shared<Level>(edit.added));
@@ -698,11 +703,14 @@ Status Compactor::Install(const Edit& edit) {
   for (auto& level : LevelsAfter(*view, edit)) levels.push_back(std::move(level));
   storage::Manifest next = ManifestWith(levels, runs);
   next.generation_floor = std::max(next.generation_floor, edit.generation_floor);
-  for (const SegmentPtr& segment : edit.added) segment->Keep();
+  next.last_sequence = std::max(next.last_sequence, edit.sequence);
+  std::vector<SegmentPtr> added = SegmentsOf(edit.runs);
+  added.insert(added.end(), edit.added.begin(), edit.added.end());
+  for (const SegmentPtr& segment : added) segment->Keep();
   if (auto committed = state_.log->CommitManifest(storage::EncodeManifest(next)); !committed) {
     // After kIo the next opening may find the new manifest or the old one: the files of both stay.
     if (committed.error().code != ErrorCode::kIo && edit.added_are_new) {
-      for (const SegmentPtr& segment : edit.added) segment->MakeObsolete();
+      for (const SegmentPtr& segment : added) segment->MakeObsolete();
     }
     return committed;
   }
@@ -711,7 +719,10 @@ Status Compactor::Install(const Edit& edit) {
     current.levels = std::move(levels);
     current.runs = runs;
     current.generations.resize(current.generations.size() - edit.drained_generations);
-    if (edit.ingested) ++current.ingestions;
+    if (edit.sequence == 0) return;
+    ++current.ingestions;
+    if (edit.catalogue != nullptr) current.catalogue = edit.catalogue;
+    state_.published_sequence.store(edit.sequence, std::memory_order_release);
   });
   std::erase_if(drained_, [](const auto& generation) { return generation.expired(); });
   for (size_t i = 0; i < edit.drained_generations; ++i) {

@@ -58,11 +58,13 @@ class Compactor final : public DrainHandler {
   // Merges frozen generations and all levels into one level.
   Status CompactAll();
 
-  // Puts new, sorted segments above everything that is in segments: deep down where nothing
-  // overlaps, as a run otherwise. Drains what is frozen first; the caller sees to it that nobody
-  // writes meanwhile. Errors leave the database without them, but after kIo they may be there when
-  // it is opened again.
-  Status AddIngested(const std::vector<std::shared_ptr<LearnedSegment>>& segments);
+  // Commits what is in new segments, runs as in a view, newest first: puts them above everything
+  // else, a single one deep down where nothing overlaps. They are a commit with a sequence of its own,
+  // after which `catalogue` holds, if it is not null. Drains what is frozen first; the caller sees to
+  // it that nobody writes meanwhile. Errors leave the database without them, but after kIo they may
+  // be there when it is opened again.
+  Status AddRuns(std::vector<std::shared_ptr<const Level>> runs,
+                 std::shared_ptr<const Catalogue> catalogue);
 
   // The manifest in force, and a view with the levels that it names.
   std::pair<storage::Manifest, std::shared_ptr<const View>> ManifestAndView() const;
@@ -97,7 +99,9 @@ class Compactor final : public DrainHandler {
     std::vector<SegmentPtr> added;
     size_t added_level = 0;
     bool in_front = false;  // of level 0: a new run, not one in place of those removed
-    bool ingested = false;
+    std::vector<std::shared_ptr<const Level>> runs;  // new ones too, in front of all, newest first
+    uint64_t sequence = 0;  // of the commit that it is; 0: none, only what was committed moves
+    std::shared_ptr<const Catalogue> catalogue;  // after that commit; null: as it was
     bool added_are_new = true;  // no manifest names them yet
     uint64_t drained_generations = 0;
     uint64_t generation_floor = 0;  // of the log, after them

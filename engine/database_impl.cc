@@ -354,7 +354,7 @@ Status DatabaseImpl::Sync() {
 
 Result<std::unique_ptr<Transaction>> DatabaseImpl::BeginTransaction() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
-  return std::unique_ptr<Transaction>(std::make_unique<TransactionImpl>(*state_, *commits_));
+  return std::unique_ptr<Transaction>(std::make_unique<TransactionImpl>(*state_, *commits_, *compactor_));
 }
 
 Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
@@ -368,7 +368,10 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   SIBYL_RETURN_IF_ERROR(commits_->FreezeAndRun([&]() -> Status {
     // It may have been dropped while the records were read.
     if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
-    return compactor_->AddIngested(segments);
+    if (segments.empty()) return Ok();
+    return compactor_->AddRuns(
+        {std::make_shared<Level>(std::vector<SegmentPtr>(segments.begin(), segments.end()))},
+        nullptr);
   }));
   IngestResult result;
   result.segments = segments.size();
@@ -534,6 +537,7 @@ Result<Stats> DatabaseImpl::GetStats() {
   stats.counters.writer_stall_ns = from.writer_stall_ns.load();
   stats.counters.transactions_committed = from.transactions_committed.load();
   stats.counters.transactions_conflicted = from.transactions_conflicted.load();
+  stats.counters.transaction_spills = from.transaction_spills.load();
   stats.counters.block_cache_hits = state_->segments.cache().hits();
   stats.counters.block_cache_misses = state_->segments.cache().misses();
   ReadLatencies(state_->latencies, &stats);

@@ -46,6 +46,7 @@ struct AtomicCounters {
   std::atomic<uint64_t> writer_stall_ns{0};
   std::atomic<uint64_t> transactions_committed{0};
   std::atomic<uint64_t> transactions_conflicted{0};
+  std::atomic<uint64_t> transaction_spills{0};
   std::atomic<uint64_t> retired_bound_violations{0};  // of segments that are gone
   std::atomic<uint64_t> pinned_views{0};
   std::atomic<uint64_t> spilled_bytes{0};  // of generations written out for snapshots

@@ -34,6 +34,9 @@ Status CheckOptions(const Options& options) {
   SIBYL_RETURN_IF_ERROR(CheckRange<double>("epsilon_blocks", options.epsilon_blocks, 1.0 / 64, 64));
   SIBYL_RETURN_IF_ERROR(
       CheckRange<uint64_t>("first_level_bytes", options.first_level_bytes, 4 * kKiB, UINT64_MAX));
+  SIBYL_RETURN_IF_ERROR(CheckRange<uint64_t>("transaction_memory_bytes",
+                                             options.transaction_memory_bytes, 16 * kKiB,
+                                             1024 * kMiB));
   SIBYL_RETURN_IF_ERROR(CheckRange<uint32_t>("max_runs", options.max_runs, 1, 1000));
   SIBYL_RETURN_IF_ERROR(
       CheckRange<uint32_t>("filter_bits_per_key", options.filter_bits_per_key, 0, 64));

@@ -81,10 +81,12 @@ class Overlay::OverlayCursor final : public Cursor {
   uint64_t seen_version_ = 0;
 };
 
-Overlay::Overlay() = default;
+Overlay::Overlay(uint64_t base_mark, uint64_t last_serial)
+    : base_mark_(base_mark), last_serial_(last_serial) {}
 Overlay::~Overlay() = default;
 
-void Overlay::Put(std::string_view internal_key, RecordType type, std::string_view value) {
+void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordType type,
+                       std::string_view value) {
   const Arena::Position before = versions_.position();
   DeltaIndex::Entry& entry = *index_.FindOrInsert(internal_key).entry;
   if (const DeltaIndex::Version* const old = entry.At(kLatest)) {
@@ -94,8 +96,8 @@ void Overlay::Put(std::string_view internal_key, RecordType type, std::string_vi
     bytes_ += entry.key_bytes;
   }
   bytes_ += value.size();
-  DeltaIndex::AddVersion(versions_, entry, ++last_serial_, type, value);
-  log_.push_back({last_serial_, &entry, before});
+  DeltaIndex::AddVersion(versions_, entry, serial, type, value);
+  log_.push_back({entry.newest.load(std::memory_order_relaxed), &entry, before});
   ++version_;
 }
 
@@ -109,8 +111,8 @@ std::optional<OverlayEntry> Overlay::Find(std::string_view internal_key) const {
 
 Status Overlay::RollbackTo(uint64_t mark) {
   const auto end = std::partition_point(
-      log_.begin(), log_.end(), [mark](const Write& write) { return write.serial <= mark; });
-  const bool found = mark == 0 || (end != log_.begin() && (end - 1)->serial == mark);
+      log_.begin(), log_.end(), [mark](const Write& write) { return write.serial() <= mark; });
+  const bool found = mark == base_mark_ || (end != log_.begin() && (end - 1)->serial() == mark);
   if (!found) {
     return Error{ErrorCode::kInvalidArgument,
                  "savepoint " + std::to_string(mark) + " was rolled back past, or never given"};
@@ -152,6 +154,18 @@ Status Overlay::ForEach(
     const DeltaIndex::Version* const version = position.entry().At(kLatest);
     if (version == nullptr) continue;
     Status status = visit(position.entry().key(), {version->type, version->value()});
+    if (!status) return status;
+  }
+  return Ok();
+}
+
+Status Overlay::ForEachWrite(
+    uint64_t mark,
+    const std::function<Status(uint64_t, std::string_view, const OverlayEntry&)>& visit) const {
+  for (const Write& write : log_) {
+    if (write.serial() > mark) break;
+    const DeltaIndex::Version& version = *write.version;
+    Status status = visit(write.serial(), write.entry->key(), {version.type, version.value()});
     if (!status) return status;
   }
   return Ok();

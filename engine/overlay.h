@@ -28,19 +28,30 @@ struct OverlayEntry {
 // One thread at a time.
 class Overlay {
  public:
-  Overlay();
+  // The overlay goes on where others left off: `base_mark` names its empty state, and serials begin
+  // after `last_serial`, which is at least that.
+  explicit Overlay(uint64_t base_mark = 0, uint64_t last_serial = 0);
   ~Overlay();
   Overlay(const Overlay&) = delete;
   Overlay& operator=(const Overlay&) = delete;
 
   // Copies key and value. Preconditions: the limits of WriteBatch.
-  void Put(std::string_view internal_key, RecordType type, std::string_view value);
+  void Put(std::string_view internal_key, RecordType type, std::string_view value) {
+    PutAgain(++last_serial_, internal_key, type, value);
+  }
+
+  // A write that was made before, with the serial that it had. Precondition: above base_mark and all
+  // serials so far, and not above the last one that was ever given.
+  void PutAgain(uint64_t serial, std::string_view internal_key, RecordType type,
+                std::string_view value);
 
   // The last write to the key that was not rolled back.
   std::optional<OverlayEntry> Find(std::string_view internal_key) const;
 
-  // Names the present state; free, needs no release. 0 names the empty overlay.
-  uint64_t Mark() const { return log_.empty() ? 0 : log_.back().serial; }
+  // Names the present state; free, needs no release.
+  uint64_t Mark() const { return log_.empty() ? base_mark_ : log_.back().serial(); }
+  uint64_t base_mark() const { return base_mark_; }
+  uint64_t last_serial() const { return last_serial_; }
 
   // Undoes every write after `mark`; marks taken since become invalid.
   // Errors: kInvalidArgument for a mark that was rolled back past, or never given.
@@ -66,13 +77,21 @@ class Overlay {
   // `visit` must not change the overlay.
   Status ForEach(const std::function<Status(std::string_view, const OverlayEntry&)>& visit) const;
 
+  // The same for every write up to `mark` that was not rolled back, in the order they were made,
+  // with its serial.
+  Status ForEachWrite(
+      uint64_t mark,
+      const std::function<Status(uint64_t, std::string_view, const OverlayEntry&)>& visit) const;
+
  private:
   class OverlayCursor;
 
   struct Write {
-    uint64_t serial;
+    const DeltaIndex::Version* version;
     DeltaIndex::Entry* entry;
     Arena::Position before;  // of versions_, when the write was made
+
+    uint64_t serial() const { return version->sequence; }
   };
 
   void Undo(const Write& write);
@@ -81,7 +100,8 @@ class Overlay {
   Arena versions_;  // freed again by rollback
   DeltaIndex index_{&entries_};
   std::vector<Write> log_;  // serials strictly increase
-  uint64_t last_serial_ = 0;
+  const uint64_t base_mark_;
+  uint64_t last_serial_;
   uint64_t version_ = 0;
   uint64_t records_ = 0;
   uint64_t bytes_ = 0;

@@ -60,6 +60,8 @@ void WriteCounters(const Counters& counters, Writer* out) {
                counters.transactions_committed);
   out->Counter("transactions_conflicted_total", "Transactions refused for a conflict",
                counters.transactions_conflicted);
+  out->Counter("transaction_spills_total", "Spills of transactions that outgrew their memory",
+               counters.transaction_spills);
   out->Counter("model_bound_violations_total", "Records not where a model said: must stay 0",
                counters.model_bound_violations);
   out->Counter("block_cache_hits_total", "Blocks found in the block cache",

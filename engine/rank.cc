@@ -133,7 +133,7 @@ uint64_t EstimateRecords(const View& view, uint64_t sequence, Tree tree, const K
   return static_cast<uint64_t>(std::llround(std::max(0.0, records)));
 }
 
-RankReader::RankReader(const View& view, uint64_t sequence, Tree tree, const Overlay* own_writes)
+RankReader::RankReader(const View& view, uint64_t sequence, Tree tree, const WriteSet* own_writes)
     : tree_begin_(EncodeInternalKey(tree, {})),
       tree_end_(EndOf(tree)),
       view_(view),
@@ -149,7 +149,7 @@ RankReader::RankReader(const View& view, uint64_t sequence, Tree tree, const Ove
 
 std::unique_ptr<Cursor> RankReader::NewCursor(const View& view) const {
   return own_writes_ == nullptr ? view.NewCursor(sequence_)
-                                : view.NewCursor(sequence_, *own_writes_);
+                                : own_writes_->NewCursor(&view, sequence_);
 }
 
 Result<uint64_t> RankReader::CountOneByOne(std::string_view begin, std::string_view end) const {

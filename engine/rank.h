@@ -20,6 +20,7 @@
 
 #include "engine/cursor.h"
 #include "engine/view.h"
+#include "engine/write_set.h"
 #include "sibyl/key_range.h"
 #include "sibyl/result.h"
 #include "sibyl/tree.h"
@@ -39,7 +40,7 @@ uint64_t EstimateRecords(const View& view, uint64_t sequence, Tree tree, const K
 // Errors of all: kIo, kCorruption.
 class RankReader {
  public:
-  RankReader(const View& view, uint64_t sequence, Tree tree, const Overlay* own_writes = nullptr);
+  RankReader(const View& view, uint64_t sequence, Tree tree, const WriteSet* own_writes = nullptr);
 
   // The number of keys in [begin, end); nullopt: from the first, to the last.
   Result<uint64_t> Count(std::optional<std::string_view> begin,
@@ -60,7 +61,7 @@ class RankReader {
   const std::string tree_end_;    // the first after it
   const View& view_;
   const uint64_t sequence_;
-  const Overlay* const own_writes_;
+  const WriteSet* const own_writes_;
   View above_;  // everything but the base
   std::shared_ptr<const Level> base_;
   std::unique_ptr<Cursor> cursor_;  // over above_ and own_writes_

@@ -21,8 +21,12 @@ Error Conflict(const std::string& what) { return {ErrorCode::kConflict, what}; }
 
 }  // namespace
 
-TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits)
-    : state_(state), commits_(commits), read_point_(CurrentReadPoint(state)) {
+TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits, Compactor& compactor)
+    : state_(state),
+      commits_(commits),
+      compactor_(compactor),
+      read_point_(CurrentReadPoint(state)),
+      writes_(state.segments, state.options) {
   engine::Count(state_.counters.pinned_views);
 }
 
@@ -47,10 +51,9 @@ Result<bool> TransactionImpl::Get(Tree tree, std::string_view key, Value* value)
   value->Clear();
   if (!catalogue().IsUserTree(tree)) return false;
   const InternalKeyBuffer internal_key(tree, key);
-  if (const auto own = overlay_.Find(internal_key.view())) {
-    if (own->type == RecordType::kValue) value->Assign(own->value);
-    return value->found();
-  }
+  SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome own,
+                         writes_.Find(internal_key.view(), value));
+  if (own != storage::LookupOutcome::kAbsent) return own == storage::LookupOutcome::kValue;
   return read_point_.view->Get(internal_key.view(), read_point_.sequence, value);
 }
 
@@ -98,7 +101,7 @@ Status TransactionImpl::Delete(Tree tree, std::string_view key) {
   return Write(tree, RecordType::kTombstone, key, {});
 }
 
-// The iterator follows the overlay as it changes beneath it.
+// The iterator follows the writes as they are made beneath it.
 Status TransactionImpl::DeleteRange(Tree tree, std::string_view begin,
                                     std::optional<std::string_view> end) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
@@ -122,14 +125,16 @@ Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   used_ = true;
   const InternalKeyBuffer internal_key(tree, key);
-  overlay_.Put(internal_key.view(), type, value);
+  const uint64_t spills = writes_.spills();
+  const Status put = writes_.Put(internal_key.view(), type, value);
+  if (writes_.spills() != spills) engine::Count(state_.counters.transaction_spills);
   CountMemory();
-  return Ok();
+  return put;
 }
 
 // The overlay grows in chunks, so that this rarely writes what others read.
 void TransactionImpl::CountMemory() {
-  const uint64_t bytes = overlay_.memory_bytes();
+  const uint64_t bytes = writes_.memory_bytes();
   if (bytes == counted_bytes_) return;
   state_.counters.transaction_bytes.fetch_add(bytes - counted_bytes_, std::memory_order_relaxed);
   counted_bytes_ = bytes;
@@ -141,7 +146,8 @@ Result<Tree> TransactionImpl::CreateTree(std::string_view name, const TreeOption
   SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
   if (catalogue().Find(name)) return TreeNameTaken(name);
   SIBYL_ASSIGN_OR_RETURN(const Tree tree, state_.NewTree());
-  ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name});
+  SIBYL_RETURN_IF_ERROR(
+      ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name}));
   if (options != TreeOptions()) SIBYL_RETURN_IF_ERROR(SetTreeOptions(tree, options));
   return tree;
 }
@@ -152,10 +158,10 @@ Status TransactionImpl::DropTree(Tree tree) {
   if (tree == kDefaultTree) return CannotDropDefaultTree();
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   if (catalogue().OptionsOf(tree) != TreeOptions()) {
-    ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, TreeOptionsKey(tree), {}});
+    SIBYL_RETURN_IF_ERROR(
+        ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, TreeOptionsKey(tree), {}}));
   }
-  ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, CatalogueKey(tree), {}});
-  return Ok();
+  return ChangeCatalogue({kCatalogueTree, RecordType::kTombstone, CatalogueKey(tree), {}});
 }
 
 Status TransactionImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
@@ -163,29 +169,30 @@ Status TransactionImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   const bool is_default = options == TreeOptions();
-  ChangeCatalogue({kCatalogueTree, is_default ? RecordType::kTombstone : RecordType::kValue,
-                   TreeOptionsKey(tree), is_default ? std::string() : EncodeTreeOptions(options)});
+  return ChangeCatalogue({kCatalogueTree,
+                          is_default ? RecordType::kTombstone : RecordType::kValue,
+                          TreeOptionsKey(tree),
+                          is_default ? std::string() : EncodeTreeOptions(options)});
+}
+
+Status TransactionImpl::ChangeCatalogue(const BatchRecord& record) {
+  used_ = true;
+  SIBYL_RETURN_IF_ERROR(
+      writes_.Put(EncodeInternalKey(record.tree, record.key), record.type, record.value));
+  if (!own_catalogue_) own_catalogue_ = *read_point_.view->catalogue;
+  SIBYL_CHECK(own_catalogue_->Apply(record).has_value());  // it is ours
   return Ok();
 }
 
-void TransactionImpl::ChangeCatalogue(const BatchRecord& record) {
-  used_ = true;
-  overlay_.Put(EncodeInternalKey(record.tree, record.key), record.type, record.value);
-  if (!own_catalogue_) own_catalogue_ = *read_point_.view->catalogue;
-  SIBYL_CHECK(own_catalogue_->Apply(record).has_value());  // it is ours
-}
-
-// After a rollback: what others committed, then what is left of our own changes.
-void TransactionImpl::RebuildCatalogue() {
-  own_catalogue_ = *read_point_.view->catalogue;
-  const auto cursor = overlay_.NewCursor();
+// Changes `catalogue`, of what others committed, as this transaction does.
+Status TransactionImpl::ApplyOwnChanges(Catalogue* catalogue) const {
+  const auto cursor = writes_.NewCursor();
   for (cursor->SeekToFirst(); cursor->Valid() && TreeOf(cursor->key()) == kCatalogueTree;
        cursor->Next()) {
-    SIBYL_CHECK(own_catalogue_
-                    ->Apply({kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()),
-                             cursor->value()})
-                    .has_value());
+    SIBYL_RETURN_IF_ERROR(catalogue->Apply(
+        {kCatalogueTree, cursor->type(), UserKeyOf(cursor->key()), cursor->value()}));
   }
+  return cursor->status();
 }
 
 Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
@@ -193,15 +200,15 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   used_ = true;
-  return NewUserIterator(read_point_.view->NewCursor(read_point_.sequence, overlay_), tree, options,
-                         read_point_.view);
+  return NewUserIterator(writes_.NewCursor(read_point_.view.get(), read_point_.sequence), tree,
+                         options, read_point_.view);
 }
 
 Result<uint64_t> TransactionImpl::Count(Tree tree, const KeyRange& range) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   used_ = true;
   if (!catalogue().IsUserTree(tree)) return uint64_t{0};
-  return RankReader(*read_point_.view, read_point_.sequence, tree, &overlay_)
+  return RankReader(*read_point_.view, read_point_.sequence, tree, &writes_)
       .Count(range.begin, range.end);
 }
 
@@ -209,14 +216,16 @@ Result<std::optional<OwnedRecord>> TransactionImpl::At(Tree tree, uint64_t rank)
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   used_ = true;
   if (!catalogue().IsUserTree(tree)) return std::optional<OwnedRecord>();
-  return RankReader(*read_point_.view, read_point_.sequence, tree, &overlay_).At(rank);
+  return RankReader(*read_point_.view, read_point_.sequence, tree, &writes_).At(rank);
 }
 
 Status TransactionImpl::RollbackTo(uint64_t savepoint) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
-  SIBYL_RETURN_IF_ERROR(overlay_.RollbackTo(savepoint));
-  if (own_catalogue_) RebuildCatalogue();
-  return Ok();
+  SIBYL_RETURN_IF_ERROR(writes_.RollbackTo(savepoint));
+  CountMemory();
+  if (!own_catalogue_) return Ok();
+  own_catalogue_ = *read_point_.view->catalogue;
+  return ApplyOwnChanges(&*own_catalogue_);
 }
 
 Status TransactionImpl::Commit(const WriteOptions& options) {
@@ -228,32 +237,64 @@ Status TransactionImpl::Commit(const WriteOptions& options) {
 }
 
 Status TransactionImpl::CommitWrites(const WriteOptions& options) {
-  if (overlay_.empty()) {
+  if (writes_.empty()) {
     return options.sync && !state_.options.read_only ? commits_.Sync() : Ok();
   }
   const LatencySample latency(state_.latencies.commit);
+  const Status committed = writes_.has_runs() ? CommitRuns() : CommitToLog(options);
+  if (committed) {
+    engine::Count(state_.counters.transactions_committed);
+  } else if (committed.error().code == ErrorCode::kConflict) {
+    engine::Count(state_.counters.transactions_conflicted);
+  }
+  return committed;
+}
+
+Status TransactionImpl::CommitToLog(const WriteOptions& options) {
   std::string records;
-  records.reserve(overlay_.bytes() + 16 * overlay_.records());
+  records.reserve(writes_.bytes() + 16 * writes_.records());
   const auto append = [&records](std::string_view key, const OverlayEntry& entry) {
     AppendBatchRecord({TreeOf(key), entry.type, UserKeyOf(key), entry.value}, &records);
     return Ok();
   };
-  SIBYL_RETURN_IF_ERROR(overlay_.ForEach(append));
+  SIBYL_RETURN_IF_ERROR(writes_.ForEachInMemory(append));
   if (records.size() > kMaxBatchBytes) {
     return Error{ErrorCode::kInvalidArgument,
                  "the transaction has " + std::to_string(records.size()) +
                      " bytes of writes, more than the limit of " + std::to_string(kMaxBatchBytes)};
   }
   const auto committed =
-      commits_.Commit(records, overlay_.records(), options.sync,
+      commits_.Commit(records, writes_.records(), options.sync,
                       [this](const View& current) { return CheckConflicts(current); });
-  if (!committed) {
-    const bool conflict = committed.error().code == ErrorCode::kConflict;
-    if (conflict) engine::Count(state_.counters.transactions_conflicted);
-    return committed.error();
+  return committed ? Ok() : Status(committed.error());
+}
+
+// What was spilled is on disk already: the commit is a change of the manifest, which is durable
+// when it returns, and before which everything that was committed earlier is durable too.
+Status TransactionImpl::CommitRuns() {
+  SIBYL_RETURN_IF_ERROR(writes_.SpillAll());
+  // Drained here, what is in memory does not keep others waiting in the queue. Where they have begun
+  // another generation, it would take the history away that the check for conflicts needs.
+  const uint64_t own_active_id = read_point_.view->generations.front()->id();
+  if (state_.views.Current()->generations.front()->id() == own_active_id) {
+    SIBYL_RETURN_IF_ERROR(commits_.Freeze());
+    SIBYL_RETURN_IF_ERROR(compactor_.DrainFrozen());
   }
-  engine::Count(state_.counters.transactions_committed);
+  SIBYL_RETURN_IF_ERROR(commits_.FreezeAndRun([this] { return PublishRuns(); }));
+  compactor_.WorkArrived();  // they are runs now, to be merged
   return Ok();
+}
+
+// While nobody commits.
+Status TransactionImpl::PublishRuns() {
+  const std::shared_ptr<const View> current = state_.views.Current();
+  SIBYL_RETURN_IF_ERROR(CheckConflicts(*current));
+  std::shared_ptr<Catalogue> catalogue;
+  if (own_catalogue_) {
+    catalogue = std::make_shared<Catalogue>(*current->catalogue);
+    SIBYL_RETURN_IF_ERROR(ApplyOwnChanges(catalogue.get()));
+  }
+  return compactor_.AddRuns(writes_.Runs(), std::move(catalogue));
 }
 
 // Runs in commit order: what is published now is everything that commits before this transaction.
@@ -267,21 +308,25 @@ Status TransactionImpl::CheckConflicts(const View& current) const {
 }
 
 Status TransactionImpl::CheckTrees(const Catalogue& current) const {
-  Tree checked = kCatalogueTree;
-  return overlay_.ForEach([&](std::string_view key, const OverlayEntry& entry) -> Status {
-    const Tree tree = TreeOf(key);
-    if (tree == kCatalogueTree && entry.type == RecordType::kValue &&
-        IsTreeNameKey(UserKeyOf(key)) && current.Find(entry.value)) {
-      return Conflict("another transaction created tree " + base::Quoted(entry.value) + " first");
+  const auto cursor = writes_.NewCursor();
+  cursor->SeekToFirst();
+  for (; cursor->Valid() && TreeOf(cursor->key()) == kCatalogueTree; cursor->Next()) {
+    if (cursor->type() == RecordType::kValue && IsTreeNameKey(UserKeyOf(cursor->key())) &&
+        current.Find(cursor->value())) {
+      return Conflict("another transaction created tree " + base::Quoted(cursor->value()) +
+                      " first");
     }
-    if (tree == checked) return Ok();
-    checked = tree;
+  }
+  while (cursor->Valid()) {
+    const Tree tree = TreeOf(cursor->key());
     const bool created_here = !read_point_.view->catalogue->Contains(tree);
     if (!created_here && !current.Contains(tree)) {
       return Conflict("another transaction dropped tree " + std::to_string(tree.id));
     }
-    return Ok();
-  });
+    if (tree.id == UINT32_MAX) break;
+    cursor->Seek(EncodeInternalKey(Tree{tree.id + 1}, {}));
+  }
+  return cursor->status();
 }
 
 // The generations with writes since the snapshot: the active one of the transaction's own view and
@@ -313,10 +358,27 @@ Status TransactionImpl::CheckKey(std::string_view internal_key,
   return Ok();
 }
 
+// The writes may be many more than what others wrote: with runs it is those that are looked up.
 Status TransactionImpl::CheckKeys(const View& current) const {
   SIBYL_ASSIGN_OR_RETURN(const auto newer, GenerationsSinceSnapshot(current));
-  return overlay_.ForEach(
-      [&](std::string_view key, const OverlayEntry&) { return CheckKey(key, newer); });
+  if (!writes_.has_runs()) {
+    return writes_.ForEachInMemory(
+        [&](std::string_view key, const OverlayEntry&) { return CheckKey(key, newer); });
+  }
+  for (const Generation* generation : newer) SIBYL_RETURN_IF_ERROR(CheckRuns(*generation));
+  return Ok();
+}
+
+Status TransactionImpl::CheckRuns(const Generation& generation) const {
+  Value ignored;
+  const auto cursor = generation.NewCursor(UINT64_MAX);
+  for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
+    if (generation.NewestSequence(cursor->key()) <= read_point_.sequence) continue;
+    SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome own,
+                           writes_.Find(cursor->key(), &ignored));
+    if (own != storage::LookupOutcome::kAbsent) return CheckKey(cursor->key(), {&generation});
+  }
+  return cursor->status();
 }
 
 }  // namespace sibyl::engine

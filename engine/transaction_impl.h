@@ -1,4 +1,4 @@
-// Transactions: a read point, an overlay of own writes, and a check at commit.
+// Transactions: a read point, a set of own writes, and a check at commit.
 
 #ifndef SIBYL_ENGINE_TRANSACTION_IMPL_H_
 #define SIBYL_ENGINE_TRANSACTION_IMPL_H_
@@ -12,8 +12,9 @@
 
 #include "engine/catalogue.h"
 #include "engine/commit_queue.h"
+#include "engine/compactor.h"
 #include "engine/database_state.h"
-#include "engine/overlay.h"
+#include "engine/write_set.h"
 #include "sibyl/transaction.h"
 
 namespace sibyl::engine {
@@ -21,8 +22,8 @@ namespace sibyl::engine {
 // One thread at a time.
 class TransactionImpl final : public Transaction {
  public:
-  // Both outlive the transaction.
-  TransactionImpl(DatabaseState& state, CommitQueue& commits);
+  // All outlive the transaction.
+  TransactionImpl(DatabaseState& state, CommitQueue& commits, Compactor& compactor);
   ~TransactionImpl() override;
 
   Result<bool> Get(Tree tree, std::string_view key, Value* value) override;
@@ -38,11 +39,12 @@ class TransactionImpl final : public Transaction {
   Result<std::unique_ptr<Iterator>> NewIterator(Tree tree, const IteratorOptions& options) override;
   Result<uint64_t> Count(Tree tree, const KeyRange& range) override;
   Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) override;
-  uint64_t Savepoint() const override { return overlay_.Mark(); }
+  uint64_t Savepoint() override { return writes_.Savepoint(); }
+  void ReleaseSavepoint(uint64_t savepoint) override { writes_.Release(savepoint); }
   Status RollbackTo(uint64_t savepoint) override;
   Status Commit(const WriteOptions& options) override;
-  uint64_t pending_records() const override { return overlay_.records(); }
-  uint64_t pending_bytes() const override { return overlay_.bytes(); }
+  uint64_t pending_records() const override { return writes_.records(); }
+  uint64_t pending_bytes() const override { return writes_.bytes(); }
   uint64_t snapshot_sequence() const override { return read_point_.sequence; }
 
  private:
@@ -53,10 +55,13 @@ class TransactionImpl final : public Transaction {
   const Catalogue& catalogue() const {
     return own_catalogue_ ? *own_catalogue_ : *read_point_.view->catalogue;
   }
-  void ChangeCatalogue(const BatchRecord& record);
-  void RebuildCatalogue();
+  Status ChangeCatalogue(const BatchRecord& record);
+  Status ApplyOwnChanges(Catalogue* catalogue) const;
   void CountMemory();
   Status CommitWrites(const WriteOptions& options);
+  Status CommitToLog(const WriteOptions& options);
+  Status CommitRuns();
+  Status PublishRuns();
 
   Status LockKey(std::string_view internal_key, std::chrono::nanoseconds timeout);
   void UnlockKeys();
@@ -66,14 +71,16 @@ class TransactionImpl final : public Transaction {
   Status CheckKey(std::string_view internal_key,
                   const std::vector<const Generation*>& generations) const;
   Status CheckKeys(const View& current) const;
+  Status CheckRuns(const Generation& generation) const;
   Status CheckTrees(const Catalogue& current) const;
 
   DatabaseState& state_;
   CommitQueue& commits_;
+  Compactor& compactor_;
   ReadPoint read_point_;
-  Overlay overlay_;
+  WriteSet writes_;
   std::optional<Catalogue> own_catalogue_;  // set once this transaction changed trees
-  uint64_t counted_bytes_ = 0;            // of the overlay, in the database's statistics
+  uint64_t counted_bytes_ = 0;            // of the writes, in the database's statistics
   std::unordered_set<std::string> locked_keys_;  // internal keys
   bool used_ = false;                            // has read or written: its snapshot must stay
   bool finished_ = false;

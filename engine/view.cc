@@ -197,25 +197,20 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
   return Ok();
 }
 
-std::vector<std::unique_ptr<Cursor>> View::Sources(uint64_t sequence) const {
-  std::vector<std::unique_ptr<Cursor>> newest_first;
+void View::AddSources(uint64_t sequence,
+                      std::vector<std::unique_ptr<Cursor>>* newest_first) const {
   for (const auto& generation : generations) {
-    if (!generation->empty()) newest_first.push_back(generation->NewCursor(sequence));
+    if (!generation->empty()) newest_first->push_back(generation->NewCursor(sequence));
   }
   for (const auto& level : levels) {
-    if (!level->empty()) newest_first.push_back(level->NewCursor());
+    if (!level->empty()) newest_first->push_back(level->NewCursor());
   }
-  return newest_first;
 }
 
 std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence) const {
-  return NewMergingCursor(Sources(sequence));
-}
-
-std::unique_ptr<Cursor> View::NewCursor(uint64_t sequence, const Overlay& overlay) const {
-  std::vector<std::unique_ptr<Cursor>> newest_first = Sources(sequence);
-  newest_first.insert(newest_first.begin(), overlay.NewCursor());
-  return NewMergingCursor(std::move(newest_first), overlay.version_counter());
+  std::vector<std::unique_ptr<Cursor>> newest_first;
+  AddSources(sequence, &newest_first);
+  return NewMergingCursor(std::move(newest_first));
 }
 
 ViewKeeper::ViewKeeper(std::shared_ptr<const View> first)

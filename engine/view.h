@@ -23,7 +23,6 @@
 #include "engine/cursor.h"
 #include "engine/generation.h"
 #include "engine/level.h"
-#include "engine/overlay.h"
 #include "sibyl/result.h"
 #include "sibyl/value.h"
 
@@ -53,11 +52,8 @@ struct View {
   // The view must outlive the cursor.
   std::unique_ptr<Cursor> NewCursor(uint64_t sequence) const;
 
-  // The same below `overlay`, which the cursor follows as it changes and which must outlive it.
-  std::unique_ptr<Cursor> NewCursor(uint64_t sequence, const Overlay& overlay) const;
-
- private:
-  std::vector<std::unique_ptr<Cursor>> Sources(uint64_t sequence) const;
+  // Adds a cursor for each source, newest first, to merge them with others.
+  void AddSources(uint64_t sequence, std::vector<std::unique_ptr<Cursor>>* newest_first) const;
 };
 
 // Thread-safe.

@@ -110,6 +110,7 @@ Result<std::vector<Row>> StatRows(const TableRequest& request) {
       {"writer_stall_ns", counters.writer_stall_ns},
       {"transactions_committed", counters.transactions_committed},
       {"transactions_conflicted", counters.transactions_conflicted},
+      {"transaction_spills", counters.transaction_spills},
       {"model_bound_violations", counters.model_bound_violations},
   };
   std::vector<Row> rows;

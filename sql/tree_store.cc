@@ -233,7 +233,7 @@ int SibylStore::RollbackTo(int index) {
   if (transaction_ == nullptr || index >= static_cast<int>(savepoints_.size())) return SQLITE_OK;
   DetachCursors();
   const uint64_t mark = index < 0 ? beginning_ : savepoints_[static_cast<size_t>(index)];
-  savepoints_.resize(static_cast<size_t>(index + 1));
+  ReleaseSavepoints(static_cast<size_t>(index + 1));
   ends_.Forget();
   const auto status = transaction_->RollbackTo(mark);
   if (!status) return Fail(status.error());
@@ -241,8 +241,13 @@ int SibylStore::RollbackTo(int index) {
 }
 
 void SibylStore::Release(int index) {
-  if (index >= 0 && index < static_cast<int>(savepoints_.size())) {
-    savepoints_.resize(static_cast<size_t>(index));
+  if (index >= 0) ReleaseSavepoints(static_cast<size_t>(index));
+}
+
+// All but the first `kept`.
+void SibylStore::ReleaseSavepoints(size_t kept) {
+  for (; savepoints_.size() > kept; savepoints_.pop_back()) {
+    if (transaction_ != nullptr) transaction_->ReleaseSavepoint(savepoints_.back());
   }
 }
 
@@ -434,6 +439,7 @@ int SibylStore::Put(Tree tree, std::string_view key, std::string_view value) {
                                    " bytes: the limit is " + std::to_string(sibyl::kMaxKeyBytes));
   }
   ends_.NotePut(tree, key);
+  DropIdleIterators(key.size() + value.size());
   const auto status = transaction_->Put(tree, key, value);
   return status ? SQLITE_OK : Fail(status.error());
 }
@@ -453,6 +459,15 @@ std::unique_ptr<sibyl::Iterator> SibylStore::TakeIterator(Tree tree) {
     return iterator;
   }
   return nullptr;
+}
+
+// Where they stand they may keep what the transaction has long spilled in memory.
+void SibylStore::DropIdleIterators(size_t written_bytes) {
+  constexpr size_t kBytesBetweenDrops = 16 << 20;
+  written_bytes_ += written_bytes;
+  if (written_bytes_ < kBytesBetweenDrops) return;
+  written_bytes_ = 0;
+  idle_iterators_.clear();
 }
 
 void SibylStore::KeepIterator(Tree tree, std::unique_ptr<sibyl::Iterator> iterator) {

@@ -117,6 +117,8 @@ struct SibylStore {
   int FailInTree(const sibyl::Error& error);
   int WriteHeader();
   int ExchangeTree(uint32_t root);
+  void ReleaseSavepoints(size_t kept);
+  void DropIdleIterators(size_t written_bytes);
 
   const std::shared_ptr<sibyl::sql::StoreFile> file_;
   const bool read_only_;
@@ -137,6 +139,7 @@ struct SibylStore {
     std::unique_ptr<sibyl::Iterator> iterator;
   };
   std::vector<IdleIterator> idle_iterators_;
+  size_t written_bytes_ = 0;  // since idle iterators were last dropped
   std::string error_;
 };
 

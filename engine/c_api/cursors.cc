@@ -136,6 +136,10 @@ uint64_t sibyl_transaction_savepoint(const sibyl_transaction* transaction) {
   return transaction->transaction->Savepoint();
 }
 
+void sibyl_transaction_release_savepoint(sibyl_transaction* transaction, uint64_t savepoint) {
+  transaction->transaction->ReleaseSavepoint(savepoint);
+}
+
 sibyl_error* sibyl_transaction_rollback_to(sibyl_transaction* transaction, uint64_t savepoint) {
   return Guarded([&] { return transaction->transaction->RollbackTo(savepoint); });
 }

@@ -58,6 +58,9 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "read_only") return Parse(name, value, &options->read_only);
   if (name == "verify_every_read") return Parse(name, value, &options->verify_every_read);
   if (name == "generation_bytes") return Parse(name, value, &options->generation_bytes);
+  if (name == "transaction_memory_bytes") {
+    return Parse(name, value, &options->transaction_memory_bytes);
+  }
   if (name == "max_frozen_generations") {
     return Parse(name, value, &options->max_frozen_generations);
   }

@@ -222,6 +222,9 @@ SIBYL_C_EXPORT sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transa
                                                        const sibyl_slice* upper,
                                                        sibyl_iterator** iterator);
 SIBYL_C_EXPORT uint64_t sibyl_transaction_savepoint(const sibyl_transaction* transaction);
+/* It and all later ones are not needed any more. */
+SIBYL_C_EXPORT void sibyl_transaction_release_savepoint(sibyl_transaction* transaction,
+                                                        uint64_t savepoint);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_rollback_to(sibyl_transaction* transaction,
                                                           uint64_t savepoint);
 /* Afterwards, on success or not, only freeing is allowed. SIBYL_CONFLICT: run it again. */

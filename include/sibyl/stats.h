@@ -73,6 +73,7 @@ struct Counters {
   uint64_t writer_stall_ns = 0;
   uint64_t transactions_committed = 0;
   uint64_t transactions_conflicted = 0;
+  uint64_t transaction_spills = 0;  // of writes to disk, in transactions that outgrew their memory
   uint64_t model_bound_violations = 0;  // must stay 0: see docs/architecture.md
   uint64_t block_cache_hits = 0;
   uint64_t block_cache_misses = 0;  // blocks that were read from a file, decompressed, or both

@@ -21,6 +21,10 @@ namespace sibyl {
 // Reads see the snapshot of the moment it began, overlaid with its own writes. Nothing is visible
 // to others before Commit. One thread at a time. Destroying it without Commit rolls it back; it
 // must not outlive its database.
+//
+// It may write more than fits into memory: beyond Options::transaction_memory_bytes its writes go to
+// files of its own, and Commit makes them part of the database, durably, whatever WriteOptions::sync
+// says. Every write then may fail with kIo, and is not made; the transaction is as before.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -71,11 +75,19 @@ class Transaction {
   virtual Result<uint64_t> Count(Tree tree, const KeyRange& range) = 0;
   virtual Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) = 0;
 
-  // A mark of the present state, to roll back to. Costs nothing; needs no release.
-  virtual uint64_t Savepoint() const = 0;
+  // A mark of the present state, to roll back to, until it is released or rolled back past. Takes
+  // 16 bytes of memory, and in a transaction that outgrows its memory some disk.
+  virtual uint64_t Savepoint() = 0;
 
-  // Undoes every write after `savepoint`; the cost is that of what is undone. Later savepoints
-  // become invalid. Errors: kInvalidArgument for a mark that was already rolled back past.
+  // Says that `savepoint` and all later ones are not needed any more. A savepoint that was given
+  // several times, since nothing was written in between, counts that often. Nobody has to: it saves
+  // what savepoints take.
+  virtual void ReleaseSavepoint(uint64_t savepoint) = 0;
+
+  // Undoes every write after `savepoint`; the cost is that of what is undone, and of what was
+  // written before it since the transaction last spilled. Later savepoints become invalid.
+  // Errors: kInvalidArgument for a mark that was already rolled back past; kIo and kCorruption from
+  // what was spilled, with nothing undone.
   virtual Status RollbackTo(uint64_t savepoint) = 0;
 
   // Makes all writes visible together. Afterwards, on success or not, only destruction is allowed.
@@ -84,7 +96,7 @@ class Transaction {
   // kIo, kReadOnly as for Database::Write.
   virtual Status Commit(const WriteOptions& options = {}) = 0;
 
-  // Writes (keys, trees) that Commit would make.
+  // Writes (keys, trees) that Commit would make; after a spill a key may count more than once.
   virtual uint64_t pending_records() const = 0;
   virtual uint64_t pending_bytes() const = 0;
 

@@ -21,12 +21,32 @@ constexpr uint64_t kSlots = 500;  // keys that batches overwrite in turn
 Options CrashOptions() {
   Options options = SmallOptions();
   options.generation_bytes = 32 << 10;
+  options.transaction_memory_bytes = 16 << 10;
   return options;
+}
+
+// Every twentieth batch is a transaction that outgrows its memory: it is committed in segments.
+bool IsLarge(uint64_t number) { return number % 20 == 13; }
+
+std::string LargeValue(uint64_t number, uint64_t slot) {
+  return std::to_string(number) + "/" + std::to_string(slot) + std::string(100, 'L');
+}
+
+bool WriteLarge(Database& database, uint64_t number) {
+  auto transaction = database.BeginTransaction();
+  if (!transaction) return false;
+  for (uint64_t slot = 0; slot < kSlots; slot += 2) {
+    const std::string value = LargeValue(number, slot);
+    if (!(*transaction)->Put(kDefaultTree, BigEndianKey(slot), value)) return false;
+  }
+  return (*transaction)->Put(kDefaultTree, "counter", std::to_string(number)) &&
+         (*transaction)->Commit();
 }
 
 // Batch n sets slot n % kSlots and the counter, together; every seventh batch is a transaction that
 // also deletes a slot, every hundredth is followed by a compaction.
 bool WriteNumbered(Database& database, uint64_t number) {
+  if (IsLarge(number)) return WriteLarge(database, number);
   const std::string text = std::to_string(number);
   const std::string slot = BigEndianKey(number % kSlots);
   if (number % 7 == 0) {
@@ -47,6 +67,12 @@ bool WriteNumbered(Database& database, uint64_t number) {
 std::map<std::string, std::string> StateAfter(uint64_t number) {
   std::map<std::string, std::string> state;
   for (uint64_t n = 1; n <= number; ++n) {
+    if (IsLarge(n)) {
+      for (uint64_t slot = 0; slot < kSlots; slot += 2) {
+        state[BigEndianKey(slot)] = LargeValue(n, slot);
+      }
+      continue;
+    }
     state[BigEndianKey(n % kSlots)] = std::to_string(n) + std::string(n % 200, '.');
     if (n % 7 == 0) state.erase(BigEndianKey((n + 1) % kSlots));
   }

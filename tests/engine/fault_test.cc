@@ -18,6 +18,7 @@ Options FaultOptions() {
   options.background_threads = 0;  // the same calls in the same order every time
   options.generation_bytes = 8 << 10;
   options.first_level_bytes = 16 << 10;
+  options.transaction_memory_bytes = 16 << 10;
   return options;
 }
 
@@ -125,6 +126,83 @@ TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engin
             (ingested ? Records(model.begin(), model.end()) : Records{}));
     database.Close();
     CheckAgainst(database, ingested ? model : Model{});
+    for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
+      REQUIRE(name.ends_with(".segment"));
+    }
+  }
+}
+
+// A transaction that spills, creates a tree, and rolls back to a savepoint in what it spilled.
+bool RunSpillingTransaction(MemoryLogDatabase& database, Model* model) {
+  const auto run = [&]() -> Status {
+    auto transaction = database->BeginTransaction();
+    if (!transaction) return std::move(transaction).error();
+    Transaction& writes = **transaction;
+    auto tree = writes.CreateTree("made");
+    if (!tree) return std::move(tree).error();
+    uint64_t savepoint = 0;
+    for (uint64_t i = 0; i < 500; ++i) {
+      if (i == 200) savepoint = writes.Savepoint();
+      const Status put = writes.Put(kDefaultTree, BigEndianKey(i * 7919 % 400), "spilled");
+      if (!put) return put;
+      if (const Status also = writes.Put(*tree, BigEndianKey(i), "made"); !also) return also;
+    }
+    if (const Status back = writes.RollbackTo(savepoint); !back) return back;
+    for (uint64_t i = 0; i < 300; ++i) {
+      const Status put = writes.Put(kDefaultTree, BigEndianKey(i * 3), "again");
+      if (!put) return put;
+    }
+    return writes.Commit();
+  };
+  if (!run()) return false;
+  for (uint64_t i = 0; i < 200; ++i) (*model)[BigEndianKey(i * 7919 % 400)] = "spilled";
+  for (uint64_t i = 0; i < 300; ++i) (*model)[BigEndianKey(i * 3)] = "again";
+  return true;
+}
+
+uint64_t CallsOfSpillingTransaction() {
+  MemoryLogDatabase database(FaultOptions());
+  Must(database.Open());
+  const uint64_t before = database.files().calls();
+  Model model;
+  REQUIRE(RunSpillingTransaction(database, &model));
+  return database.files().calls() - before;
+}
+
+TEST_CASE("a transaction that spills is committed whole or not at all, at every failing call",
+          "[engine][fault]") {
+  enum Fault { kOneCall, kDeadDisk, kPowerCut, kManifest };
+  const auto fault = GENERATE(kOneCall, kDeadDisk, kPowerCut, kManifest);
+  static const uint64_t calls = CallsOfSpillingTransaction();
+  bool committed = false;
+  for (uint64_t failing = 1; !committed; failing += 1 + calls / 12) {
+    INFO("fault " << fault << ", call " << failing << " of about " << calls);
+    MemoryLogDatabase database(FaultOptions());
+    Must(database.Open());
+    Model model;
+    RunScenario(database, &model);
+    const uint64_t call = database.files().calls() + failing;
+    if (fault == kManifest) database.log_faults().fail_manifest = true;
+    if (fault != kManifest) database.files().FailCalls(call, fault == kOneCall ? call : UINT64_MAX);
+    committed = RunSpillingTransaction(database, &model);
+    const Records visible(model.begin(), model.end());
+    if (fault == kOneCall) REQUIRE(Everything(*database) == visible);
+    database.Close();
+    if (fault == kPowerCut) {
+      database.files().PowerCut();
+    } else {
+      database.files().FailCalls(1, 0);
+    }
+    Must(database.Open());
+    const auto tree = Must(database->FindTree("made"));
+    if (fault == kManifest) {  // the worst case: it failed, and is there
+      REQUIRE(tree.has_value());
+      break;
+    }
+    REQUIRE(tree.has_value() == committed);
+    REQUIRE(Everything(*database) == visible);
+    if (tree) REQUIRE(Everything(*database, *tree).size() == 200);
+    REQUIRE(Must(database->Verify()).problems == std::vector<std::string>{});
     for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
       REQUIRE(name.ends_with(".segment"));
     }

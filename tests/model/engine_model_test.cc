@@ -119,16 +119,18 @@ class Player {
     Must(database_->Write({}, batch));
   }
 
+  // One in four is large enough to spill, again and again where the budget is small.
   void RunTransaction() {
     const auto transaction = Must(database_->BeginTransaction());
     std::map<Tree, Model> mine = trees_;
-    for (uint64_t i = Below(30); i > 0; --i) {
+    std::vector<std::pair<uint64_t, std::map<Tree, Model>>> savepoints;
+    const uint64_t savepoint_interval = 2 + Below(60);
+    for (uint64_t i = Below(Below(4) == 0 ? 800 : 30); i > 0; --i) {
       auto& [tree, model] = *std::next(mine.begin(), static_cast<ptrdiff_t>(Below(mine.size())));
       const std::string key = RandomKey();
-      const auto saved = mine;
-      const uint64_t savepoint = transaction->Savepoint();
       const std::string value = RandomValue();
-      if (Below(10) == 0) {
+      if (Below(savepoint_interval) == 0) savepoints.emplace_back(transaction->Savepoint(), mine);
+      if (Below(20) == 0) {
         const std::string end = RandomKey();
         Must(transaction->DeleteRange(tree, key, end));
         if (key < end) model.erase(model.lower_bound(key), model.lower_bound(end));
@@ -136,25 +138,30 @@ class Player {
         Must(transaction->Put(tree, key, value));
         model[key] = value;
       }
-      if (Below(4) == 0) {
-        Must(transaction->RollbackTo(savepoint));
-        mine = saved;
+      if (savepoints.empty()) continue;
+      if (Below(2 * savepoint_interval) == 0) {
+        savepoints.resize(1 + Below(savepoints.size()));
+        Must(transaction->RollbackTo(savepoints.back().first));
+        mine = savepoints.back().second;
+      } else if (Below(2 * savepoint_interval) == 0) {
+        transaction->ReleaseSavepoint(savepoints.back().first);
+        savepoints.pop_back();
       }
     }
+    Value value;
     for (const auto& [tree, model] : mine) {
-      REQUIRE(ScanForward(*Must(transaction->NewIterator(tree))) ==
-              Records(model.begin(), model.end()));
+      const auto iterator = Must(transaction->NewIterator(tree));
+      REQUIRE(ScanForward(*iterator) == Records(model.begin(), model.end()));
+      REQUIRE(ScanBackward(*iterator) == Records(model.begin(), model.end()));
+      for (const auto& [key, expected] : model) {
+        if (Below(4) != 0) continue;
+        REQUIRE(Must(transaction->Get(tree, key, &value)));
+        REQUIRE(value.view() == expected);
+      }
     }
     if (Below(3) == 0) return;  // roll back
     Must(transaction->Commit());
     trees_ = std::move(mine);
-  }
-
-  void CreateTree() {
-    if (trees_.size() < 5) {
-      trees_[Must(database_->CreateTree("tree" + std::to_string(next_name_++),
-                                        RandomTreeOptions()))];
-    }
   }
 
   TreeOptions RandomTreeOptions() {
@@ -168,6 +175,26 @@ class Player {
     for (const TreeInfo& info : Must(database_->ListTrees())) {
       if (info.tree == tree) REQUIRE(info.options == options);
     }
+  }
+
+  // Alone, or with what spills in one transaction.
+  void CreateTree() {
+    if (trees_.size() >= 5) return;
+    const std::string name = "tree" + std::to_string(next_name_++);
+    if (Below(2) == 0) {
+      trees_[Must(database_->CreateTree(name, RandomTreeOptions()))];
+      return;
+    }
+    const auto transaction = Must(database_->BeginTransaction());
+    const Tree tree = Must(transaction->CreateTree(name));
+    Model model;
+    for (uint64_t i = Below(400); i > 0; --i) {
+      const std::string key = RandomKey();
+      model[key] = RandomValue();
+      Must(transaction->Put(tree, key, model[key]));
+    }
+    Must(transaction->Commit());
+    trees_[tree] = std::move(model);
   }
 
   void DropTree() {
@@ -242,6 +269,7 @@ TEST_CASE("random operations agree with std::map", "[engine][model]") {
     options.read_mode = seed % 3 == 0 ? ReadMode::kPread : ReadMode::kMapping;
     options.verify_every_read = seed % 4 == 0;
     options.generation_bytes = 16 << 10;
+    options.transaction_memory_bytes = seed % 4 == 3 ? 64 << 20 : 16 << 10;
     Player player(seed, options);
     for (uint64_t step = 0; step < steps; ++step) {
       INFO("step " << step);

@@ -1,0 +1,366 @@
+#include "engine/write_set.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "base/coding.h"
+#include "base/status_macros.h"
+#include "engine/merge_stream.h"
+#include "engine/merging_cursor.h"
+#include "engine/segment_builder.h"
+
+namespace sibyl::engine {
+
+namespace {
+
+using storage::LookupOutcome;
+
+// So many runs of one tier become one of the next: a point read asks at most that many filters per
+// tier, and each record is written once per tier.
+constexpr size_t kFanIn = 8;
+
+// A write in redo has this before its key: serial u64 | type u8.
+constexpr size_t kRedoPrefixBytes = 9;
+
+std::shared_ptr<const Level> LevelOf(std::vector<std::shared_ptr<LearnedSegment>> segments) {
+  return std::make_shared<Level>(std::vector<SegmentPtr>(segments.begin(), segments.end()));
+}
+
+}  // namespace
+
+// Cursors over overlay, runs and view become one. When the write set exchanges some of them, the
+// next movement begins anew from the key that was shown; until then what is shown stays.
+class WriteSet::WriteSetCursor final : public Cursor {
+ public:
+  WriteSetCursor(const WriteSet& writes, const View* view, uint64_t sequence)
+      : writes_(writes), view_(view), sequence_(sequence) {
+    Rebuild();
+  }
+
+  bool Valid() const override { return merged_->Valid(); }
+  void SeekToFirst() override {
+    Renew();
+    merged_->SeekToFirst();
+  }
+  void SeekToLast() override {
+    Renew();
+    merged_->SeekToLast();
+  }
+  void Seek(std::string_view target) override {
+    if (structure_ != writes_.structure_) {
+      const std::string kept(target);  // it may be what the cursor shows
+      Rebuild();
+      return merged_->Seek(kept);
+    }
+    merged_->Seek(target);
+  }
+  void SeekForPrev(std::string_view target) override {
+    if (structure_ != writes_.structure_) {
+      const std::string kept(target);
+      Rebuild();
+      return merged_->SeekForPrev(kept);
+    }
+    merged_->SeekForPrev(target);
+  }
+  void Next() override {
+    if (structure_ == writes_.structure_) return merged_->Next();
+    const std::string from(key());
+    Seek(from);
+    if (merged_->Valid() && merged_->key() == from) merged_->Next();
+  }
+  void Prev() override {
+    if (structure_ == writes_.structure_) return merged_->Prev();
+    const std::string from(key());
+    SeekForPrev(from);
+    if (merged_->Valid() && merged_->key() == from) merged_->Prev();
+  }
+
+  std::string_view key() const override { return merged_->key(); }
+  RecordType type() const override { return merged_->type(); }
+  std::string_view value() override { return merged_->value(); }
+  Status status() const override { return merged_->status(); }
+
+  // A rollback may take the records of a run away again.
+  uint64_t StepsBelow(std::string_view key) const override {
+    return runs_.empty() ? merged_->StepsBelow(key) : 0;
+  }
+
+ private:
+  void Renew() {
+    if (structure_ != writes_.structure_) Rebuild();
+  }
+  void Rebuild() {
+    merged_.reset();
+    structure_ = writes_.structure_;
+    memory_ = writes_.memory_;
+    runs_ = writes_.Runs();
+    std::vector<std::unique_ptr<Cursor>> newest_first;
+    newest_first.push_back(memory_->NewCursor());
+    for (const auto& run : runs_) newest_first.push_back(run->NewCursor());
+    if (view_ != nullptr) view_->AddSources(sequence_, &newest_first);
+    merged_ = NewMergingCursor(std::move(newest_first), memory_->version_counter());
+  }
+
+  const WriteSet& writes_;
+  const View* const view_;
+  const uint64_t sequence_;
+  uint64_t structure_ = 0;
+  std::shared_ptr<const Overlay> memory_;           // these two outlive merged_
+  std::vector<std::shared_ptr<const Level>> runs_;
+  std::unique_ptr<Cursor> merged_;
+};
+
+WriteSet::WriteSet(SegmentStore& store, const Options& options)
+    : store_(store), options_(options), memory_(std::make_shared<Overlay>()) {}
+
+Status WriteSet::Put(std::string_view internal_key, RecordType type, std::string_view value) {
+  if (memory_->memory_bytes() >= options_.transaction_memory_bytes) {
+    SIBYL_RETURN_IF_ERROR(SpillAll());
+  }
+  memory_->Put(internal_key, type, value);
+  return Ok();
+}
+
+Result<LookupOutcome> WriteSet::Find(std::string_view internal_key, Value* value) const {
+  if (const auto own = memory_->Find(internal_key)) {
+    if (own->type == RecordType::kTombstone) return LookupOutcome::kTombstone;
+    value->Assign(own->value);
+    return LookupOutcome::kValue;
+  }
+  if (runs_.empty()) return LookupOutcome::kAbsent;
+  const uint64_t hash = base::Checksum(internal_key);
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+    const LearnedSegment* const segment = run->level->FindSegment(internal_key);
+    if (segment == nullptr) continue;
+    if (!segment->filter().empty() && !segment->filter().MayContain(hash)) continue;
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, segment->Lookup(internal_key, value));
+    if (outcome != LookupOutcome::kAbsent) return outcome;
+  }
+  return LookupOutcome::kAbsent;
+}
+
+uint64_t WriteSet::Savepoint() {
+  const uint64_t mark = memory_->Mark();
+  if (savepoints_.back().mark == mark) {
+    ++savepoints_.back().times;
+  } else {
+    savepoints_.push_back({mark, 1});
+  }
+  return mark;
+}
+
+void WriteSet::Release(uint64_t savepoint) {
+  while (savepoints_.back().mark > savepoint) savepoints_.pop_back();
+  GivenSavepoint& last = savepoints_.back();
+  if (last.mark != savepoint) return;
+  if (last.times > 1) {
+    --last.times;
+  } else if (savepoints_.size() > 1) {
+    savepoints_.pop_back();
+  }
+}
+
+Status WriteSet::RollbackTo(uint64_t savepoint) {
+  const auto found =
+      std::find_if(savepoints_.rbegin(), savepoints_.rend(),
+                   [&](const GivenSavepoint& given) { return given.mark <= savepoint; });
+  if (found->mark != savepoint) {
+    return Error{ErrorCode::kInvalidArgument, "savepoint " + std::to_string(savepoint) +
+                                                  " was rolled back past, or never given"};
+  }
+  SIBYL_RETURN_IF_ERROR(savepoint >= memory_->base_mark() ? memory_->RollbackTo(savepoint)
+                                                          : DropRunsAfter(savepoint));
+  savepoints_.erase(found.base(), savepoints_.end());
+  return Ok();
+}
+
+// Goes back to `mark`, which lies before what is in memory.
+Status WriteSet::DropRunsAfter(uint64_t mark) {
+  const auto end = std::find_if(runs_.begin(), runs_.end(),
+                                [mark](const Run& run) { return run.end > mark; });
+  std::vector<Run> kept(runs_.begin(), end);
+  const uint64_t base_mark = kept.empty() ? 0 : kept.back().end;
+  auto memory = std::make_shared<Overlay>(base_mark, memory_->last_serial());
+  if (end != runs_.end() && end->begin < mark) {
+    SIBYL_CHECK(end->redo != nullptr);
+    SIBYL_RETURN_IF_ERROR(MakeAgain(*end->redo, mark, &kept, &memory));
+  }
+  runs_ = std::move(kept);
+  memory_ = std::move(memory);
+  ++structure_;
+  return Ok();
+}
+
+// Makes the writes of `redo` up to `mark` again, in `memory`; if they are many, in more `runs`.
+Status WriteSet::MakeAgain(const SortRun& redo, uint64_t mark, std::vector<Run>* runs,
+                           std::shared_ptr<Overlay>* memory) const {
+  SIBYL_ASSIGN_OR_RETURN(const auto cursor, redo.NewCursor());
+  for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
+    const uint64_t serial = base::Load64(cursor->key().data());
+    if (serial > mark) break;
+    if ((*memory)->memory_bytes() >= options_.transaction_memory_bytes / 2) {
+      SIBYL_ASSIGN_OR_RETURN(Run run, WriteRun(**memory));
+      *memory = std::make_shared<Overlay>(run.end, (*memory)->last_serial());
+      runs->push_back(std::move(run));
+    }
+    (*memory)->PutAgain(serial, cursor->key().substr(kRedoPrefixBytes),
+                        static_cast<RecordType>(cursor->key()[kRedoPrefixBytes - 1]),
+                        cursor->value());
+  }
+  return cursor->status();
+}
+
+uint64_t WriteSet::records() const {
+  uint64_t records = memory_->records();
+  for (const Run& run : runs_) records += run.records;
+  return records;
+}
+
+uint64_t WriteSet::bytes() const {
+  uint64_t bytes = memory_->bytes();
+  for (const Run& run : runs_) bytes += run.bytes;
+  return bytes;
+}
+
+uint64_t WriteSet::memory_bytes() const {
+  return memory_->memory_bytes() + savepoints_.capacity() * sizeof(GivenSavepoint);
+}
+
+Status WriteSet::SpillAll() {
+  if (memory_->empty()) return Ok();
+  SIBYL_ASSIGN_OR_RETURN(Run run, WriteRun(*memory_));
+  memory_ = std::make_shared<Overlay>(run.end, memory_->last_serial());
+  runs_.push_back(std::move(run));
+  ++structure_;
+  ++spills_;
+  return JoinRuns();
+}
+
+// Precondition: `overlay` is not empty.
+Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay) const {
+  SegmentBuilder builder(store_, options_, true);
+  const auto add = [&builder](std::string_view key, const OverlayEntry& entry) {
+    return builder.Add(key, entry.type, entry.value);
+  };
+  SIBYL_RETURN_IF_ERROR(overlay.ForEach(add));
+  SIBYL_ASSIGN_OR_RETURN(auto segments, builder.Finish());
+  Run run{overlay.base_mark(), overlay.Mark(), LevelOf(std::move(segments)), nullptr,
+          overlay.records(),   overlay.bytes(), 0};
+  if (HasSavepointWithin(run.begin, run.end)) {
+    SIBYL_ASSIGN_OR_RETURN(run.redo, WriteRedo(overlay, LastSavepointWithin(run.begin, run.end)));
+  }
+  return run;
+}
+
+Result<std::shared_ptr<const SortRun>> WriteSet::WriteRedo(const Overlay& overlay,
+                                                           uint64_t mark) const {
+  storage::Path path = store_.PathOf(store_.NewId());
+  SIBYL_ASSIGN_OR_RETURN(
+      const auto writer,
+      SortRunWriter::Create(store_.files(), path.replace_extension(".run")));
+  std::string key;
+  SIBYL_RETURN_IF_ERROR(overlay.ForEachWrite(
+      mark, [&](uint64_t serial, std::string_view internal_key, const OverlayEntry& entry) {
+        key.clear();
+        base::Put64(&key, serial);
+        base::Put8(&key, static_cast<uint8_t>(entry.type));
+        key.append(internal_key);
+        return writer->Add(key, entry.value);
+      }));
+  SIBYL_ASSIGN_OR_RETURN(auto redo, writer->Finish());
+  return std::shared_ptr<const SortRun>(std::move(redo));
+}
+
+uint64_t WriteSet::LastSavepointWithin(uint64_t begin, uint64_t end) const {
+  const auto after = std::lower_bound(
+      savepoints_.begin(), savepoints_.end(), end,
+      [](const GivenSavepoint& given, uint64_t mark) { return given.mark < mark; });
+  if (after == savepoints_.begin() || (after - 1)->mark <= begin) return 0;
+  return (after - 1)->mark;
+}
+
+bool WriteSet::HasSavepointWithin(uint64_t begin, uint64_t end) const {
+  return LastSavepointWithin(begin, end) != 0;
+}
+
+// Keeps the runs few, as far as savepoints allow.
+Status WriteSet::JoinRuns() {
+  if (JoinDisjoint()) return Ok();
+  for (size_t count = JoinableRuns(); count >= kFanIn; count = JoinableRuns()) {
+    const size_t first = runs_.size() - count;
+    SIBYL_ASSIGN_OR_RETURN(Run joined, MergeRuns(first));
+    runs_.resize(first);
+    runs_.push_back(std::move(joined));
+    ++structure_;
+  }
+  return Ok();
+}
+
+// Makes one run of the last two if the segments of neither overlap those of the other.
+bool WriteSet::JoinDisjoint() {
+  if (runs_.size() < 2) return false;
+  Run& older = runs_[runs_.size() - 2];
+  const Run& newer = runs_.back();
+  if (HasSavepointWithin(older.begin, newer.end)) return false;
+  for (const SegmentPtr& segment : newer.level->segments()) {
+    if (!older.level->Overlapping(segment->smallest_key(), segment->largest_key()).empty()) {
+      return false;
+    }
+  }
+  std::vector<SegmentPtr> segments = older.level->segments();
+  segments.insert(segments.end(), newer.level->segments().begin(), newer.level->segments().end());
+  std::sort(segments.begin(), segments.end(), [](const SegmentPtr& a, const SegmentPtr& b) {
+    return a->smallest_key() < b->smallest_key();
+  });
+  older = {older.begin, newer.end, std::make_shared<Level>(std::move(segments)), nullptr,
+           older.records + newer.records, older.bytes + newer.bytes, older.tier};
+  runs_.pop_back();
+  return true;
+}
+
+// How many of the last runs are of one tier and have no savepoint within or between them.
+size_t WriteSet::JoinableRuns() const {
+  size_t count = 0;
+  while (count < runs_.size()) {
+    const Run& run = runs_[runs_.size() - 1 - count];
+    if (run.tier != runs_.back().tier || HasSavepointWithin(run.begin, runs_.back().end)) break;
+    ++count;
+  }
+  return count;
+}
+
+Result<WriteSet::Run> WriteSet::MergeRuns(size_t first) const {
+  std::vector<std::unique_ptr<ForwardCursor>> newest_first;
+  Run joined{runs_[first].begin, runs_.back().end, nullptr, nullptr, 0, 0, runs_.back().tier + 1};
+  for (size_t i = runs_.size(); i > first; --i) {
+    newest_first.push_back(runs_[i - 1].level->NewCursor());
+  }
+  SegmentBuilder builder(store_, options_, true);
+  MergeStream stream(std::move(newest_first));
+  for (; stream.Valid(); stream.Next()) {
+    const std::string_view value = stream.value();
+    if (!stream.Valid()) break;  // an out-of-line value could not be read
+    SIBYL_RETURN_IF_ERROR(builder.Add(stream.key(), stream.type(), value));
+    ++joined.records;
+    joined.bytes += stream.key().size() + value.size();
+  }
+  SIBYL_RETURN_IF_ERROR(stream.status());
+  SIBYL_ASSIGN_OR_RETURN(auto segments, builder.Finish());
+  joined.level = LevelOf(std::move(segments));
+  return joined;
+}
+
+std::vector<std::shared_ptr<const Level>> WriteSet::Runs() const {
+  std::vector<std::shared_ptr<const Level>> newest_first;
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) newest_first.push_back(run->level);
+  return newest_first;
+}
+
+std::unique_ptr<Cursor> WriteSet::NewCursor(const View* view, uint64_t sequence) const {
+  return std::make_unique<WriteSetCursor>(*this, view, sequence);
+}
+
+}  // namespace sibyl::engine
