@@ -119,6 +119,11 @@ void EncodingName(sqlite3_context* context, int, sqlite3_value** values) {
   ResultText(context, std::string_view(sqlite3_value_int(values[0]) == kUtf8 ? "UTF8" : ""));
 }
 
+void EncodingNumber(sqlite3_context* context, int, sqlite3_value** values) {
+  constexpr int kUtf8 = 6;
+  sqlite3_result_int(context, Lower(TextArgument(values[0])) == "utf8" ? kUtf8 : -1);
+}
+
 constexpr SqlFunction kSessionFunctions[] = {
     {"current_database", 0, CurrentDatabase},
     {"current_setting", 1, CurrentSetting},
@@ -132,6 +137,7 @@ constexpr SqlFunction kOtherFunctions[] = {
     {"current_schemas", 1, CurrentSchemas},
     {"has_privilege", -1, True, false},
     {"now", 0, Now},
+    {"pg_char_to_encoding", 1, EncodingNumber},
     {"pg_client_encoding", 0, ClientEncoding},
     {"pg_current_date", 0, CurrentDate},
     {"pg_empty", -1, Empty, false},

@@ -104,6 +104,7 @@ constexpr KnownFunction kFunctions[] = {
     {"oidvectortypes", "pg_null", kTextOid},
     {"percent_rank", "percent_rank", kFloat8Oid, 0, true},
     {"pg_backend_pid", "pg_backend_pid", kInt4Oid},
+    {"pg_char_to_encoding", "pg_char_to_encoding", kInt4Oid, kTextOid},
     {"pg_client_encoding", "pg_client_encoding", kNameOid},
     {"pg_collation_is_visible", "pg_is_visible", kBoolOid, kOidOid},
     {"pg_column_size", "pg_octet_length", kInt4Oid},

