@@ -7,6 +7,7 @@
 
 #include "base/status_macros.h"
 #include "sql/server/calendar.h"
+#include "sql/server/dialect/datetime.h"
 #include "sql/server/numeric_format.h"
 #include "sql/server/type_oids.h"
 #include "sql/server/wire/big_endian.h"
@@ -343,6 +344,26 @@ SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch)
   return SqlValue::Blob(*scratch);
 }
 
+// Dates and times in whatever form PostgreSQL reads, an offset included, become the one form in
+// which they are stored and compared (sql/server/dialect/datetime.h).
+SqlResult<SqlValue> DecodeTextTime(uint32_t oid, std::string_view bytes, std::string* scratch) {
+  const auto normalized = [&] {
+    if (oid == kDateOid) return NormalizeDate(bytes);
+    if (oid == kTimeOid) return NormalizeTime(bytes);
+    if (oid == kIntervalOid) return NormalizeInterval(bytes);
+    return NormalizeTimestamp(bytes, oid == kTimestamptzOid);
+  }();
+  if (!normalized) {
+    const std::string quoted = ": \"" + std::string(bytes) + "\"";
+    const std::string state = DateErrorState(bytes);
+    return state == "22008"
+               ? SqlError{state, "date/time field value out of range" + quoted}
+               : SqlError{state, "invalid input syntax for type " + TypeName(oid) + quoted};
+  }
+  *scratch = *normalized;
+  return SqlValue::Text(*scratch);
+}
+
 SqlResult<SqlValue> DecodeText(uint32_t oid, std::string_view bytes, std::string* scratch) {
   if (IsIntegerType(oid)) return DecodeTextInteger(oid, bytes);
   switch (oid) {
@@ -354,6 +375,12 @@ SqlResult<SqlValue> DecodeText(uint32_t oid, std::string_view bytes, std::string
       return DecodeTextReal(oid, bytes);
     case kByteaOid:
       return DecodeTextBytea(bytes, scratch);
+    case kDateOid:
+    case kTimeOid:
+    case kTimestampOid:
+    case kTimestamptzOid:
+    case kIntervalOid:
+      return DecodeTextTime(oid, bytes, scratch);
     default:
       return SqlValue::Text(bytes);
   }

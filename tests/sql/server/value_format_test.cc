@@ -141,6 +141,22 @@ TEST_CASE("parameters as text", "[server][values]") {
   CHECK_FALSE(Decode(kTimeOid, 1, "\377\377\377\377\377\377\377\377"s, &scratch));
 }
 
+TEST_CASE("dates and times as text are stored in one form", "[server][values]") {
+  std::string scratch;
+  const auto decode = [&](uint32_t oid, const char* text) {
+    return Decode(oid, 0, text, &scratch);
+  };
+  CHECK(decode(kTimestamptzOid, "2024-05-06T07:08:09.50+02")->bytes == "2024-05-06 05:08:09.5");
+  CHECK(decode(kTimestamptzOid, "2024-05-06 07:08:09")->bytes == "2024-05-06 07:08:09");
+  CHECK(decode(kTimestampOid, "2024-05-06 07:08:09.5+00")->bytes == "2024-05-06 07:08:09.5");
+  CHECK(decode(kTimestampOid, "2024-05-06")->bytes == "2024-05-06 00:00:00");
+  CHECK(decode(kDateOid, "2024-5-6")->bytes == "2024-05-06");
+  CHECK(decode(kTimeOid, "07:08")->bytes == "07:08:00");
+  CHECK(decode(kDateOid, "2024-02-30").error().sqlstate == "22008");
+  CHECK(decode(kDateOid, "tomorrow or so").error().sqlstate == "22007");
+  CHECK(decode(kTimestampOid, "").error().sqlstate == "22007");
+}
+
 TEST_CASE("texts that are no dates or times", "[server][values]") {
   for (const char* text : {"", "2000", "2000-13-01", "2000-00-10", "2000-01-32", "2000-1-1",
                            "2000-01-01 ", "2000-01-01 25:00:00", "2000-01-01 10:60:00"}) {
