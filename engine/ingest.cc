@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/key_order.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/batch_codec.h"
@@ -128,21 +129,20 @@ Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options,
                                  std::shared_ptr<const Catalogue> catalogue, Tree tree,
                                  const RecordSource& source) {
   SegmentBuilder builder(store, options, true, nullptr, std::move(catalogue));
-  std::string previous;  // internal key
-  std::string internal_key;
   for (uint64_t rank = 0;; ++rank) {
-    SIBYL_ASSIGN_OR_RETURN(const std::optional<Record> record, source());
-    if (!record) return builder.Finish();
-    SIBYL_RETURN_IF_ERROR(CheckRecordLimits(record->key, record->value));
-    internal_key = EncodeInternalKey(tree, record->key);
-    if (rank > 0 && internal_key <= previous) {
+    const Result<std::optional<Record>> next = source();
+    if (!next) return next.error();
+    if (!*next) return builder.Finish();
+    const Record& record = **next;
+    SIBYL_RETURN_IF_ERROR(CheckRecordLimits(record.key, record.value));
+    const InternalKeyBuffer internal_key(tree, record.key);
+    if (!base::Precedes(builder.last_key(), internal_key.view())) {
       return Error{ErrorCode::kInvalidArgument,
                    "sorted input was promised, but record " + std::to_string(rank) + ", key " +
-                       base::Quoted(record->key) + ", does not come after key " +
-                       base::Quoted(UserKeyOf(previous))};
+                       base::Quoted(record.key) + ", does not come after key " +
+                       base::Quoted(UserKeyOf(builder.last_key()))};
     }
-    SIBYL_RETURN_IF_ERROR(builder.Add(internal_key, RecordType::kValue, record->value));
-    std::swap(previous, internal_key);
+    SIBYL_RETURN_IF_ERROR(builder.Add(internal_key.view(), RecordType::kValue, record.value));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "engine/segment_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -13,15 +14,13 @@
 
 namespace sibyl::engine {
 
-// Both one after the other.
-const char* SegmentBuilder::Arena::Copy(std::string_view first, std::string_view second) {
-  const size_t size_bytes = first.size() + second.size();
+const char* SegmentBuilder::Arena::Copy(std::string_view bytes) {
   char* to = nullptr;
-  if (size_bytes > kChunkBytes / 4) {
-    large_.push_back(std::make_unique_for_overwrite<char[]>(size_bytes));
+  if (bytes.size() > kChunkBytes / 4) {
+    large_.push_back(std::make_unique_for_overwrite<char[]>(bytes.size()));
     to = large_.back().get();
   } else {
-    if (chunk_count_used_ == 0 || used_in_chunk_ + size_bytes > kChunkBytes) {
+    if (chunk_count_used_ == 0 || used_in_chunk_ + bytes.size() > kChunkBytes) {
       if (chunk_count_used_ == chunks_.size()) {
         chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
       }
@@ -29,10 +28,9 @@ const char* SegmentBuilder::Arena::Copy(std::string_view first, std::string_view
       used_in_chunk_ = 0;
     }
     to = chunks_[chunk_count_used_ - 1].get() + used_in_chunk_;
-    used_in_chunk_ += size_bytes;
+    used_in_chunk_ += bytes.size();
   }
-  if (!first.empty()) std::memcpy(to, first.data(), first.size());
-  if (!second.empty()) std::memcpy(to + first.size(), second.data(), second.size());
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   return to;
 }
 
@@ -52,14 +50,22 @@ SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool
       before_write_(std::move(before_write)),
       catalogue_(std::move(catalogue)) {}
 
+std::string_view SegmentBuilder::last_key() const {
+  if (!user_keys_.empty()) return InternalKeyAt(user_keys_.size() - 1);
+  return finished_.empty() ? std::string_view() : finished_.back()->largest_key();
+}
+
 Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
-  if (records_.empty()) buffering_since_ns_ = base::NowNs();
-  records_.push_back({arena_.Copy(internal_key, value), static_cast<uint32_t>(internal_key.size()),
-                      static_cast<uint32_t>(value.size()), type == RecordType::kTombstone});
+  if (user_keys_.empty()) buffering_since_ns_ = base::ThreadNs();
+  const char* const key_bytes = key_bytes_.Copy(internal_key);
+  user_keys_.push_back(UserKeyOf({key_bytes, internal_key.size()}));
+  values_.push_back({value_bytes_.Copy(value), static_cast<uint32_t>(value.size()),
+                     type == RecordType::kTombstone});
+  block_bytes_.push_back(storage::BlockBytesOfRecord(internal_key, value));
   if (filter_bits_per_key_ > 0) key_hashes_.push_back(base::Checksum(internal_key));
   buffered_bytes_ += internal_key.size() + value.size();
   // Short records take more memory than bytes: theirs is bounded too.
-  const uint64_t memory_bytes = buffered_bytes_ + records_.size() * kBookkeepingBytes;
+  const uint64_t memory_bytes = buffered_bytes_ + user_keys_.size() * kBookkeepingBytes;
   if (buffered_bytes_ < options_.segment_bytes && memory_bytes < 2 * options_.segment_bytes) {
     return Ok();
   }
@@ -67,21 +73,21 @@ Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::
 }
 
 Status SegmentBuilder::EndSegment(uint64_t least_bytes) {
-  if (records_.empty() || buffered_bytes_ < least_bytes) return Ok();
+  if (user_keys_.empty() || buffered_bytes_ < least_bytes) return Ok();
   return WriteSegment();
 }
 
 Result<std::vector<std::shared_ptr<LearnedSegment>>> SegmentBuilder::Finish() {
-  if (!records_.empty()) SIBYL_RETURN_IF_ERROR(WriteSegment());
+  if (!user_keys_.empty()) SIBYL_RETURN_IF_ERROR(WriteSegment());
   if (!finished_.empty()) SIBYL_RETURN_IF_ERROR(store_.SyncDirectory());
   return std::exchange(finished_, {});
 }
 
 Status SegmentBuilder::WriteSegment() {
-  const uint64_t training_began_ns = base::NowNs();
+  const uint64_t training_began_ns = base::ThreadNs();
   SIBYL_ASSIGN_OR_RETURN(const std::vector<TreeModel> models, TrainModels());
   storage::SegmentProperties properties;
-  properties.training_ns = base::NowNs() - training_began_ns;
+  properties.training_ns = base::ThreadNs() - training_began_ns;
 
   const uint64_t id = store_.NewId();
   SIBYL_ASSIGN_OR_RETURN(auto writer, storage::SegmentWriter::Create(
@@ -90,7 +96,7 @@ Status SegmentBuilder::WriteSegment() {
   SIBYL_RETURN_IF_ERROR(WriteRecords(models, writer.get()));
   uint32_t block_count = 0;
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();
-  properties.build_ns = base::NowNs() - buffering_since_ns_;
+  properties.build_ns = base::ThreadNs() - buffering_since_ns_;
   std::string filter;
   if (filter_bits_per_key_ > 0) filter = SegmentFilter::Encode(key_hashes_, filter_bits_per_key_);
   SIBYL_ASSIGN_OR_RETURN(const storage::SegmentFileInfo info,
@@ -104,9 +110,12 @@ Status SegmentBuilder::WriteSegment() {
   finished_.push_back(std::move(*segment));
   training_ns_ += properties.training_ns;
   written_bytes_ += info.file_bytes;
-  records_.clear();
+  user_keys_.clear();
+  values_.clear();
+  block_bytes_.clear();
   key_hashes_.clear();
-  arena_.Clear();
+  key_bytes_.Clear();
+  value_bytes_.Clear();
   buffered_bytes_ = 0;
   return Ok();
 }
@@ -114,23 +123,20 @@ Status SegmentBuilder::WriteSegment() {
 // One model per tree, over the keys without the tree id.
 Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() const {
   const index::BlockModelOptions model_options{options_.block_bytes, options_.epsilon_blocks};
-  std::vector<std::string_view> user_keys(records_.size());
-  std::vector<uint32_t> record_bytes(records_.size());
-  for (size_t i = 0; i < records_.size(); ++i) {
-    user_keys[i] = UserKeyOf(records_[i].key());
-    record_bytes[i] = storage::BlockBytesOfRecord(records_[i].key(), records_[i].value());
-  }
   std::vector<TreeModel> models;
   uint32_t first_block = 0;
-  for (size_t begin = 0; begin < records_.size();) {
-    const Tree tree = TreeOf(records_[begin].key());
-    size_t end = begin;
-    while (end < records_.size() && TreeOf(records_[end].key()) == tree) ++end;
+  for (size_t begin = 0; begin < user_keys_.size();) {
+    const Tree tree = TreeOf(InternalKeyAt(begin));
+    size_t end = user_keys_.size();
+    if (TreeOf(InternalKeyAt(end - 1)) != tree) {
+      end = begin;
+      while (TreeOf(InternalKeyAt(end)) == tree) ++end;
+    }
     const size_t count = end - begin;
     SIBYL_ASSIGN_OR_RETURN(
         index::BlockModel model,
-        index::BlockModel::Build(std::span(user_keys).subspan(begin, count),
-                                 std::span(record_bytes).subspan(begin, count), model_options));
+        index::BlockModel::Build(std::span(user_keys_).subspan(begin, count),
+                                 std::span(block_bytes_).subspan(begin, count), model_options));
     const uint32_t block_count = model.block_count();
     models.push_back(TreeModel{tree, first_block, count, std::move(model)});
     first_block += block_count;
@@ -150,17 +156,34 @@ storage::SegmentFormat SegmentBuilder::FormatFor(const std::vector<TreeModel>& m
   return plain ? storage::SegmentFormat::kPlain : storage::SegmentFormat::kEncoded;
 }
 
-// Each record goes to the block that readers will be sent to: the same lookup decides.
 Status SegmentBuilder::WriteRecords(const std::vector<TreeModel>& models,
                                     storage::SegmentWriter* writer) const {
-  auto model = models.begin();
-  if (model != models.end()) writer->UseOptions(OptionsOf(model->tree));
-  for (const BufferedRecord& record : records_) {
-    while (model->tree != TreeOf(record.key())) writer->UseOptions(OptionsOf((++model)->tree));
-    const index::BlockPosition position = model->model.Find(UserKeyOf(record.key()));
-    SIBYL_CHECK(position.block < model->model.block_count());
-    SIBYL_RETURN_IF_ERROR(writer->Add(record.key(), record.value(), record.type(),
-                                      model->first_block + position.block, position.fraction));
+  size_t begin = 0;
+  for (const TreeModel& model : models) {
+    writer->UseOptions(OptionsOf(model.tree));
+    SIBYL_RETURN_IF_ERROR(WriteTree(model, begin, writer));
+    begin += model.records;
+  }
+  return Ok();
+}
+
+// Each record, from `begin` on, goes to the block that readers will be sent to: the same lookup
+// decides.
+Status SegmentBuilder::WriteTree(const TreeModel& model, size_t begin,
+                                 storage::SegmentWriter* writer) const {
+  constexpr size_t kBatch = 64;
+  std::array<index::BlockPosition, kBatch> positions;
+  const size_t end = begin + model.records;
+  for (size_t first = begin; first < end; first += kBatch) {
+    const size_t count = std::min(kBatch, end - first);
+    model.model.FindBatch(std::span(user_keys_).subspan(first, count), positions);
+    for (size_t i = 0; i < count; ++i) {
+      const BufferedValue& value = values_[first + i];
+      SIBYL_CHECK(positions[i].block < model.model.block_count());
+      SIBYL_RETURN_IF_ERROR(writer->Add(InternalKeyAt(first + i), value.view(), value.type(),
+                                        model.first_block + positions[i].block,
+                                        positions[i].fraction));
+    }
   }
   return Ok();
 }

@@ -28,6 +28,9 @@ class SegmentBuilder {
                  storage::SegmentWriter::BeforeWrite before_write = nullptr,
                  std::shared_ptr<const Catalogue> catalogue = nullptr);
 
+  // The internal key that was added last, valid until the next Add; empty: none was.
+  std::string_view last_key() const;
+
   // Adds the next record; internal keys strictly increase. Copies the bytes.
   // Errors: kIo (disk full included) from writing a segment that became full.
   Status Add(std::string_view internal_key, RecordType type, std::string_view value);
@@ -43,26 +46,24 @@ class SegmentBuilder {
   uint64_t written_bytes() const { return written_bytes_; }
 
  private:
-  // Its key, internal, and its value lie one after the other.
-  struct BufferedRecord {
+  struct BufferedValue {
     const char* bytes;
-    uint32_t key_bytes;
-    uint32_t value_bytes : 31;
+    uint32_t size_bytes : 31;
     uint32_t is_tombstone : 1;
 
-    std::string_view key() const { return {bytes, key_bytes}; }
-    std::string_view value() const { return {bytes + key_bytes, value_bytes}; }
+    std::string_view view() const { return {bytes, size_bytes}; }
     RecordType type() const { return is_tombstone ? RecordType::kTombstone : RecordType::kValue; }
   };
 
-  // What a record takes beside its bytes, until its segment is written.
+  // What a record takes beside its bytes, until its segment is written; the model's builder has the
+  // last two.
   static constexpr uint64_t kBookkeepingBytes =
-      sizeof(BufferedRecord) + sizeof(std::string_view) + sizeof(uint32_t) + sizeof(uint64_t);
+      sizeof(std::string_view) + sizeof(BufferedValue) + 2 * sizeof(uint32_t) + sizeof(uint64_t);
 
   // Bytes that stay in place until cleared.
   class Arena {
    public:
-    const char* Copy(std::string_view first, std::string_view second);
+    const char* Copy(std::string_view bytes);
     void Clear();
 
    private:
@@ -78,14 +79,25 @@ class SegmentBuilder {
   storage::SegmentFormat FormatFor(const std::vector<TreeModel>& models) const;
   TreeOptions OptionsOf(Tree tree) const;
   Status WriteRecords(const std::vector<TreeModel>& models, storage::SegmentWriter* writer) const;
+  Status WriteTree(const TreeModel& model, size_t begin, storage::SegmentWriter* writer) const;
+  std::string_view InternalKeyAt(size_t i) const {
+    const std::string_view key = user_keys_[i];
+    return {key.data() - kTreePrefixBytes, key.size() + kTreePrefixBytes};
+  }
 
   SegmentStore& store_;
   const Options& options_;
   const uint32_t filter_bits_per_key_;  // 0: no filter
   const storage::SegmentWriter::BeforeWrite before_write_;
   const std::shared_ptr<const Catalogue> catalogue_;
-  Arena arena_;
-  std::vector<BufferedRecord> records_;
+
+  // The records, in columns: training reads the keys only, and several times. Each user key lies
+  // behind its tree id.
+  Arena key_bytes_;
+  Arena value_bytes_;
+  std::vector<std::string_view> user_keys_;
+  std::vector<BufferedValue> values_;
+  std::vector<uint32_t> block_bytes_;  // what each takes in its block
   std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one
   uint64_t buffered_bytes_ = 0;
   uint64_t buffering_since_ns_ = 0;

@@ -23,6 +23,12 @@ class BlockBuilder {
   bool empty() const { return records_.empty(); }
   uint32_t record_count() const { return static_cast<uint32_t>(records_.size()); }
 
+  // Valid until the next Add or Clear. Precondition: !empty().
+  std::string_view last_key() const {
+    const uint32_t size = records_.back().key_bytes;
+    return {keys_.data() + keys_.size() - size, size};
+  }
+
   // An upper bound on the size of the block so far.
   uint64_t SizeLimitBytes() const;
 

@@ -5,8 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/checksum.h"
 #include "base/check.h"
+#include "base/checksum.h"
+#include "base/key_order.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sibyl/write_batch.h"
@@ -159,15 +160,18 @@ class SegmentWriterImpl final : public SegmentWriter {
       return Invalid(path_, "tombstone with a value at key " + base::Quoted(key));
     }
     if (properties_.records == 0) return Ok();
-    if (key <= properties_.largest_key) {
-      return Invalid(path_, "key " + base::Quoted(key) + " after key " +
-                                base::Quoted(properties_.largest_key));
+    if (!base::Precedes(LastKey(), key)) {
+      return Invalid(path_, "key " + base::Quoted(key) + " after key " + base::Quoted(LastKey()));
     }
     if (block < block_) {
       return Invalid(path_, "key " + base::Quoted(key) + " in block " + std::to_string(block) +
                                 " after block " + std::to_string(block_));
     }
     return Ok();
+  }
+
+  std::string_view LastKey() const {
+    return builder_.empty() ? std::string_view(properties_.largest_key) : builder_.last_key();
   }
 
   // Values come after all blocks, so they wait here until Finish.
@@ -189,7 +193,6 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   void Count(std::string_view key, RecordType type) {
     if (properties_.records == 0) properties_.smallest_key = key;
-    properties_.largest_key = key;
     ++properties_.records;
     if (type == RecordType::kTombstone) ++properties_.tombstones;
     properties_.fingerprint = base::Checksum(key, properties_.fingerprint);
@@ -204,6 +207,7 @@ class SegmentWriterImpl final : public SegmentWriter {
         std::max<uint64_t>(properties_.largest_block_records, builder_.record_count());
     properties_.largest_block_bytes =
         std::max<uint64_t>(properties_.largest_block_bytes, bytes.size());
+    properties_.largest_key = builder_.last_key();
     builder_.Clear();
     quartiles_.FinishBlock(block_);
     return file_->Append(bytes);

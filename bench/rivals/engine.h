@@ -34,6 +34,15 @@ class RecordSink {
   virtual void Add(std::string_view key, std::string_view value) = 0;
 };
 
+// Hands out records in key order.
+class RecordFeed {
+ public:
+  virtual ~RecordFeed() = default;
+
+  // False at the end. What `record` points to is valid until the next call.
+  virtual bool Next(KeyValue* record) = 0;
+};
+
 // One thread's access to an engine. Used by one thread at a time; ends before its engine.
 class Session {
  public:
@@ -53,6 +62,10 @@ class Session {
 
   // One atomic batch.
   virtual Status Write(std::span<const KeyValue> records) = 0;
+
+  // Fills an empty database with all of `feed`, by the fastest way that the engine has for sorted
+  // records. By default in batches of 10,000.
+  virtual Status Ingest(RecordFeed& feed);
 
   // From here to EndLongRead every read of this session sees one state, through one transaction
   // that stays open. Only called if the engine says has_long_reads().

@@ -54,6 +54,16 @@ class SibylSession : public Session {
     return db_->Write({}, batch_);
   }
 
+  Status Ingest(RecordFeed& feed) override {
+    KeyValue record;
+    const auto source = [&]() -> Result<std::optional<Record>> {
+      if (!feed.Next(&record)) return std::optional<Record>();
+      return std::optional<Record>({record.key, record.value});
+    };
+    SIBYL_RETURN_IF_ERROR(db_->Ingest(kDefaultTree, source, {.sorted = true}));
+    return Ok();
+  }
+
  private:
   Database* const db_;
   const ReadOptions reading_;

@@ -83,16 +83,27 @@ Comparison::Comparison(ComparisonOptions options, std::vector<Contender> contend
 // Keys that YCSB E will insert are held out of the load, so that they come from where the others
 // do. A fifth of the keys at most.
 uint64_t Comparison::InsertsNeeded() const {
-  const bool has_inserts = std::find(options_.workloads.begin(), options_.workloads.end(),
-                                     Workload::kYcsbE) != options_.workloads.end();
-  if (!has_inserts || !options_.measure_compacted) return 0;
+  if (!Wants(Workload::kYcsbE) || !options_.measure_compacted) return 0;
   // One in twenty is an insert; a tenth more for chance.
   const uint64_t needed = options_.operations / kScansShare * options_.rounds * 11 / 200 + 100;
   return std::min<uint64_t>(needed, keys_.size() / 5);
 }
 
+bool Comparison::Wants(Workload workload) const {
+  return std::find(options_.workloads.begin(), options_.workloads.end(), workload) !=
+         options_.workloads.end();
+}
+
+// Whether anything is asked for that needs the loaded databases.
+bool Comparison::MeasuresLoaded() const {
+  return std::any_of(options_.workloads.begin(), options_.workloads.end(),
+                     [](Workload workload) { return workload != Workload::kIngest; });
+}
+
 Status Comparison::Run() {
   SIBYL_RETURN_IF_ERROR(OpenAll());
+  if (Wants(Workload::kIngest)) SIBYL_RETURN_IF_ERROR(IngestAll());
+  if (!MeasuresLoaded()) return Ok();
   SIBYL_RETURN_IF_ERROR(LoadAll());
   if (options_.measure_compacted) {
     SIBYL_RETURN_IF_ERROR(ReadAll(State::kCompacted));
@@ -146,6 +157,46 @@ Status Comparison::NewSessions(Entrant* entrant) {
   return Ok();
 }
 
+// Each round into empty databases of their own, which are compared in full and removed.
+Status Comparison::IngestAll() {
+  listener_.PhaseBegins("ingest: " + std::to_string(state_.present_count()) +
+                        " records in key order, each time into an empty database");
+  for (uint32_t round = 0; round < options_.rounds; ++round) {
+    for (size_t i = 0; i < entrants_.size(); ++i) {
+      const size_t index = (i + round) % entrants_.size();  // nobody is always first
+      const std::string& name = entrants_[index].contender.name;
+      std::string shape;
+      auto timing = Named(name + ", ingest", IngestOne(entrants_[index], &shape));
+      if (!timing) return std::move(timing).error();
+      if (round == 0) listener_.Note(name + ": " + shape);
+      const auto column = std::find_if(columns_.begin(), columns_.end(),
+                                       [index](const Column& c) { return c.engine == index; });
+      listener_.Measured(State::kCompacted, Workload::kIngest, round,
+                         static_cast<size_t>(column - columns_.begin()), *timing);
+    }
+    listener_.RoundEnds(State::kCompacted, Workload::kIngest, round);
+  }
+  return Ok();
+}
+
+Result<Timing> Comparison::IngestOne(const Entrant& entrant, std::string* shape) {
+  Entrant fresh{entrant.contender, entrant.settings, nullptr, {}};
+  fresh.settings.directory += "-ingest";
+  std::filesystem::create_directory(fresh.settings.directory);
+  SIBYL_RETURN_IF_ERROR(Reopen(&fresh));
+  const Stopwatch stopwatch;
+  SIBYL_ASSIGN_OR_RETURN(Timing timing, runner_.Ingest(*fresh.sessions[0]));
+  SIBYL_RETURN_IF_ERROR(WaitUntilQuiet(*fresh.engine));
+  timing.elapsed.process_cpu_ns = stopwatch.Read().process_cpu_ns;
+  SIBYL_RETURN_IF_ERROR(runner_.CheckAll(*fresh.sessions[0]));
+  SIBYL_ASSIGN_OR_RETURN(const Footprint after, fresh.engine->Measure());
+  *shape = std::to_string(after.disk_bytes / 1'000'000) + " MB; " + after.shape;
+  fresh.sessions.clear();
+  fresh.engine.reset();
+  std::filesystem::remove_all(fresh.settings.directory);
+  return timing;
+}
+
 Status Comparison::LoadAll() {
   listener_.PhaseBegins("load: " + std::to_string(state_.present_count()) +
                         " records in random order, batches of " +
@@ -197,7 +248,7 @@ Status Comparison::ReadAll(State state) {
 Status Comparison::WriteAll() {
   bool begun = false;
   for (const Workload workload : options_.workloads) {
-    if (!Writes(workload)) continue;
+    if (!Writes(workload) || workload == Workload::kIngest) continue;
     if (!begun) listener_.PhaseBegins("workloads that write, beginning compacted");
     begun = true;
     for (uint32_t round = 0; round < options_.rounds; ++round) {

@@ -99,6 +99,7 @@ class Comparison {
 
   Status OpenAll();
   Status LoadAll();
+  Status IngestAll();
   Status ReadAll(State state);
   Status WriteAll();
   Status MakeDeltaAll();
@@ -107,6 +108,7 @@ class Comparison {
   Status Reopen(Entrant* entrant);
   Status NewSessions(Entrant* entrant);
   Result<LoadResult> LoadOne(Entrant* entrant);
+  Result<Timing> IngestOne(const Entrant& entrant, std::string* shape);
   Result<Elapsed> Settle(Entrant* entrant);
   Status MeasureRound(State state, Workload workload, uint32_t round);
   Result<Timing> MeasureOne(Workload workload, const Operations& operations, const Column& column);
@@ -114,6 +116,8 @@ class Comparison {
                             bool long_reads);
   Result<Operations> Generate(Workload workload);
   uint64_t InsertsNeeded() const;
+  bool Wants(Workload workload) const;
+  bool MeasuresLoaded() const;
 
   ComparisonOptions options_;
   const KeySet& keys_;

@@ -111,9 +111,10 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option("--value-bytes", arguments->value_bytes, "Length of every value")
       ->check(CLI::Range(size_t{8}, size_t{1} << 20))
       ->capture_default_str();
-  app->add_option("--workloads", arguments->workloads,
-                  "Of load, uniform, serial, zipf, absent, multiget32, scan50, A, B, C, E, F, "
-                  "update; default all")
+  app->add_option(
+         "--workloads", arguments->workloads,
+         "Of load, ingest, uniform, serial, zipf, absent, multiget32, scan50, A, B, C, E, F, "
+         "update; default all")
       ->delimiter(',');
   app->add_option("--rounds", arguments->rounds, "Measurements of each; the median counts")
       ->check(CLI::Range(1, 100))
@@ -171,7 +172,7 @@ void FillDefaults(const CLI::App& app, Arguments* arguments) {
   if (arguments->workloads.empty()) {
     arguments->workloads = {"load", "uniform", "serial", "zipf", "absent", "multiget32", "scan50"};
     if (!arguments->quick) {
-      for (const char* name : {"C", "A", "B", "E", "F", "update"}) {
+      for (const char* name : {"ingest", "C", "A", "B", "E", "F", "update"}) {
         arguments->workloads.emplace_back(name);
       }
     }

@@ -14,12 +14,19 @@ struct NamedWorkload {
   const char* name;
 };
 constexpr std::array kWorkloads = {
-    NamedWorkload{Workload::kLoad, "load"},     NamedWorkload{Workload::kUniform, "uniform"},
-    NamedWorkload{Workload::kSerial, "serial"}, NamedWorkload{Workload::kZipf, "zipf"},
-    NamedWorkload{Workload::kAbsent, "absent"}, NamedWorkload{Workload::kMultiGet32, "multiget32"},
-    NamedWorkload{Workload::kScan50, "scan50"}, NamedWorkload{Workload::kYcsbA, "A"},
-    NamedWorkload{Workload::kYcsbB, "B"},       NamedWorkload{Workload::kYcsbC, "C"},
-    NamedWorkload{Workload::kYcsbE, "E"},       NamedWorkload{Workload::kYcsbF, "F"},
+    NamedWorkload{Workload::kLoad, "load"},
+    NamedWorkload{Workload::kIngest, "ingest"},
+    NamedWorkload{Workload::kUniform, "uniform"},
+    NamedWorkload{Workload::kSerial, "serial"},
+    NamedWorkload{Workload::kZipf, "zipf"},
+    NamedWorkload{Workload::kAbsent, "absent"},
+    NamedWorkload{Workload::kMultiGet32, "multiget32"},
+    NamedWorkload{Workload::kScan50, "scan50"},
+    NamedWorkload{Workload::kYcsbA, "A"},
+    NamedWorkload{Workload::kYcsbB, "B"},
+    NamedWorkload{Workload::kYcsbC, "C"},
+    NamedWorkload{Workload::kYcsbE, "E"},
+    NamedWorkload{Workload::kYcsbF, "F"},
     NamedWorkload{Workload::kUpdate, "update"},
 };
 
@@ -120,6 +127,7 @@ std::optional<Workload> FindWorkload(std::string_view name) {
 }
 
 bool Writes(Workload workload) {
+  if (workload == Workload::kIngest) return true;
   const Mix mix = MixOf(workload);
   return mix.update + mix.read_modify_write + mix.insert > 0;
 }

@@ -52,6 +52,7 @@ struct Operations {
 // The named workloads. kSerial's operations come in groups of kSerialChoices, of which one is done.
 enum class Workload : uint8_t {
   kLoad,
+  kIngest,
   kUniform,
   kSerial,
   kZipf,

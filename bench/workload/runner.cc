@@ -229,6 +229,28 @@ class Batcher {
   std::vector<KeyValue> batch_;
 };
 
+// All present records, in key order.
+class PresentRecords : public RecordFeed {
+ public:
+  PresentRecords(const DatabaseState& state, const ValueCoder& values)
+      : state_(state), values_(values) {}
+
+  bool Next(KeyValue* record) override {
+    while (rank_ < state_.keys().size() && !state_.IsPresent(rank_)) ++rank_;
+    if (rank_ == state_.keys().size()) return false;
+    values_.Encode(state_.ValueSeed(rank_), &value_);
+    *record = {state_.keys().Key(rank_), value_};
+    ++rank_;
+    return true;
+  }
+
+ private:
+  const DatabaseState& state_;
+  const ValueCoder& values_;
+  uint32_t rank_ = 0;
+  std::string value_;
+};
+
 }  // namespace
 
 Result<Timing> Runner::Run(Workload workload, const Operations& operations, size_t begin,
@@ -264,6 +286,16 @@ Result<Timing> Runner::Load(Session& session) const {
     SIBYL_RETURN_IF_ERROR(batcher.Put(state_.keys().Key(rank), state_.ValueSeed(rank)));
   }
   SIBYL_RETURN_IF_ERROR(batcher.Flush());
+  timing.elapsed = stopwatch.Read();
+  return timing;
+}
+
+Result<Timing> Runner::Ingest(Session& session) const {
+  PresentRecords records(state_, values_);
+  Timing timing;
+  timing.operations = state_.present_count();
+  const Stopwatch stopwatch;
+  SIBYL_RETURN_IF_ERROR(session.Ingest(records));
   timing.elapsed = stopwatch.Read();
   return timing;
 }

@@ -37,6 +37,9 @@ class Runner {
   // Writes all present keys in their present version, in random order, in batches.
   Result<Timing> Load(Session& session) const;
 
+  // Hands all present keys in their present version to an empty database, in key order.
+  Result<Timing> Ingest(Session& session) const;
+
   // Does the operations, all of them kPut, in batches.
   Result<Timing> PutInBatches(const Operations& operations, Session& session) const;
 

@@ -207,8 +207,8 @@ TEST_CASE("E scans on when there is nothing left to insert", "[bench][operations
 }
 
 TEST_CASE("every workload is found by its name", "[bench][operations]") {
-  for (const char* name : {"load", "uniform", "serial", "zipf", "absent", "multiget32", "scan50",
-                           "A", "B", "C", "E", "F", "update"}) {
+  for (const char* name : {"load", "ingest", "uniform", "serial", "zipf", "absent", "multiget32",
+                           "scan50", "A", "B", "C", "E", "F", "update"}) {
     INFO(name);
     REQUIRE(FindWorkload(name).has_value());
     CHECK(WorkloadName(*FindWorkload(name)) == std::string(name));
