@@ -783,21 +783,36 @@ static int isKeptWhole(const KeyInfo* info, const SibylKey* shape) {
   return 0;
 }
 
-static int insertEntry(BtCursor* cursor, const BtreePayload* row) {
+// What the generated program of CREATE INDEX and REINDEX says of its insertions: they come in the
+// order of the table, and the cursor is used for nothing else until OP_Last ends them.
+enum { SIBYL_FILL_CURSOR = BTREE_BULKLOAD, SIBYL_FILL_INSERT = BTREE_SAVEPOSITION };
+
+// Whether that program leaves the sorting to the cursor. Entries of unique indexes must be sorted
+// before they are inserted, to find equal ones.
+static int sibylSortsEntries(const Btree* p, const Index* index) {
+  return sibylIsOurs(p) && !IsUniqueIndex(index);
+}
+
+static int putEntry(BtCursor* cursor, int flags, const SibylKey* key, const void* value,
+                    size_t size) {
+  const int fills = (cursor->hints & SIBYL_FILL_CURSOR) && (flags & SIBYL_FILL_INSERT);
+  return fills ? sibyl_cursor_put_key_later(cursor->pSibyl, key->bytes, key->size, value, size)
+               : sibyl_cursor_put_key(cursor->pSibyl, key->bytes, key->size, value, size);
+}
+
+static int insertEntry(BtCursor* cursor, const BtreePayload* row, int flags) {
   SibylBtree* ours = oursOf(cursor);
   int rc = shapeOf(cursor->pBtree, cursor->pKeyInfo);
   if (rc != SQLITE_OK) return rc;
   if (isKeptWhole(cursor->pKeyInfo, &ours->shape)) {
     rc = keyOfRecord(&ours->key, row->pKey, row->nKey, cursor->pKeyInfo);
     if (rc != SQLITE_OK) return rc;
-    return sibyl_cursor_put_key(cursor->pSibyl, ours->key.bytes, ours->key.size, row->pKey,
-                                (size_t)row->nKey);
+    return putEntry(cursor, flags, &ours->key, row->pKey, (size_t)row->nKey);
   }
   switch (sibyl_record_split(row->pKey, (size_t)row->nKey, ours->shape.bytes,
                              cursor->pKeyInfo->nKeyField, &ours->key, &ours->value)) {
     case SIBYL_RECORD_OK:
-      return sibyl_cursor_put_key(cursor->pSibyl, ours->key.bytes, ours->key.size,
-                                  ours->value.bytes, ours->value.size);
+      return putEntry(cursor, flags, &ours->key, ours->value.bytes, ours->value.size);
     case SIBYL_RECORD_CORRUPT:
       return SQLITE_CORRUPT_BKPT;
     default:
@@ -805,8 +820,8 @@ static int insertEntry(BtCursor* cursor, const BtreePayload* row) {
   }
 }
 
-static int insertRow(BtCursor* cursor, const BtreePayload* row) {
-  if (cursor->pKeyInfo != 0) return insertEntry(cursor, row);
+static int insertRow(BtCursor* cursor, const BtreePayload* row, int flags) {
+  if (cursor->pKeyInfo != 0) return insertEntry(cursor, row, flags);
   return sibyl_cursor_put_row(cursor->pSibyl, row->nKey, row->pData, (size_t)row->nData,
                               (size_t)row->nZero);
 }
@@ -815,11 +830,11 @@ SQLITE_PRIVATE int sqlite3BtreeInsert(BtCursor* cursor, const BtreePayload* payl
                                       int seek_result) {
   if ((flags & BTREE_PREFORMAT) && cursor->pBtree->bTransfer) {
     const BtreePayload row = transferredRow(cursor, payload);
-    if (cursor->pSibyl != 0) return insertRow(cursor, &row);
+    if (cursor->pSibyl != 0) return insertRow(cursor, &row, flags);
     return nativeBtreeInsert(cursor, &row, flags & ~BTREE_PREFORMAT, seek_result);
   }
   if (cursor->pSibyl == 0) return nativeBtreeInsert(cursor, payload, flags, seek_result);
-  return insertRow(cursor, payload);
+  return insertRow(cursor, payload, flags);
 }
 
 // Copies a row from one table to another of the same form. Between two SQLite files SQLite copies

@@ -46,6 +46,10 @@ static size_t put_varint(unsigned char* to, uint64_t value) {
 
 // 0 if the bytes end before the number does.
 static size_t get_varint(const unsigned char* from, const unsigned char* end, uint64_t* value) {
+  if (from < end && *from < 0x80) {  // nearly always
+    *value = *from;
+    return 1;
+  }
   *value = 0;
   for (size_t i = 0; i < 9 && from + i < end; i++) {
     if (i == 8) {

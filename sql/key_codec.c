@@ -24,10 +24,11 @@ int sibyl_key_reserve(SibylKey* key, size_t extra) {
 
 static void append_byte(SibylKey* key, unsigned char byte) { key->bytes[key->size++] = byte; }
 
+// The last `bytes` bytes of `value`. Precondition: there is room for 8 bytes, whatever their number.
 static void append_big_endian(SibylKey* key, uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) {
-    append_byte(key, (unsigned char)(value >> shift));
-  }
+  const uint64_t big = bytes == 0 ? 0 : __builtin_bswap64(value << (64 - 8 * bytes));
+  memcpy(key->bytes + key->size, &big, sizeof big);
+  key->size += (size_t)bytes;
 }
 
 static void invert_from(SibylKey* key, size_t start) {
@@ -77,7 +78,7 @@ static void append_huge(SibylKey* key, int negative, double magnitude) {
 static const double kTwoTo63 = 9223372036854775808.0;
 
 void sibyl_key_append_integer(SibylKey* key, int64_t value, unsigned order) {
-  if (!sibyl_key_reserve(key, 9)) return;
+  if (!sibyl_key_reserve(key, 17)) return;  // a tag, 8 bytes, and room for 8
   const size_t start = key->size;
   if (value == INT64_MIN) {
     append_huge(key, 1, kTwoTo63);  // the one integer whose magnitude is not below 2^63
@@ -92,7 +93,7 @@ void sibyl_key_append_real(SibylKey* key, double value, unsigned order) {
     sibyl_key_append_null(key, order);
     return;
   }
-  if (!sibyl_key_reserve(key, 17)) return;
+  if (!sibyl_key_reserve(key, 25)) return;  // a tag, twice 8 bytes, and room for 8
   const size_t start = key->size;
   const int negative = value < 0;
   const double magnitude = negative ? -value : value + 0.0;  // -0.0 becomes 0.0

@@ -56,6 +56,7 @@ change "files before btree.c ask too" \
   "typedef struct BtShared BtShared;\n" \
   "typedef struct BtShared BtShared;
 static int sibylIsOurs(const Btree*);
+static int sibylSortsEntries(const Btree*, const struct Index*);
 static void sibylForgetEstimates(sqlite3*);
 static int sibylPlans(sqlite3*, const Table*);
 static const char* sibylIndexWord(sqlite3*, const Table*, const Index*);
@@ -141,6 +142,47 @@ change "PRAGMA journal_mode answers wal and changes nothing" \
 change "PRAGMA page_count tells the size of the database" \
   "pOut->u.i = sqlite3BtreeLastPage(db->aDb\[pOp->p1].pBt);" \
   "pOut->u.i = sibylPageCount(db->aDb\[pOp->p1].pBt);"
+
+change "CREATE INDEX leaves the sorting to a cursor of ours: it is opened before the table is read" \
+  "  /* Open the sorter cursor if we are to use one. */
+  iSorter = pParse->nTab++;
+  sqlite3VdbeAddOp4(v, OP_SorterOpen, iSorter, 0, pIndex->nKeyCol, (char*)
+                    sqlite3KeyInfoRef(pKey), P4_KEYINFO);\n" \
+  "  const int bOurs = sibylSortsEntries(db->aDb\[iDb].pBt, pIndex);
+  iSorter = pParse->nTab++;
+  if( bOurs ){
+    if( memRootPage<0 ) sqlite3VdbeAddOp2(v, OP_Clear, tnum, iDb);
+    sqlite3VdbeAddOp4(v, OP_OpenWrite, iIdx, (int)tnum, iDb, (char *)pKey, P4_KEYINFO);
+    sqlite3VdbeChangeP5(v, OPFLAG_BULKCSR|((memRootPage>=0)?OPFLAG_P2ISREG:0));
+    sqlite3MayAbort(pParse);
+  }else{
+    sqlite3VdbeAddOp4(v, OP_SorterOpen, iSorter, 0, pIndex->nKeyCol, (char*)
+                      sqlite3KeyInfoRef(pKey), P4_KEYINFO);
+  }\n"
+
+change "and takes the entries as they come" \
+  "  sqlite3VdbeAddOp2(v, OP_SorterInsert, iSorter, regRecord);
+  sqlite3ResolvePartIdxLabel(pParse, iPartIdxLabel);
+  sqlite3VdbeAddOp2(v, OP_Next, iTab, addr1+1); VdbeCoverage(v);
+  sqlite3VdbeJumpHere(v, addr1);
+  if( memRootPage<0 ) sqlite3VdbeAddOp2(v, OP_Clear, tnum, iDb);" \
+  "  if( bOurs ){
+    sqlite3VdbeAddOp2(v, OP_IdxInsert, iIdx, regRecord);
+    sqlite3VdbeChangeP5(v, OPFLAG_SAVEPOSITION);
+  }else{
+    sqlite3VdbeAddOp2(v, OP_SorterInsert, iSorter, regRecord);
+  }
+  sqlite3ResolvePartIdxLabel(pParse, iPartIdxLabel);
+  sqlite3VdbeAddOp2(v, OP_Next, iTab, addr1+1); VdbeCoverage(v);
+  sqlite3VdbeJumpHere(v, addr1);
+  if( bOurs ){
+    sqlite3VdbeAddOp2(v, OP_Last, iIdx, 0);
+    sqlite3ReleaseTempReg(pParse, regRecord);
+    sqlite3VdbeAddOp1(v, OP_Close, iTab);
+    sqlite3VdbeAddOp1(v, OP_Close, iIdx);
+    return;
+  }
+  if( memRootPage<0 ) sqlite3VdbeAddOp2(v, OP_Clear, tnum, iDb);"
 
 change "VACUUM compacts" \
   "  saved_openFlags = db->openFlags;\n  if( pOut ){" \

@@ -648,6 +648,7 @@ int SibylCursor::First(bool* empty) {
 }
 
 int SibylCursor::Last(bool* empty) {
+  if (const int rc = PutCollected(); rc != SQLITE_OK) return rc;
   if (const std::string* last = KnownEnd()) {
     *empty = last->empty();
     if (*empty) {
@@ -791,6 +792,21 @@ int SibylCursor::Put(std::string_view key, std::string_view value) {
   SetSource(Source::kNone);
   *state_ = kPlaceSaved;
   return SQLITE_OK;
+}
+
+int SibylCursor::PutLater(std::string_view key, std::string_view value) {
+  if (collected_ == nullptr) collected_ = std::make_unique<sibyl::sql::SortedBatch>();
+  collected_->Add(key, value);
+  return collected_->IsFull() ? PutCollected() : SQLITE_OK;
+}
+
+int SibylCursor::PutCollected() {
+  if (collected_ == nullptr || collected_->empty()) return SQLITE_OK;
+  if (*state_ == kFaulty) return fault_rc_;
+  if (const int rc = store_->SavePlacesIn(root_, this); rc != SQLITE_OK) return rc;
+  return collected_->Take([this](std::string_view key, std::string_view value) {
+    return store_->Put(tree(), key, value);
+  });
 }
 
 int SibylCursor::Delete() {
@@ -1053,6 +1069,10 @@ int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, 
 int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, const void* value,
                          size_t size) {
   return cursor->Put(ViewOf(key, key_size), ViewOf(value, size));
+}
+int sibyl_cursor_put_key_later(SibylCursor* cursor, const void* key, size_t key_size,
+                               const void* value, size_t size) {
+  return cursor->PutLater(ViewOf(key, key_size), ViewOf(value, size));
 }
 int sibyl_cursor_delete(SibylCursor* cursor) { return cursor->Delete(); }
 int sibyl_cursor_may_write(const SibylCursor* cursor) { return cursor->MayWrite(); }

@@ -27,6 +27,7 @@
 #include "sibyl/database.h"
 #include "sql/index_record.h"
 #include "sql/moved_roots.h"
+#include "sql/sorted_batch.h"
 #include "sql/store_file.h"
 #include "sql/tree_ends.h"
 #include "sql/tree_store_c.h"
@@ -179,6 +180,11 @@ struct SibylCursor {
   int IndexRowid(int64_t* rowid);
 
   int Put(std::string_view key, std::string_view value);
+
+  // For filling an index: puts in whatever order, of which nothing is seen before Last() has been
+  // called. Precondition: until then the cursor is used for nothing else.
+  int PutLater(std::string_view key, std::string_view value);
+
   int Delete();
   int Overwrite(uint32_t offset, std::string_view bytes);
   int Count(int64_t* count);
@@ -219,6 +225,7 @@ struct SibylCursor {
     record_size_ = static_cast<uint32_t>(record.size());
   }
   int NeedIterator();
+  int PutCollected();
   int Land();  // takes over where the iterator is
   void StandInGap(std::string_view key, Gap gap);
   void StandAtPoint();
@@ -239,6 +246,7 @@ struct SibylCursor {
   uint32_t record_size_ = 0;
   SibylKey record_buffer_{};
   std::unique_ptr<sibyl::Iterator> iterator_;
+  std::unique_ptr<sibyl::sql::SortedBatch> collected_;  // by PutLater
 };
 
 #endif  // SIBYL_SQL_TREE_STORE_H_

@@ -155,6 +155,11 @@ int sibyl_cursor_put_row(SibylCursor* cursor, int64_t rowid, const void* value, 
 int sibyl_cursor_put_key(SibylCursor* cursor, const void* key, size_t key_size, const void* value,
                          size_t size);
 
+// For filling an index: puts in whatever order, of which nothing is seen before sibyl_cursor_last has
+// been called. Until then the cursor is used for nothing else.
+int sibyl_cursor_put_key_later(SibylCursor* cursor, const void* key, size_t key_size,
+                               const void* value, size_t size);
+
 // Deletes the cursor's record and leaves the cursor in the gap.
 int sibyl_cursor_delete(SibylCursor* cursor);
 
