@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what SibylDB needs: Debian 12 packages, and SQLite's source. The only script that
 # installs anything. Run it as root or as a user with sudo; a second run changes nothing.
-# With --fuzz it installs what scripts/fuzz.sh needs, too.
+# With --fuzz it installs what scripts/fuzz.sh needs, too; with --postgresql a PostgreSQL 15, which
+# bench/server compares the server with. Debian's package starts a server of its own.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -20,6 +21,7 @@ PACKAGES=(
 )
 
 FUZZ_PACKAGES=(clang libclang-rt-14-dev)
+POSTGRESQL_PACKAGES=(postgresql-15)
 
 require_debian_12() {
   local id="" version="" name="an unknown system"
@@ -83,7 +85,8 @@ main() {
   case ${1:-} in
     "") ;;
     --fuzz) PACKAGES+=("${FUZZ_PACKAGES[@]}") ;;
-    *) fail "unknown option $1: there is only --fuzz" ;;
+    --postgresql) PACKAGES+=("${POSTGRESQL_PACKAGES[@]}") ;;
+    *) fail "unknown option $1: there are --fuzz and --postgresql" ;;
   esac
   require_debian_12
   require_room
