@@ -891,8 +891,7 @@ static int sibylSkipRows(Vdbe* v, const VdbeOp* ops, const VdbeOp* op, i64* rows
   return SQLITE_OK;
 }
 
-// ---- For sql/statistics.cc ----
-
+// store_of_schema.h has the contract.
 SibylStore* sibyl_store_of_schema(sqlite3* db, const char* schema) {
   const int index = sqlite3FindDbName(db, schema);
   if (index < 0 || !sibylIsOurs(db->aDb[index].pBt)) return 0;

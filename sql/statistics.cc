@@ -12,10 +12,8 @@
 #include <vector>
 
 #include "sql/statistic_tables.h"
+#include "sql/store_of_schema.h"
 #include "sql/tree_store.h"
-
-// In btree_dispatch.c: the store behind the attached database `schema`, null if it is not ours.
-extern "C" SibylStore* sibyl_store_of_schema(sqlite3* db, const char* schema);
 
 namespace {
 

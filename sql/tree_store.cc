@@ -184,6 +184,7 @@ void SibylStore::EndWriting(bool keep_reading) {
     if (keep_reading) snapshot_ = std::move(now).value();
   }
   file_->UnlockWriter(this);
+  if (on_release_) on_release_();
 }
 
 int SibylStore::SyncNow() {

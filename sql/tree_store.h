@@ -18,6 +18,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,10 @@ struct SibylStore {
   bool writing() const { return transaction_ != nullptr; }
   int Commit(bool sync, bool keep_reading);
   int Rollback(bool keep_reading);
+
+  // `on_release` is called whenever this connection has given the writer lock back, in its thread: of
+  // a commit the log then knows, and the disk perhaps not yet.
+  void OnWriterRelease(std::function<void()> on_release) { on_release_ = std::move(on_release); }
 
   void OpenSavepoints(int count);
   int RollbackTo(int index);
@@ -141,6 +146,7 @@ struct SibylStore {
   };
   std::vector<IdleIterator> idle_iterators_;
   size_t written_bytes_ = 0;  // since idle iterators were last dropped
+  std::function<void()> on_release_;
   std::string error_;
 };
 

@@ -6,33 +6,28 @@
 #include "sql/server/authorizer.h"
 #include "sql/server/catalogue/catalogue.h"
 #include "sql/server/error_map.h"
+#include "sql/store_of_schema.h"
 
 namespace sibyl::sql::server {
 namespace {
 
 constexpr int kInstructionsBetweenLooks = 2000;  // some tens of microseconds
 
-// The writer queue lets a writer come while the one before is still appending to the log: that
-// takes some microseconds, hence the short naps.
-constexpr int kNaps = 20'000;
-constexpr int kNapUs = 50;
+// Sessions take turns to write (turn_queue.h), so this is for connections of other kinds in the
+// same process.
+constexpr int kNaps = 1'000;
+constexpr int kNapUs = 1'000;
 
 int WaitForWriter(void* interrupt_of_user, int naps) {
   auto* const user = static_cast<PooledConnection::User*>(interrupt_of_user);
   if (naps >= kNaps || (user->interrupt != nullptr && user->interrupt->IsDue())) return 0;
-  usleep(naps < 10 ? kNapUs / 5 : kNapUs);
+  usleep(kNapUs);
   return 1;
 }
 
 int IsInterrupted(void* user_of_connection) {
   auto* const user = static_cast<PooledConnection::User*>(user_of_connection);
   return user->interrupt != nullptr && user->interrupt->IsDue() ? 1 : 0;
-}
-
-int OnCommit(void* user_of_connection) {
-  auto* const user = static_cast<PooledConnection::User*>(user_of_connection);
-  if (user->on_commit) user->on_commit();
-  return 0;
 }
 
 void SetLimits(sqlite3* db) {
@@ -69,7 +64,11 @@ SqlStatus PooledConnection::SetUp(const Options& options) {
   SetLimits(db_);
   sqlite3_set_authorizer(db_, Authorize, this);
   sqlite3_progress_handler(db_, kInstructionsBetweenLooks, IsInterrupted, &user_);
-  sqlite3_commit_hook(db_, OnCommit, &user_);
+  if (SibylStore* store = sibyl_store_of_schema(db_, "main"); store != nullptr) {
+    store->OnWriterRelease([this] {
+      if (user_.on_written) user_.on_written();
+    });
+  }
   return SqlOk();
 }
 

@@ -47,12 +47,13 @@ class PooledConnection {
   sqlite3* db() const { return db_; }
   Translations& translations() { return translations_; }
 
-  // For whom it works from now on; `on_commit` is called when a writing transaction is about to be
-  // appended to the log, from then on the next writer may come. Null: for nobody.
+  // For whom it works from now on; `on_written` is called when a transaction that wrote has given
+  // SQLite's writer lock back: when it is in the log, and with synchronous=full not yet on disk. (Not
+  // called for files of SQLite's own.) Null: for nobody.
   struct User {
     Interrupt* interrupt = nullptr;
     const SessionFacts* facts = nullptr;
-    std::function<void()> on_commit;
+    std::function<void()> on_written;
   };
   void ServeFor(User user) { user_ = std::move(user); }
 

@@ -9,8 +9,8 @@
 // - REPEATABLE READ and SERIALIZABLE, which are the same here: SQLite's transaction begins with the
 //   first statement. A write after somebody else's commit is refused with 40001.
 // - Savepoints before SQLite's transaction has begun are remembered, and made when it begins.
-// - The turn to write is given to the next session when the commit is about to be appended to the
-//   log, before it is on disk: commits that wait for the disk share a sync.
+// - The turn to write is given to the next session when the commit is in the log, before it is on
+//   disk: commits that wait for the disk share a sync.
 
 #ifndef SIBYL_SQL_SERVER_TRANSACTION_H_
 #define SIBYL_SQL_SERVER_TRANSACTION_H_

@@ -76,6 +76,7 @@ class EventLoops {
  private:
   void GiveTo(EventLoop* loop, LoopThread* thread);
   void RunThread(LoopThread* self);
+  static void Run(EventLoop* loop, uint64_t turn);
   void Watch();
   bool HandOver(EventLoop* loop);
   LoopThread* TakeSpareThread();
