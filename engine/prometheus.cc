@@ -45,36 +45,18 @@ class Writer {
   std::string text_;
 };
 
+// By the format's custom times are seconds, and a counter's name ends with _total.
 void WriteCounters(const Counters& counters, Writer* out) {
-  out->Counter("gets_total", "Keys looked up", counters.gets);
-  out->Counter("writes_records_total", "Records written", counters.writes_records);
-  out->Counter("writes_batches_total", "Batches written", counters.writes_batches);
-  out->Counter("log_syncs_total", "Syncs of the log", counters.log_syncs);
-  out->Counter("generations_drained_total", "Generations drained", counters.generations_drained);
-  out->Counter("compactions_total", "Compactions, drains included", counters.compactions);
-  out->Counter("compaction_read_bytes_total", "Bytes read by compactions",
-               counters.compaction_read_bytes);
-  out->Counter("compaction_written_bytes_total", "Bytes written by compactions",
-               counters.compaction_written_bytes);
-  out->Counter("transactions_committed_total", "Transactions committed",
-               counters.transactions_committed);
-  out->Counter("transactions_conflicted_total", "Transactions refused for a conflict",
-               counters.transactions_conflicted);
-  out->Counter("transaction_spills_total", "Spills of transactions that outgrew their memory",
-               counters.transaction_spills);
-  out->Counter("model_bound_violations_total", "Records not where a model said: must stay 0",
-               counters.model_bound_violations);
-  out->Counter("block_cache_hits_total", "Blocks found in the block cache",
-               counters.block_cache_hits);
-  out->Counter("block_cache_misses_total", "Blocks read or decompressed for the block cache",
-               counters.block_cache_misses);
-  const std::pair<const char*, uint64_t> times[] = {
-      {"compaction_seconds_total", counters.compaction_ns},
-      {"training_seconds_total", counters.training_ns},
-      {"writer_stall_seconds_total", counters.writer_stall_ns}};
-  for (const auto& [name, ns] : times) {
-    out->Header(name, "counter", "Time spent so");
-    out->Value(name, "", Seconds(static_cast<double>(ns)));
+  for (const NamedCounter& counter : ListCounters(counters)) {
+    std::string_view name = counter.name;
+    if (!name.ends_with("_ns")) {
+      out->Counter(std::string(name) + "_total", counter.meaning, counter.value);
+      continue;
+    }
+    name.remove_suffix(3);
+    const std::string in_seconds = std::string(name) + "_seconds_total";
+    out->Header(in_seconds, "counter", counter.meaning);
+    out->Value(in_seconds, "", Seconds(static_cast<double>(counter.value)));
   }
 }
 
@@ -120,8 +102,7 @@ void WriteLatency(const LatencyStats& latency, Writer* out) {
   uint64_t below = 0;
   for (int octave = kFirstOctave; octave <= kLastOctave; ++octave) {
     const uint64_t bound_ns = uint64_t{1} << octave;
-    while (bucket < histogram.counts.size() &&
-           LatencyHistogram::UpperBoundNs(bucket) <= bound_ns) {
+    while (bucket < histogram.counts.size() && LatencyHistogram::UpperBoundNs(bucket) <= bound_ns) {
       below += histogram.counts[bucket++];
     }
     out->Value("latency_seconds_bucket",

@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/status_macros.h"
+#include "engine/filter_gate.h"
 #include "engine/merging_cursor.h"
 
 namespace sibyl::engine {
@@ -70,31 +71,39 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Va
   return segment.Lookup(key, value);
 }
 
+// A segment that may hold the key that is looked for.
+struct Candidate {
+  const LearnedSegment* segment;
+  bool asks_filter;
+};
+
 // Looks for the key in several levels, newest first. Their filters are asked for all at once, so
-// that the cache misses of many runs overlap.
+// that the cache misses of many runs overlap; that of the last of them only if `asks_last`.
 [[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
-    std::span<const std::shared_ptr<const Level>> levels, HashedKey* key, Value* value) {
-  std::array<const LearnedSegment*, kLevelsAtOnce> candidates;
+    std::span<const std::shared_ptr<const Level>> levels, bool asks_last, HashedKey* key,
+    Value* value) {
+  std::array<Candidate, kLevelsAtOnce> candidates;
   size_t count = 0;
   for (const auto& level : levels) {
     const LearnedSegment* segment = level->FindSegment(key->key());
     if (segment == nullptr) continue;
-    candidates[count++] = segment;
-    if (!segment->filter().empty()) segment->filter().Prefetch(key->hash());
+    const bool asks = !segment->filter().empty() && (asks_last || &level != &levels.back());
+    if (asks) segment->filter().Prefetch(key->hash());
+    candidates[count++] = {segment, asks};
   }
   for (size_t i = 0; i < count; ++i) {
-    const LearnedSegment& segment = *candidates[i];
+    const auto& [segment, asks_filter] = candidates[i];
     // The oldest has most keys: it is asked where the key would be while its filter comes from
     // memory. The others hardly ever need to be.
     const bool is_oldest = i + 1 == count;
     index::BlockPosition position;
-    if (is_oldest) position = segment.Predict(key->key());
-    if (!segment.filter().empty() && !segment.filter().MayContain(key->hash())) continue;
-    if (!is_oldest) position = segment.Predict(key->key());
+    if (is_oldest) position = segment->Predict(key->key());
+    if (asks_filter && !segment->filter().MayContain(key->hash())) continue;
+    if (!is_oldest) position = segment->Predict(key->key());
     SIBYL_ASSIGN_OR_RETURN(
         const LookupOutcome outcome,
-        Settle(segment.file().LookupInPlace(key->key(), position.block, position.fraction), segment,
-               key->key(), value));
+        Settle(segment->file().LookupInPlace(key->key(), position.block, position.fraction),
+               *segment, key->key(), value));
     if (outcome != LookupOutcome::kAbsent) return outcome;
   }
   return LookupOutcome::kAbsent;
@@ -113,14 +122,16 @@ struct Batch {
   size_t count = 0;
 };
 
-// Finds the segment of each open key in one level, if its filter lets the key pass.
-void FindSegments(const Level& level, Batch* batch) {
+// Finds the segment of each open key in one level, if its filter, where it is asked, lets the key
+// pass.
+void FindSegments(const Level& level, bool asks_filters, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     item.segment = level.FindSegment(item.key.key());
-    if (item.segment == nullptr || item.segment->filter().empty()) continue;
+    if (!asks_filters || item.segment == nullptr || item.segment->filter().empty()) continue;
     item.segment->filter().Prefetch(item.key.hash());
   }
+  if (!asks_filters) return;
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     if (item.segment == nullptr || item.segment->filter().empty()) continue;
@@ -129,8 +140,8 @@ void FindSegments(const Level& level, Batch* batch) {
 }
 
 // Looks for all open keys in one level and keeps those it does not decide.
-Status LookInLevel(const Level& level, Batch* batch) {
-  FindSegments(level, batch);
+Status LookInLevel(const Level& level, bool asks_filters, Batch* batch) {
+  FindSegments(level, asks_filters, batch);
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     if (item.segment == nullptr) continue;
@@ -168,17 +179,24 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
   value->Clear();
   HashedKey key(internal_key);
   if (LookInGenerations(*this, &key, sequence, value) == Answer::kDecided) return value->found();
+  FilterGate& gate = FilterGate::OfThisThread();
   for (size_t begin = 0; begin < levels.size(); begin += kLevelsAtOnce) {
     const size_t count = std::min(levels.size() - begin, kLevelsAtOnce);
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                           LookInLevels(std::span(levels).subspan(begin, count), &key, value));
-    if (outcome != LookupOutcome::kAbsent) return outcome == LookupOutcome::kValue;
+    SIBYL_ASSIGN_OR_RETURN(
+        const LookupOutcome outcome,
+        LookInLevels(std::span(levels).subspan(begin, count), gate.is_open(), &key, value));
+    if (outcome != LookupOutcome::kAbsent) {
+      gate.SawPresent();
+      return outcome == LookupOutcome::kValue;
+    }
   }
+  gate.SawAbsent();
   return false;
 }
 
 Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t sequence,
                       std::span<Value> values) const {
+  FilterGate& gate = FilterGate::OfThisThread();
   for (size_t begin = 0; begin < internal_keys.size(); begin += kBatchKeys) {
     const size_t end = std::min(internal_keys.size(), begin + kBatchKeys);
     Batch batch;
@@ -191,8 +209,11 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
     }
     for (const auto& level : levels) {
       if (batch.count == 0) break;
-      if (!level->empty()) SIBYL_RETURN_IF_ERROR(LookInLevel(*level, &batch));
+      if (level->empty()) continue;
+      const bool asks_filters = gate.is_open() || &level != &levels.back();
+      SIBYL_RETURN_IF_ERROR(LookInLevel(*level, asks_filters, &batch));
     }
+    batch.count == 0 ? gate.SawPresent() : gate.SawAbsent();
   }
   return Ok();
 }

@@ -63,9 +63,10 @@ Result<std::vector<Row>> ModelRows(const TableRequest& request) {
   for (const auto& level : stats.levels) {
     for (const auto& segment : level.segments) {
       for (const auto& model : segment.models) {
-        rows.push_back({Number(roots.RootOf(model.tree)), Number(level.level), Number(segment.id), model.kind,
-                        Number(model.records), Number(model.blocks), Number(model.pieces),
-                        Number(model.nodes), Number(model.depth), Number(model.model_bytes)});
+        rows.push_back({Number(roots.RootOf(model.tree)), Number(level.level), Number(segment.id),
+                        model.kind, Number(model.records), Number(model.blocks),
+                        Number(model.pieces), Number(model.nodes), Number(model.depth),
+                        Number(model.model_bytes)});
       }
     }
   }
@@ -86,35 +87,20 @@ Result<std::vector<Row>> StatRows(const TableRequest& request) {
     segments += level.segments.size();
     for (const auto& segment : level.segments) records += segment.records;
   }
-  const auto& counters = stats.counters;
-  const std::pair<const char*, uint64_t> values[] = {
-      {"generations", stats.generations.size()},
-      {"delta_records", delta_records},
-      {"delta_bytes", delta_bytes},
-      {"levels", stats.levels.size()},
-      {"segments", segments},
-      {"segment_records", records},
-      {"trees", stats.trees.size()},
-      {"last_sequence", stats.last_sequence},
-      {"pinned_views", stats.pinned_views},
-      {"gets", counters.gets},
-      {"writes_records", counters.writes_records},
-      {"writes_batches", counters.writes_batches},
-      {"log_syncs", counters.log_syncs},
-      {"generations_drained", counters.generations_drained},
-      {"compactions", counters.compactions},
-      {"compaction_read_bytes", counters.compaction_read_bytes},
-      {"compaction_written_bytes", counters.compaction_written_bytes},
-      {"compaction_ns", counters.compaction_ns},
-      {"training_ns", counters.training_ns},
-      {"writer_stall_ns", counters.writer_stall_ns},
-      {"transactions_committed", counters.transactions_committed},
-      {"transactions_conflicted", counters.transactions_conflicted},
-      {"transaction_spills", counters.transaction_spills},
-      {"model_bound_violations", counters.model_bound_violations},
-  };
   std::vector<Row> rows;
-  for (const auto& [name, value] : values) rows.push_back({std::string(name), Number(value)});
+  const auto add = [&rows](const char* name, uint64_t value) {
+    rows.push_back({std::string(name), Number(value)});
+  };
+  add("generations", stats.generations.size());
+  add("delta_records", delta_records);
+  add("delta_bytes", delta_bytes);
+  add("levels", stats.levels.size());
+  add("segments", segments);
+  add("segment_records", records);
+  add("trees", stats.trees.size());
+  add("last_sequence", stats.last_sequence);
+  add("pinned_views", stats.pinned_views);
+  for (const NamedCounter& counter : ListCounters(stats.counters)) add(counter.name, counter.value);
   return rows;
 }
 
@@ -211,8 +197,18 @@ void AppendSource(const LookupSource& source, std::vector<Row>* rows) {
   int64_t number = 0;
   for (const LookupStage& stage : source.stages) {
     Row row = begin;
-    row.insert(row.end(), {++number, Number(stage.node), Number(stage.piece), KindName(stage.kind),
-                           WindowText(stage.window), stage.block, {}, {}, {}, {}, {}, {}});
+    row.insert(row.end(), {++number,
+                           Number(stage.node),
+                           Number(stage.piece),
+                           KindName(stage.kind),
+                           WindowText(stage.window),
+                           stage.block,
+                           {},
+                           {},
+                           {},
+                           {},
+                           {},
+                           {}});
     rows->push_back(std::move(row));
   }
   Row row = begin;

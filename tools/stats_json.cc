@@ -33,6 +33,7 @@ Json SegmentJson(const SegmentStats& segment) {
           {"packed_blocks", segment.packed_blocks},
           {"plain_blocks_bytes", segment.plain_blocks_bytes},
           {"index_bytes", segment.index_bytes},
+          {"filter_bytes", segment.filter_bytes},
           {"training_ns", segment.training_ns},
           {"build_ns", segment.build_ns},
           {"model_bound_violations", segment.model_bound_violations},
@@ -40,22 +41,9 @@ Json SegmentJson(const SegmentStats& segment) {
 }
 
 Json CountersJson(const Counters& counters) {
-  return {{"gets", counters.gets},
-          {"writes_records", counters.writes_records},
-          {"writes_batches", counters.writes_batches},
-          {"log_syncs", counters.log_syncs},
-          {"generations_drained", counters.generations_drained},
-          {"compactions", counters.compactions},
-          {"compaction_read_bytes", counters.compaction_read_bytes},
-          {"compaction_written_bytes", counters.compaction_written_bytes},
-          {"compaction_ns", counters.compaction_ns},
-          {"training_ns", counters.training_ns},
-          {"writer_stall_ns", counters.writer_stall_ns},
-          {"transactions_committed", counters.transactions_committed},
-          {"transactions_conflicted", counters.transactions_conflicted},
-          {"model_bound_violations", counters.model_bound_violations},
-          {"block_cache_hits", counters.block_cache_hits},
-          {"block_cache_misses", counters.block_cache_misses}};
+  Json json = Json::object();
+  for (const NamedCounter& counter : ListCounters(counters)) json[counter.name] = counter.value;
+  return json;
 }
 
 Json LevelsJson(const Stats& stats) {

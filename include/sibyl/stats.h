@@ -79,6 +79,14 @@ struct Counters {
   uint64_t block_cache_misses = 0;  // blocks that were read from a file, decompressed, or both
 };
 
+// The one list that every report of the counters is made from.
+struct NamedCounter {
+  const char* name;  // its member's; ends with _ns or _bytes where it has that unit
+  const char* meaning;
+  uint64_t value = 0;
+};
+std::vector<NamedCounter> ListCounters(const Counters& counters);
+
 // How long calls took. Quarters of powers of two: a quantile is right within a fifth.
 struct LatencyHistogram {
   static constexpr size_t kBuckets = 252;
