@@ -4,6 +4,7 @@
 
 #include "base/checksum.h"
 #include "base/status_macros.h"
+#include "engine/filter_gate.h"
 
 namespace sibyl::engine {
 
@@ -26,8 +27,8 @@ Result<LookupOutcome> LookupCopy(const LearnedSegment& segment, std::string_view
   return outcome;
 }
 
-// Where the lookup in place could not tell: the block is not verified yet, or lies in the cache, or the
-// value is out of line.
+// Where the lookup in place could not tell: the block is not verified yet, or lies in the cache, or
+// the value is out of line.
 Result<LookupOutcome> LookInBlock(const std::shared_ptr<const View>& view,
                                   const LearnedSegment& segment, std::string_view key,
                                   PinnedValue* value) {
@@ -58,11 +59,13 @@ Result<LookupOutcome> LookInSegment(const std::shared_ptr<const View>& view,
     case LookupOutcome::kValue:
       value->Pin(found.value_view(), view);
       return found.outcome;
-    case LookupOutcome::kTombstone: return found.outcome;
+    case LookupOutcome::kTombstone:
+      return found.outcome;
     case LookupOutcome::kAbsent:
       if (!segment.IsSample(key)) return found.outcome;
       return LookupCopy(segment, key, value);
-    case LookupOutcome::kUnknown: break;
+    case LookupOutcome::kUnknown:
+      break;
   }
   return LookInBlock(view, segment, key, value);
 }
@@ -80,14 +83,21 @@ Result<bool> GetPinned(const std::shared_ptr<const View>& view, std::string_view
       return value->found();
     }
   }
+  FilterGate& gate = FilterGate::OfThisThread();
   for (const auto& level : view->levels) {
     const LearnedSegment* segment = level->FindSegment(internal_key);
     if (segment == nullptr) continue;
-    if (!segment->filter().empty() && !segment->filter().MayContain(hash)) continue;
+    const bool asks_filter =
+        !segment->filter().empty() && (gate.is_open() || &level != &view->levels.back());
+    if (asks_filter && !segment->filter().MayContain(hash)) continue;
     SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
                            LookInSegment(view, *segment, internal_key, value));
-    if (outcome != LookupOutcome::kAbsent) return outcome == LookupOutcome::kValue;
+    if (outcome != LookupOutcome::kAbsent) {
+      gate.SawPresent();
+      return outcome == LookupOutcome::kValue;
+    }
   }
+  gate.SawAbsent();
   return false;
 }
 

@@ -218,8 +218,7 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
   return Ok();
 }
 
-void View::AddSources(uint64_t sequence,
-                      std::vector<std::unique_ptr<Cursor>>* newest_first) const {
+void View::AddSources(uint64_t sequence, std::vector<std::unique_ptr<Cursor>>* newest_first) const {
   for (const auto& generation : generations) {
     if (!generation->empty()) newest_first->push_back(generation->NewCursor(sequence));
   }

@@ -100,8 +100,9 @@ struct Options {
   // are made. 10 let pass 1 key in 100. Range: 0 to 64.
   uint32_t filter_bits_per_key = 10;
 
-  // The same for the last level, which has nearly all keys: its filters cost memory, and every Get of
-  // a present key some time, but save most of a Get of an absent key. 2 let pass 4 keys in 10.
+  // The same for the last level, which has nearly all keys: its filters cost memory, but save most of
+  // a Get of an absent key. They are asked only by threads that lately read absent keys, so that
+  // reads of present keys do not wait for them. 2 let pass 4 keys in 10.
   uint32_t last_level_filter_bits_per_key = 2;
 
   // Most bytes per second that merges in the background write, so that they leave the disk to

@@ -1,0 +1,71 @@
+// Goal: the last level's filters are asked after absent keys, not after a row of present ones, by
+// each thread for itself. Method: what the gate says after reads of either kind; then a database
+// whose every Get, in any order of present and absent keys, is compared with what was written.
+
+#include "engine/filter_gate.h"
+
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "tests/engine/memory_log_database.h"
+
+namespace sibyl::testing {
+namespace {
+
+using engine::FilterGate;
+
+TEST_CASE("The gate closes after a row of present keys and opens with an absent one") {
+  FilterGate gate;
+  for (uint32_t i = 0; i < FilterGate::kReads; ++i) {
+    CHECK(gate.is_open());
+    gate.SawPresent();
+  }
+  CHECK_FALSE(gate.is_open());
+  gate.SawPresent();
+  CHECK_FALSE(gate.is_open());
+  gate.SawAbsent();
+  CHECK(gate.is_open());
+}
+
+TEST_CASE("Each thread has a gate of its own") {
+  FilterGate& own = FilterGate::OfThisThread();
+  for (uint32_t i = 0; i < FilterGate::kReads; ++i) own.SawPresent();
+  bool others_is_open = false;
+  std::thread([&] { others_is_open = FilterGate::OfThisThread().is_open(); }).join();
+  CHECK_FALSE(own.is_open());
+  CHECK(others_is_open);
+}
+
+TEST_CASE("Every way to read finds the same, whatever the gate has seen before") {
+  MemoryLogDatabase database;
+  Must(database.Open());
+  for (uint64_t i = 0; i < 2000; i += 2) Must(database->Put(BigEndianKey(i), std::to_string(i)));
+  Must(database->Compact());
+  // Rows of present keys, longer and longer, each followed by one that is absent.
+  uint64_t key = 0;
+  for (uint32_t row = 0; row < 3 * FilterGate::kReads; ++row) {
+    for (uint32_t i = 0; i <= row; ++i) {
+      const uint64_t wanted = i < row ? key : key + 1;
+      INFO("row " << row << ", key " << wanted);
+      key = (key + 2 * 37) % 2000;
+      const std::string encoded = BigEndianKey(wanted);
+      const std::string_view keys[] = {encoded};
+      Value value;
+      std::vector<Value> values(1);
+      PinnedValue pinned;
+      const bool present = wanted % 2 == 0;
+      REQUIRE(Must(database->Get({}, kDefaultTree, encoded, &value)) == present);
+      REQUIRE(Must(database->GetPinned({}, kDefaultTree, encoded, &pinned)) == present);
+      Must(database->MultiGet({}, kDefaultTree, keys, values));
+      REQUIRE(values[0].found() == present);
+      if (present) {
+        CHECK(value.view() == std::to_string(wanted));
+        CHECK(pinned.view() == std::to_string(wanted));
+        CHECK(values[0].view() == std::to_string(wanted));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sibyl::testing
