@@ -72,7 +72,10 @@ class DatabaseImpl final : public Database {
 
   // Called when the process exits with the database open: nothing runs in the background any more.
   // What has been written is in the log.
-  void EndBackgroundWork() { compactor_->Stop(); }
+  void EndBackgroundWork() {
+    compactor_->Stop();
+    state_->log->EndBackgroundWork();
+  }
 
  private:
   DatabaseImpl(std::unique_ptr<DatabaseState> state, const Environment& environment)

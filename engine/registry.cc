@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -12,6 +14,16 @@
 #include "engine/database_impl.h"
 
 namespace sibyl::engine {
+
+namespace {
+
+// RocksDB's static objects, when exit() destroys them, wait for a thread that the child does not have.
+void EndProcess(int status, void*) {
+  std::fflush(nullptr);
+  _exit(status);
+}
+
+}  // namespace
 
 Registry& Registry::Instance() {
   // Never destroyed: databases may outlive static destruction.
@@ -32,6 +44,7 @@ void Registry::ForgetAllInChild() {
   for (auto& [id, entry] : entries_) {
     if (entry.database != nullptr) entry.database->MarkInherited();
   }
+  if (!entries_.empty()) on_exit(EndProcess, nullptr);
   entries_.clear();
 }
 

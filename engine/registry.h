@@ -2,8 +2,10 @@
 //
 // A directory, known by device and inode, is open at most once: later openings share the first
 // one's database. After fork() the child's registry is empty and every inherited database is marked
-// as such, so that it touches no file. When the process exits with databases open, their background
-// threads are ended before the libraries that they use are torn down.
+// as such, so that it touches no file. exit() in such a child runs the handlers that were registered
+// since the fork and then ends the process: those of before are its parent's. When the process exits
+// with databases open, their background threads are ended before the libraries that they use are
+// torn down.
 
 #ifndef SIBYL_ENGINE_REGISTRY_H_
 #define SIBYL_ENGINE_REGISTRY_H_

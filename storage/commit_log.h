@@ -93,6 +93,10 @@ class CommitLog {
   // Precondition (checked): floor <= the active generation. Errors: kIo, kReadOnly.
   virtual Status DropGenerations(uint64_t floor) = 0;
 
+  // Called when the process exits with the log open: nothing runs in the background from then on.
+  // What was appended is kept.
+  virtual void EndBackgroundWork() {}
+
   // Bytes of log files on disk, for statistics.
   virtual uint64_t DiskBytes() const = 0;
 };
@@ -100,15 +104,18 @@ class CommitLog {
 // Opens the log in `directory`, creating it (and its parents) if it is not there. Reads all
 // entries: about 1 microsecond each. Errors: kCorruption, naming the directory and what is missing,
 // if entries that were durable are missing or damaged (a torn tail that was never synced is cut off
-// silently); kBusy if another process, or this one, has it open; kNotSupported for a newer format;
-// kIo.
+// silently); kNotSupported for a newer format; kIo.
+//
+// Takes no lock: whoever opens it has the directory to itself, as the engine sees to. In a child
+// process after fork() an inherited log must not be touched, nor destroyed; the child may open the
+// same directory once its parent has closed it.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLog(const Path& directory);
 
 // The log in `directory` as it is at this moment, for recovery only: every write fails with
 // kReadOnly. Touches no file and takes no lock, so it works on a read-only medium, and beside others
 // that read or write. Each generation can be replayed once; after the last one the log lets go of
-// its memory. Errors: kCorruption and the rest as OpenRocksDbLog, but kBusy; beside a writer also
-// because files changed meanwhile.
+// its memory. Errors: as OpenRocksDbLog; beside a writer kCorruption and kIo also because
+// files changed meanwhile.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLogReadOnly(const Path& directory);
 
 // The same for a log that may be damaged in any way: has the entries and the manifest that verify,

@@ -170,6 +170,8 @@ class RocksDbLog final : public CommitLog {
     return Rotate();
   }
 
+  void EndBackgroundWork() override { log_.env->EndBackgroundWork(); }
+
   uint64_t DiskBytes() const override {
     uint64_t total_bytes = 0;
     for (const uint64_t number : ListLogFiles(directory_)) {

@@ -33,9 +33,10 @@ std::string QuietRocksDbLogger::damage() const {
   return damage_;
 }
 
-rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
+rocksdb::DBOptions LogDbOptions(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger,
                                 rocksdb::WALRecoveryMode recovery_mode) {
   rocksdb::DBOptions options;
+  options.env = env;
   options.create_if_missing = true;
   options.info_log = std::move(logger);
   options.wal_recovery_mode = recovery_mode;
@@ -105,17 +106,6 @@ Error FromRocksDbOpen(const Path& directory, const rocksdb::Status& status,
                       const QuietRocksDbLogger& logger) {
   Error error = FromRocksDb(directory, status);
   if (const std::string damage = logger.damage(); !damage.empty()) error.message += "; " + damage;
-  const std::string lock_file = (directory / "LOCK").string();
-  const bool lock_is_held =
-      status.IsIOError() && status.ToString().find(lock_file) != std::string::npos &&
-      (status.ToString().find("Resource temporarily unavailable") != std::string::npos ||
-       status.ToString().find("lock hold by current process") != std::string::npos);
-  if (lock_is_held) {
-    return Error{ErrorCode::kBusy, directory.string() +
-                                       ": the log is open already, in this or "
-                                       "another process (" +
-                                       status.ToString() + ")"};
-  }
   // We looked before: there is a database, so files that it names must be there.
   if (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument()) {
     error.code = ErrorCode::kCorruption;

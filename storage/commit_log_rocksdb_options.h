@@ -40,7 +40,8 @@ class QuietRocksDbLogger final : public rocksdb::Logger {
   std::string damage_;
 };
 
-rocksdb::DBOptions LogDbOptions(std::shared_ptr<rocksdb::Logger> logger,
+// `env` outlives the DB.
+rocksdb::DBOptions LogDbOptions(rocksdb::Env* env, std::shared_ptr<rocksdb::Logger> logger,
                                 rocksdb::WALRecoveryMode recovery_mode);
 rocksdb::ColumnFamilyOptions LogMetaFamilyOptions();
 
@@ -53,7 +54,7 @@ rocksdb::ColumnFamilyOptions NewLogGenerationFamilyOptions();
 // A failed `status` of an operation on an open log in `directory`: kIo, or kCorruption.
 Error FromRocksDb(const Path& directory, const rocksdb::Status& status);
 
-// A failed `status` of opening: kBusy for a held lock, and kCorruption for missing files, too.
+// A failed `status` of opening: kCorruption for missing files, too.
 Error FromRocksDbOpen(const Path& directory, const rocksdb::Status& status,
                       const QuietRocksDbLogger& logger);
 

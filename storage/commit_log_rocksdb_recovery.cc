@@ -59,7 +59,9 @@ Status SyncPath(const Path& path) {
 // One opening of a log, step by step; Run does them in order.
 class Opener {
  public:
-  explicit Opener(const Path& directory) : directory_(directory) {}
+  explicit Opener(const Path& directory) : directory_(directory) {
+    log_.env = std::make_unique<LogEnv>();
+  }
 
   Result<OpenedLog> Run() {
     SIBYL_RETURN_IF_ERROR(OpenWitness());
@@ -176,7 +178,7 @@ class Opener {
 
   Status ListFamilies(bool exists) {
     const auto logger = std::make_shared<QuietRocksDbLogger>();
-    const auto options = LogDbOptions(logger, rocksdb::WALRecoveryMode::kAbsoluteConsistency);
+    const auto options = LogDbOptions(log_.env.get(), logger, rocksdb::WALRecoveryMode::kAbsoluteConsistency);
     std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
     if (exists) {
       const rocksdb::Status status =
@@ -209,7 +211,7 @@ class Opener {
 
   Status OpenFamilies(Mode mode) {
     const auto logger = std::make_shared<QuietRocksDbLogger>();
-    const auto options = LogDbOptions(logger, RecoveryModeOf(mode));
+    const auto options = LogDbOptions(log_.env.get(), logger, RecoveryModeOf(mode));
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     const bool to_write = mode == Mode::kWhole || mode == Mode::kUndamaged;

@@ -15,6 +15,7 @@
 
 #include "sibyl/result.h"
 #include "storage/commit_log.h"
+#include "storage/commit_log_rocksdb_env.h"
 #include "storage/commit_log_witness.h"
 #include "storage/file_system.h"
 
@@ -35,6 +36,7 @@ struct LogGeneration {
 
 // Members are destroyed in the right order: the last first.
 struct OpenedLog {
+  std::unique_ptr<LogEnv> env;
   std::unique_ptr<LogWitness> witness;  // null: opened for reading only
   std::unique_ptr<rocksdb::DB> db;
   FamilyPtr meta;

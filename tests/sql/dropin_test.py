@@ -16,10 +16,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-LIBRARY = Path(sys.argv[1]) / "libsqlite3.so.0"
+LIBRARY = Path(sys.argv[1]).resolve() / "libsqlite3.so.0"
 ENVIRONMENT = dict(
     os.environ,
-    LD_LIBRARY_PATH=sys.argv[1],
+    LD_LIBRARY_PATH=str(LIBRARY.parent),
     LD_PRELOAD=sys.argv[2] if len(sys.argv) > 2 else "",
     ASAN_OPTIONS="detect_leaks=0",  # Python itself leaks on purpose
 )
@@ -130,6 +130,74 @@ class DropIn(unittest.TestCase):
         for refused in printed[:3]:
             self.assertIn(refused, ("OperationalError", "DatabaseError"))
         self.assertEqual(printed[3:], ["0", "1,3", "ok"])
+
+    def test_forked_children_open_what_their_parent_had_open(self):
+        printed = self.python(
+            "import multiprocessing, sqlite3\n"
+            "multiprocessing.set_start_method('fork')\n"
+            "db = sqlite3.connect('o.db', isolation_level=None)\n"
+            "db.execute('CREATE TABLE t(a)')\n"
+            "other = sqlite3.connect('o.db', isolation_level=None)\n"
+            "other.execute('BEGIN IMMEDIATE'); other.execute('INSERT INTO t VALUES(1)')\n"
+            "def child(queue, n):\n"
+            "    db.close()\n"  # the parent's: forgotten, not closed
+            "    for i in range(3):\n"
+            "        own = sqlite3.connect('o.db', timeout=60)\n"
+            "        with own: own.execute('INSERT INTO t VALUES(?)', (10 * n + i,))\n"
+            "        own.execute('VACUUM')\n"
+            "        own.close()\n"
+            "    queue.put(n)\n"
+            "queue = multiprocessing.Queue()\n"
+            "children = [multiprocessing.Process(target=child, args=(queue, n)) for n in (2, 3, 4)]\n"
+            "for process in children: process.start()\n"
+            "other.execute('COMMIT'); other.close()\n"
+            "db.execute('INSERT INTO t VALUES(5)'); db.close()\n"
+            "print(sum(queue.get() for _ in children))\n"
+            "for process in children: process.join()\n"
+            "db = sqlite3.connect('o.db', timeout=60)\n"
+            "print(db.execute('SELECT group_concat(a) FROM (SELECT a FROM t ORDER BY a)')"
+            ".fetchone()[0])\n"
+            "print(db.execute('PRAGMA integrity_check').fetchone()[0])\n")
+        self.assertEqual(printed, ["9", "1,5,20,21,22,30,31,32,40,41,42", "ok"])
+
+    def test_a_forked_child_ends_by_exit(self):
+        """Not by _exit, as multiprocessing's do: what Python and C have registered runs."""
+        printed = self.python(
+            "import atexit, os, sqlite3, sys\n"
+            "db = sqlite3.connect('e.db')\n"
+            "db.execute('CREATE TABLE t(a)'); db.execute('INSERT INTO t VALUES(1)'); db.commit()\n"
+            "sys.stdout.flush()\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    own = sqlite3.connect('own.db')\n"
+            "    own.execute('CREATE TABLE u(a)')\n"
+            "    atexit.register(print, 'registered')\n"
+            "    sys.exit(7)\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+            "print(db.execute('SELECT a FROM t').fetchone()[0])\n"
+            "print(sqlite3.connect('own.db').execute('SELECT name FROM sqlite_schema').fetchone()[0])\n")
+        self.assertEqual(printed, ["registered", "7", "1", "u"])
+
+    def test_spawned_children_wait_for_their_turn(self):
+        (self.folder / "spawn.py").write_text(
+            "import multiprocessing, sqlite3\n"
+            "def work(n):\n"
+            "    db = sqlite3.connect('s.db', timeout=100)\n"
+            "    with db: db.execute('INSERT INTO t VALUES(?)', (n,))\n"
+            "    db.close()\n"
+            "if __name__ == '__main__':\n"
+            "    context = multiprocessing.get_context('spawn')\n"
+            "    db = sqlite3.connect('s.db')\n"
+            "    db.execute('CREATE TABLE t(a)')\n"
+            "    children = [context.Process(target=work, args=(n,)) for n in (1, 2)]\n"
+            "    for child in children: child.start()\n"
+            "    with db: db.execute('INSERT INTO t VALUES(0)')\n"
+            "    db.close()\n"
+            "    for child in children: child.join()\n"
+            "    db = sqlite3.connect('s.db')\n"
+            "    print(*db.execute('SELECT count(*), sum(a) FROM t').fetchone())\n")
+        result = run(PYTHON, "spawn.py", folder=self.folder)
+        self.assertEqual((result.returncode, result.stdout), (0, "3 3\n"))
 
     def test_a_process_may_read_what_another_writes(self):
         printed = self.python(

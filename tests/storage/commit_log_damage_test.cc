@@ -292,16 +292,6 @@ TEST_CASE("a missing manifest commit is corruption", "[storage][commit_log][dama
   CHECK_THAT(CorruptionOf(live), Catch::Contains(file.filename().string()));
 }
 
-TEST_CASE("the log is opened once at a time", "[storage][commit_log]") {
-  const TemporaryDirectory home;
-  const auto log = Must(OpenRocksDbLog(home.path()));
-  const auto second = OpenRocksDbLog(home.path());
-  REQUIRE_FALSE(second.has_value());
-  CHECK(second.error().code == ErrorCode::kBusy);
-  CHECK_THAT(second.error().message, Catch::Contains(home.path().string()));
-  AppendFor(*log, 1, 10);  // the first is none the worse
-}
-
 TEST_CASE("what is not a directory is refused", "[storage][commit_log]") {
   const TemporaryDirectory home;
   WriteFile(home.path() / "file", "text");
@@ -460,8 +450,9 @@ TEST_CASE("a forgetful memtable is never taken for one that was flushed", "[stor
   const TemporaryDirectory home;
   const std::string directory = (home.path() / "db").string();
   const auto logger = std::make_shared<QuietRocksDbLogger>();
+  LogEnv env;
   rocksdb::Options options(
-      LogDbOptions(logger, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords),
+      LogDbOptions(&env, logger, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords),
       NewLogGenerationFamilyOptions());
   {
     rocksdb::DB* opened = nullptr;
