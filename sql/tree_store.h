@@ -44,6 +44,11 @@ struct SibylStore {
   SibylStore(const SibylStore&) = delete;
   SibylStore& operator=(const SibylStore&) = delete;
 
+  // Another use of the same file, with no transaction.
+  std::unique_ptr<SibylStore> Another() const {
+    return std::make_unique<SibylStore>(file_, read_only_);
+  }
+
   const std::string& error() const { return error_; }
   void ClearError() { error_.clear(); }
 

@@ -20,6 +20,11 @@ wire::FieldDescription TextField(std::string name) {
 // Whether `kind` is SQL that SQLite runs, with `sql` set.
 bool IsSql(StatementKind kind) { return kind <= StatementKind::kUtility; }
 
+bool HasUnknownTypes(const Statement& statement) {
+  return std::any_of(statement.fields.begin(), statement.fields.end(),
+                     [](const auto& field) { return field.type_oid == kUnspecifiedOid; });
+}
+
 }  // namespace
 
 Executor::Executor(ServerState* server, Channel* channel, const SessionFacts* facts)
@@ -68,6 +73,8 @@ Task<SqlResult<std::vector<StatementPtr>>> Executor::Translate(
 // Fills what follows from the translation alone.
 SqlStatus Executor::Compile(const Translation& translation, Statement* statement) {
   statement->translation = translation;
+  statement->point_known = false;
+  statement->point.reset();
   const Translated* translated = statement->translated();
   if (translated == nullptr) return SqlOk();
   std::vector<uint32_t> oids = translated->parameter_type_oids;
@@ -78,6 +85,10 @@ SqlStatus Executor::Compile(const Translation& translation, Statement* statement
   }
   statement->parameter_oids = std::move(oids);
   return SqlOk();
+}
+
+bool Executor::IsCurrent(const Statement& statement) const {
+  return statement.schema_generation == server_->schema_generation.load(std::memory_order_relaxed);
 }
 
 // Translates again if the schema has changed since.
@@ -245,10 +256,8 @@ Task<SqlResult<const std::vector<wire::FieldDescription>*>> Executor::Describe(P
     co_return std::move(described).error();
   }
   const Translated* translated = statement.translated();
-  const bool has_unknown_types =
-      std::any_of(statement.fields.begin(), statement.fields.end(),
-                  [](const auto& field) { return field.type_oid == kUnspecifiedOid; });
-  if (translated != nullptr && translated->kind == StatementKind::kSelect && has_unknown_types &&
+  if (translated != nullptr && translated->kind == StatementKind::kSelect &&
+      HasUnknownTypes(statement) &&
       !statement.fields_told && portal->rows == nullptr) {
     transaction_.BeginImplicit();
     if (auto started = co_await Start(portal); !started) {
@@ -257,6 +266,15 @@ Task<SqlResult<const std::vector<wire::FieldDescription>*>> Executor::Describe(P
   }
   if (auto known = KnowFields(portal); !known) co_return std::move(known).error();
   co_return &portal->fields;
+}
+
+SqlResult<const std::vector<wire::FieldDescription>*> Executor::DescribeAtOnce(Portal* portal) {
+  const Statement& statement = *portal->statement;
+  if (!statement.fields_known || !IsCurrent(statement) || HasUnknownTypes(statement)) {
+    return nullptr;
+  }
+  SIBYL_RETURN_IF_ERROR(KnowFields(portal));
+  return &portal->fields;
 }
 
 void Executor::WriteChangedSettings() {
@@ -283,16 +301,19 @@ void Executor::Fail() {
 }
 
 Task<SqlStatus> Executor::EndImplicit() {
-  if (transaction_.in_block()) co_return SqlOk();
-  SqlStatus status = SqlOk();
-  if (transaction_.in_implicit_block()) {
-    status = co_await Commit();
-  } else {
-    EndPortals();
-    transaction_.AfterStatement();
-  }
+  if (EndImplicitAtOnce()) co_return SqlOk();
+  auto status = co_await Commit();
   settings_.EndTransaction();
   co_return status;
+}
+
+bool Executor::EndImplicitAtOnce() {
+  if (transaction_.in_block()) return true;
+  if (transaction_.in_implicit_block()) return false;
+  EndPortals();
+  transaction_.AfterStatement();
+  settings_.EndTransaction();
+  return true;
 }
 
 // The transaction is over: portals that do not outlive it go.

@@ -17,6 +17,7 @@
 #include "sql/server/interrupt.h"
 #include "sql/server/net/channel.h"
 #include "sql/server/net/task.h"
+#include "sql/server/point_reader.h"
 #include "sql/server/portal.h"
 #include "sql/server/server_state.h"
 #include "sql/server/session_facts.h"
@@ -69,6 +70,9 @@ class Executor {
   // Starts the portal if only its first row can tell the types.
   Task<SqlResult<const std::vector<wire::FieldDescription>*>> Describe(Portal* portal);
 
+  // The same where neither needs anything from SQLite; else null.
+  SqlResult<const std::vector<wire::FieldDescription>*> DescribeAtOnce(Portal* portal);
+
   // ---- Running ----
 
   struct RunOptions {
@@ -76,6 +80,10 @@ class Executor {
     bool write_fields = false;  // RowDescription before the rows
   };
   Task<SqlResult<RunOutcome>> Run(Portal* portal, RunOptions options);
+
+  // Runs the portal, in full, if it is a point lookup that needs no SQLite (sql/point_plan.h). False:
+  // nothing has happened.
+  SqlResult<bool> RunAtOnce(Portal* portal);
 
   // A portal for a statement without parameters, in text format, that nobody else sees.
   std::unique_ptr<Portal> MakePortal(StatementPtr statement) const;
@@ -85,6 +93,9 @@ class Executor {
 
   // Ends what is not in a block: at Sync, and after a simple Query.
   Task<SqlStatus> EndImplicit();
+
+  // The same if there is nothing to commit. False: nothing has happened.
+  bool EndImplicitAtOnce();
 
   // Before waiting for the client: gives back what is not needed meanwhile. True: it keeps a pooled
   // connection all the same.
@@ -110,6 +121,8 @@ class Executor {
   enum class BatchEnd : uint8_t { kDone, kLimit, kBufferFull };
   SqlResult<BatchEnd> SendBatch(Portal* portal, uint64_t* rows_left);
   SqlStatus SendRow(const Portal& portal);
+  void KnowPoint(Portal* portal);
+  bool IsCurrent(const Statement& statement) const;
   Task<SqlResult<RunOutcome>> RunSql(Portal* portal, RunOptions options);
   std::string TagOf(const Portal& portal, const Translated& translated) const;
   void WriteNotices(const Translated& translated);
@@ -150,6 +163,7 @@ class Executor {
   Settings settings_;
   Interrupt interrupt_;
   Transaction transaction_;
+  PointReader point_reader_;
   std::map<std::string, StatementPtr, std::less<>> statements_;
   std::map<std::string, std::unique_ptr<Portal>, std::less<>> portals_;
   StatementPtr unnamed_statement_;

@@ -16,6 +16,30 @@ bool IsSpace(std::string_view sql) {
   return sql.find_first_not_of(" \t\r\n\f;") == std::string_view::npos;
 }
 
+// Appends a row, of which value_of(i) is column i.
+template <typename ValueOf>
+SqlStatus WriteRow(const std::vector<wire::FieldDescription>& fields, const ValueOf& value_of,
+                   std::string* out) {
+  const size_t row = wire::BeginRow(out, fields.size());
+  for (size_t i = 0; i < fields.size(); ++i) {
+    const SqlValue value = value_of(i);
+    if (value.type == ValueType::kNull) {
+      wire::NullField(out);
+      continue;
+    }
+    const size_t field = wire::BeginField(out);
+    if (fields[i].format == 0) {
+      EncodeText(fields[i].type_oid, value, out);
+    } else if (auto encoded = EncodeBinary(fields[i].type_oid, value, out); !encoded) {
+      out->resize(row);
+      return encoded;
+    }
+    wire::EndField(out, field);
+  }
+  wire::EndRow(out, row);
+  return SqlOk();
+}
+
 }  // namespace
 
 // Runs all but the last of several statements: what one statement of PostgreSQL's became.
@@ -120,27 +144,8 @@ SqlStatus Executor::KeepOpenRows(const Portal* except) {
 }
 
 SqlStatus Executor::SendRow(const Portal& portal) {
-  std::string* const out = channel_->out();
-  const size_t columns = portal.fields.size();
-  const size_t row = wire::BeginRow(out, columns);
-  for (size_t i = 0; i < columns; ++i) {
-    const SqlValue value = portal.rows->Value(i);
-    if (value.type == ValueType::kNull) {
-      wire::NullField(out);
-      continue;
-    }
-    const size_t field = wire::BeginField(out);
-    const wire::FieldDescription& description = portal.fields[i];
-    if (description.format == 0) {
-      EncodeText(description.type_oid, value, out);
-    } else if (auto encoded = EncodeBinary(description.type_oid, value, out); !encoded) {
-      out->resize(row);
-      return encoded;
-    }
-    wire::EndField(out, field);
-  }
-  wire::EndRow(out, row);
-  return SqlOk();
+  const auto value_of = [&](size_t column) { return portal.rows->Value(column); };
+  return WriteRow(portal.fields, value_of, channel_->out());
 }
 
 // Rows until there are none, `rows_left` are sent, or the buffer is full.
@@ -162,8 +167,7 @@ SqlResult<Executor::BatchEnd> Executor::SendBatch(Portal* portal, uint64_t* rows
 
 Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options) {
   Statement* const statement = portal->statement.get();
-  const bool is_current = statement->schema_generation == server_->schema_generation;
-  if (!statement->fields_known || !is_current) {
+  if (!statement->fields_known || !IsCurrent(*statement)) {
     auto described = co_await Describe(statement);
     if (!described) co_return std::move(described).error();
   }
@@ -189,12 +193,53 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
     }
   }
   portal->is_done = true;
+  KnowPoint(portal);
   const std::string tag = TagOf(*portal, translated);
   Metrics::Add(&server_->metrics.rows_sent, portal->rows_sent);
   portal->rows.reset();
   transaction_.AfterStatement();
   WriteTag(tag);
   co_return RunOutcome::kComplete;
+}
+
+// Learns whether the statement that has just run is a point lookup. Only now is its program certain
+// to be of the present schema, temporary tables included: SQLite compiles again as it begins to run.
+void Executor::KnowPoint(Portal* portal) {
+  Statement* const statement = portal->statement.get();
+  if (statement->point_known || portal->rows == nullptr || !portal->rows->is_live()) return;
+  statement->point_known = true;
+  const Translated& translated = *statement->translated();
+  if (translated.kind != StatementKind::kSelect || translated.locks_rows) return;
+  statement->point = PlanPointRead(portal->rows->handle());
+  if (statement->point) point_reader_.Open(transaction_.connection()->db());
+}
+
+SqlResult<bool> Executor::RunAtOnce(Portal* portal) {
+  const Statement& statement = *portal->statement;
+  const bool has_begun = portal->rows != nullptr || portal->is_done;
+  if (!statement.point || has_begun) return false;
+  SIBYL_ASSIGN_OR_RETURN(const auto* fields, DescribeAtOnce(portal));
+  const SqlValue& key = portal->parameters[static_cast<size_t>(statement.point->parameter - 1)].value;
+  sqlite3* writing = nullptr;
+  if (fields == nullptr || fields->size() != static_cast<size_t>(statement.point->column_count) ||
+      key.type != ValueType::kInteger || !transaction_.MayReadPast(&writing)) {
+    return false;
+  }
+  const PointReader::Outcome outcome = point_reader_.Read(*statement.point, key.integer, writing);
+  if (outcome == PointReader::Outcome::kUnknown) return false;
+  const bool has_row = outcome == PointReader::Outcome::kRow;
+  Metrics::Add(&server_->metrics.statements);
+  Metrics::Add(&server_->metrics.point_reads);
+  WriteNotices(*statement.translated());
+  if (has_row) {
+    const auto value_of = [&](size_t column) { return point_reader_.values()[column]; };
+    SIBYL_RETURN_IF_ERROR(WriteRow(*fields, value_of, channel_->out()));
+    Metrics::Add(&server_->metrics.rows_sent);
+    portal->rows_sent = 1;
+  }
+  portal->is_done = true;
+  WriteTag(has_row ? "SELECT 1" : "SELECT 0");
+  return true;
 }
 
 std::string Executor::TagOf(const Portal& portal, const Translated& translated) const {

@@ -211,7 +211,7 @@ SqlStatus Executor::RunSettingCommand(const Translated& command, bool write_fiel
       SIBYL_RETURN_IF_ERROR(DiscardAll());
       break;
   }
-  transaction_.limits.lock_timeout_ms = settings_.TimeoutMs("lock_timeout");
+  transaction_.limits.lock_timeout_ms = settings_.TimeLimitMs(TimeLimit::kLock);
   WriteTag(command.tag_word);
   return SqlOk();
 }

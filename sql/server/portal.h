@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "sql/point_plan.h"
 #include "sql/server/result_rows.h"
 #include "sql/server/translations.h"
 #include "sql/server/wire/backend.h"
@@ -26,6 +28,8 @@ struct Statement {
   bool fields_known = false;
   bool is_part = false;      // of DECLARE or COPY: its translation is a part of another
   bool fields_told = false;  // the client knows them: they must not change any more
+  bool point_known = false;  // once it has run for this state of the schema:
+  std::optional<SibylPointPlan> point;  // it is a point lookup
 
   // Null for an empty text.
   const Translated* translated() const {

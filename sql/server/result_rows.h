@@ -60,6 +60,7 @@ class ResultRows {
   // Takes all further rows into memory and lets the statement go. 53200 above `max_bytes`.
   SqlStatus Keep(size_t max_bytes);
   bool is_live() const { return is_live_ && statement_ != nullptr; }
+  sqlite3_stmt* handle() const { return statement_->handle; }  // precondition: is_live()
 
   // With all rows in memory: the place, as the number of rows before and including the current one,
   // 0 being before the first; and moving to any, Value being valid if it is from 1 to rows().

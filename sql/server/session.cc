@@ -128,6 +128,7 @@ Task<void> Session::ServeMessages() {
       continue;
     }
     channel_->Consume(frame.size_bytes);
+    if (HandleAtOnce(frame.type, frame.body)) continue;
     if (const bool goes_on = co_await HandleMessage(frame.type, frame.body); !goes_on) co_return;
   }
 }
@@ -138,8 +139,8 @@ Task<bool> Session::WaitForMessage() {
     if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return false;
   }
   if (executor_->Rest()) control_.in_transaction = true;
-  control_.idle_limit_ms = executor_->settings().TimeoutMs(
-      control_.in_transaction ? "idle_in_transaction_session_timeout" : "idle_session_timeout");
+  control_.idle_limit_ms = executor_->settings().TimeLimitMs(
+      control_.in_transaction ? TimeLimit::kIdleInTransaction : TimeLimit::kIdleSession);
   control_.waiting_since_ns = base::NowNs();
   if (server_->stopping && !control_.in_transaction) {
     control_.termination = Termination::kShutdown;
@@ -176,15 +177,10 @@ Task<bool> Session::HandleMessage(char type, std::string_view body) {
     case 'f':
       break;  // of a COPY that has failed already
     case 'P':
-    case 'B':
     case 'D':
     case 'E':
-    case 'C':
       if (skips_until_sync_) break;
-      if (auto status = co_await HandleExtended(type, body); !status) {
-        Fail(status.error());
-        skips_until_sync_ = true;
-      }
+      if (auto status = co_await HandleExtended(type, body); !status) FailUntilSync(status.error());
       break;
     case 'F': {
       Fail({"0A000", "function calls by message are not supported", {}, "Use SELECT."});
@@ -206,8 +202,13 @@ void Session::Fail(const SqlError& error) {
   wire::WriteError(channel_->out(), wire::Severity::kError, error);
 }
 
+void Session::FailUntilSync(const SqlError& error) {
+  Fail(error);
+  skips_until_sync_ = true;
+}
+
 void Session::BeginStatement() {
-  executor_->interrupt().StartStatement(executor_->settings().TimeoutMs("statement_timeout"));
+  executor_->interrupt().StartStatement(executor_->settings().TimeLimitMs(TimeLimit::kStatement));
 }
 
 Task<void> Session::SayGoodbye() {
@@ -267,22 +268,55 @@ Task<SqlStatus> Session::RunPiece(std::string_view text) {
 // ---- Extended query ----
 
 Task<SqlStatus> Session::HandleExtended(char type, std::string_view body) {
-  if (!statement_has_begun_) {
-    BeginStatement();
-    statement_has_begun_ = true;
+  BeginExtended();
+  if (type == 'P') return HandleParse(body);
+  return type == 'D' ? HandleDescribe(body) : HandleExecute(body);
+}
+
+void Session::BeginExtended() {
+  if (statement_has_begun_) return;
+  BeginStatement();
+  statement_has_begun_ = true;
+}
+
+// Handles a message that has nothing to wait for, which are most of those that repeat a prepared query,
+// without a coroutine. False: nothing has happened.
+bool Session::HandleAtOnce(char type, std::string_view body) {
+  if (type == 'S' && executor_->EndImplicitAtOnce()) {
+    EndSync(SqlOk());
+    return true;
   }
-  switch (type) {
-    case 'P':
-      return HandleParse(body);
-    case 'B':
-      return HandleBind(body);
-    case 'D':
-      return HandleDescribe(body);
-    case 'E':
-      return HandleExecute(body);
-    default:
-      return [](SqlStatus status) -> Task<SqlStatus> { co_return status; }(HandleClose(body));
-  }
+  if (type != 'B' && type != 'C' && type != 'D' && type != 'E') return false;
+  if (skips_until_sync_) return true;
+  BeginExtended();
+  const auto handled = HandleExtendedAtOnce(type, body);
+  if (!handled) FailUntilSync(handled.error());
+  return !handled || *handled;
+}
+
+SqlResult<bool> Session::HandleExtendedAtOnce(char type, std::string_view body) {
+  if (type == 'D') return DescribeAtOnce(body);
+  if (type == 'E') return ExecuteAtOnce(body);
+  SIBYL_RETURN_IF_ERROR(type == 'B' ? HandleBind(body) : HandleClose(body));
+  return true;
+}
+
+SqlResult<bool> Session::DescribeAtOnce(std::string_view body) {
+  SIBYL_ASSIGN_OR_RETURN(const auto message, wire::DecodeObject(body));
+  if (message.kind == wire::ObjectKind::kStatement) return false;
+  SIBYL_ASSIGN_OR_RETURN(Portal * portal, executor_->FindPortal(message.name));
+  SIBYL_ASSIGN_OR_RETURN(const auto* fields, executor_->DescribeAtOnce(portal));
+  if (fields == nullptr) return false;
+  WriteFields(*fields);
+  return true;
+}
+
+SqlResult<bool> Session::ExecuteAtOnce(std::string_view body) {
+  SIBYL_ASSIGN_OR_RETURN(const auto message, wire::DecodeExecute(body));
+  if (message.max_rows > 0) return false;
+  SIBYL_ASSIGN_OR_RETURN(Portal * portal, executor_->FindPortal(message.portal));
+  if (!SyncFollows()) executor_->transaction().BeginImplicit();
+  return executor_->RunAtOnce(portal);
 }
 
 Task<SqlStatus> Session::HandleParse(std::string_view body) {
@@ -298,12 +332,11 @@ Task<SqlStatus> Session::HandleParse(std::string_view body) {
   co_return named;
 }
 
-Task<SqlStatus> Session::HandleBind(std::string_view body) {
-  if (auto decoded = wire::DecodeBind(body, &bind_); !decoded) co_return decoded;
-  const auto portal = executor_->Bind(bind_);
-  if (!portal) co_return portal.error();
+SqlStatus Session::HandleBind(std::string_view body) {
+  SIBYL_RETURN_IF_ERROR(wire::DecodeBind(body, &bind_));
+  SIBYL_ASSIGN_OR_RETURN([[maybe_unused]] const Portal* portal, executor_->Bind(bind_));
   wire::WriteSignal(channel_->out(), wire::Signal::kBindComplete);
-  co_return SqlOk();
+  return SqlOk();
 }
 
 Task<SqlStatus> Session::HandleDescribe(std::string_view body) {
@@ -324,12 +357,16 @@ Task<SqlStatus> Session::HandleDescribe(std::string_view body) {
     if (!described) co_return described.error();
     fields = *described;
   }
-  if (fields->empty()) {
-    wire::WriteSignal(out, wire::Signal::kNoData);
-  } else {
-    wire::WriteRowDescription(out, *fields);
-  }
+  WriteFields(*fields);
   co_return SqlOk();
+}
+
+void Session::WriteFields(const std::vector<wire::FieldDescription>& fields) {
+  if (fields.empty()) {
+    wire::WriteSignal(channel_->out(), wire::Signal::kNoData);
+  } else {
+    wire::WriteRowDescription(channel_->out(), fields);
+  }
 }
 
 Task<SqlStatus> Session::HandleExecute(std::string_view body) {
@@ -360,9 +397,13 @@ SqlStatus Session::HandleClose(std::string_view body) {
 }
 
 Task<void> Session::HandleSync() {
+  const SqlStatus status = co_await executor_->EndImplicit();
+  EndSync(status);
+}
+
+void Session::EndSync(const SqlStatus& status) {
   skips_until_sync_ = false;
   statement_has_begun_ = false;
-  const SqlStatus status = co_await executor_->EndImplicit();
   executor_->interrupt().EndStatement();
   if (!status) Fail(status.error());
   WriteReady();

@@ -40,6 +40,7 @@ class Session : public SessionFacts {
   Task<void> ServeMessages();
   Task<bool> WaitForMessage();
   Task<bool> HandleMessage(char type, std::string_view body);
+  bool HandleAtOnce(char type, std::string_view body);
   Task<void> SayGoodbye();
 
   // ---- Simple query ----
@@ -50,15 +51,22 @@ class Session : public SessionFacts {
   // ---- Extended query ----
   Task<SqlStatus> HandleExtended(char type, std::string_view body);
   Task<SqlStatus> HandleParse(std::string_view body);
-  Task<SqlStatus> HandleBind(std::string_view body);
+  SqlStatus HandleBind(std::string_view body);
   Task<SqlStatus> HandleDescribe(std::string_view body);
   Task<SqlStatus> HandleExecute(std::string_view body);
   SqlStatus HandleClose(std::string_view body);
+  SqlResult<bool> HandleExtendedAtOnce(char type, std::string_view body);
+  SqlResult<bool> DescribeAtOnce(std::string_view body);
+  SqlResult<bool> ExecuteAtOnce(std::string_view body);
   Task<void> HandleSync();
   bool SyncFollows() const;
 
   void Fail(const SqlError& error);
+  void FailUntilSync(const SqlError& error);
   void BeginStatement();
+  void BeginExtended();
+  void EndSync(const SqlStatus& status);
+  void WriteFields(const std::vector<wire::FieldDescription>& fields);
   void WriteReady();
 
   ServerState* const server_;

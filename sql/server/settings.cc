@@ -189,6 +189,7 @@ Settings::Settings() {
   for (const Parameter& parameter : kParameters) values_[parameter.name] = parameter.value;
   values_["server_version"] = std::string("15.0 (SibylDB ") + kVersion + ")";
   defaults_ = values_;
+  ReadTimeLimits();
 }
 
 std::optional<std::string> Settings::Get(std::string_view name) const {
@@ -224,6 +225,7 @@ void Settings::Store(std::string_view name, std::string value) {
   std::string& stored = values_[std::string(name)];
   if (stored == value) return;
   stored = std::move(value);
+  ReadTimeLimits();
   const Parameter* parameter = Find(name);
   if (parameter != nullptr && parameter->is_reported) changes_.push_back({parameter->name, stored});
 }
@@ -255,9 +257,14 @@ void Settings::EndTransaction() {
   local_.clear();
 }
 
-uint64_t Settings::TimeoutMs(std::string_view name) const {
-  const auto found = values_.find(name);
-  return found == values_.end() ? 0 : Milliseconds(found->second).value_or(0);
+void Settings::ReadTimeLimits() {
+  static constexpr std::string_view kNames[] = {  // in TimeLimit's order
+      "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
+      "idle_session_timeout"};
+  for (size_t i = 0; i < time_limits_ms_.size(); ++i) {
+    const auto found = values_.find(kNames[i]);
+    time_limits_ms_[i] = found == values_.end() ? 0 : Milliseconds(found->second).value_or(0);
+  }
 }
 
 std::vector<Settings::Change> Settings::All() const {

@@ -3,6 +3,7 @@
 #ifndef SIBYL_SQL_SERVER_SETTINGS_H_
 #define SIBYL_SQL_SERVER_SETTINGS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +14,8 @@
 #include "sql/server/sql_error.h"
 
 namespace sibyl::sql::server {
+
+enum class TimeLimit : uint8_t { kStatement, kLock, kIdleInTransaction, kIdleSession };
 
 // Names are compared without case.
 class Settings {
@@ -42,8 +45,8 @@ class Settings {
   void MakeLocal(std::string_view name);
   void EndTransaction();
 
-  // A time limit in milliseconds; 0: none.
-  uint64_t TimeoutMs(std::string_view name) const;
+  // In milliseconds; 0: none.
+  uint64_t TimeLimitMs(TimeLimit limit) const { return time_limits_ms_[static_cast<size_t>(limit)]; }
 
   // All, by name.
   std::vector<Change> All() const;
@@ -60,8 +63,10 @@ class Settings {
   using Values = std::map<std::string, std::string, NoCase>;
 
   void Store(std::string_view name, std::string value);
+  void ReadTimeLimits();
 
   Values values_;
+  std::array<uint64_t, 4> time_limits_ms_{};  // of values_, since every statement asks for them
   Values defaults_;
   Values local_;  // what to restore
   std::vector<Change> changes_;

@@ -175,6 +175,13 @@ Task<SqlStatus> Transaction::BeforeStatement(bool writes) {
   co_return begun;
 }
 
+bool Transaction::MayReadPast(sqlite3** writing) const {
+  const bool in_sqlite = connection_ != nullptr && connection_->in_transaction();
+  *writing = in_sqlite ? connection_->db() : nullptr;
+  if (in_sqlite) return state_ != State::kFailed;
+  return state_ == State::kNone || (state_ != State::kFailed && !repeatable());
+}
+
 void Transaction::AfterStatement() {
   if (connection_ != nullptr && connection_->has_open_statements()) return;
   if (state_ != State::kNone) {

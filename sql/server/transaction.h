@@ -88,6 +88,10 @@ class Transaction {
   // begun. In no block, SQLite commits the statement by itself.
   Task<SqlStatus> BeforeStatement(bool writes);
 
+  // Whether a lookup may be answered past SQLite: in a new snapshot, or, if *writing is set, in the
+  // write transaction of that connection.
+  bool MayReadPast(sqlite3** writing) const;
+
   // After a statement has ended (been reset): outside a block gives back what was borrowed.
   void AfterStatement();
 

@@ -1,9 +1,9 @@
 #include "sql/server/net/event_loop.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "base/clock.h"
+#include "sql/server/net/wakeful_wait.h"
 
 namespace sibyl::sql::server {
 
@@ -22,37 +22,6 @@ namespace {
 // The thread's own record, so that LongWork needs no argument wherever SQL runs. Null in threads
 // that serve no loop.
 thread_local LoopThread* this_thread = nullptr;
-
-// Whether a loop with nothing to do should look again at once or sleep. Waking a thread costs more
-// than a point query where its processor went idle, so a loop stays awake for a moment, unless its
-// clients have lately let it wait for longer than that.
-class WakefulWait {
- public:
-  // There was something to do.
-  void End() {
-    if (began_ns_ == 0) return;
-    const bool was_short = base::NowNs() - began_ns_ < kMostNs;
-    short_waits_ = was_short ? std::min(short_waits_ + 1, kMostCounted)
-                             : std::max(short_waits_ - kLongWeighs, 0);
-    began_ns_ = 0;
-  }
-
-  // There is nothing to do: whether to stay awake.
-  bool GoesOn() {
-    const uint64_t now_ns = base::NowNs();
-    if (began_ns_ == 0) began_ns_ = now_ns;
-    return short_waits_ >= kFewCounted && now_ns - began_ns_ < kMostNs;
-  }
-
- private:
-  static constexpr uint64_t kMostNs = 50'000;
-  static constexpr int kMostCounted = 32;
-  static constexpr int kFewCounted = 8;
-  static constexpr int kLongWeighs = 3;  // so that at most a quarter of the waits are in vain
-
-  uint64_t began_ns_ = 0;  // of the wait under way; 0: there is none
-  int short_waits_ = 0;    // lately
-};
 
 void NextWork() {
   if (this_thread == nullptr) return;
@@ -134,19 +103,25 @@ void EventLoops::RunThread(LoopThread* self) {
   }
 }
 
-// Until the loop is taken away or stops. While it waits it lets others have the processor: the
-// client whose next message it waits for may need this very one.
+// Until the loop is taken away or stops.
 void EventLoops::Run(EventLoop* loop, uint64_t turn) {
   WakefulWait wait;
+  bool waits = false;
+  const auto end_wait = [&](bool slept) {
+    if (waits) wait.End(base::NowNs(), slept);
+    waits = false;
+  };
   while (loop->turn_.load(std::memory_order_acquire) == turn) {
     if (loop->io_.poll_one() > 0) {
-      wait.End();
-    } else if (loop->io_.stopped()) {
-      return;
-    } else if (wait.GoesOn()) {
+      end_wait(false);
+      continue;
+    }
+    if (loop->io_.stopped()) return;
+    waits = true;
+    if (wait.GoesOn(base::NowNs())) {
       std::this_thread::yield();
     } else if (loop->io_.run_one() > 0) {
-      wait.End();
+      end_wait(true);
     }
   }
 }

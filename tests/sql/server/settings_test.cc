@@ -28,9 +28,9 @@ TEST_CASE("parameters are checked", "[server][settings]") {
   CHECK(settings.Get("my.own") == "1");
   CHECK(settings.Set("enable_partitionwise_aggregate", "on"));
   CHECK(settings.Set("statement_timeout", "2s"));
-  CHECK(settings.TimeoutMs("statement_timeout") == 2000);
+  CHECK(settings.TimeLimitMs(TimeLimit::kStatement) == 2000);
   CHECK(settings.Set("statement_timeout", "1min"));
-  CHECK(settings.TimeoutMs("statement_timeout") == 60'000);
+  CHECK(settings.TimeLimitMs(TimeLimit::kStatement) == 60'000);
   CHECK_FALSE(settings.Set("statement_timeout", "soon"));
   CHECK_FALSE(settings.Set("default_transaction_isolation", "chaos"));
   CHECK_FALSE(settings.Get("nothing").has_value());

@@ -1,0 +1,44 @@
+// Which statements are no more than a lookup: SELECT of plain columns of one row by its rowid, the
+// value of a parameter.
+//
+// Told from the program that SQLite's compiler made, not from the text: names, views, collations,
+// affinities and privileges were decided there already. A program that is exactly
+//
+//   OpenRead a table, Variable, SeekRowid, Column and Rowid to consecutive registers, ResultRow, Halt
+//
+// does what a point lookup of the engine and a decoder of records do.
+
+#ifndef SIBYL_SQL_POINT_PLAN_H_
+#define SIBYL_SQL_POINT_PLAN_H_
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { SIBYL_POINT_COLUMNS = 64 };  // of the result; more are not planned for
+
+typedef struct SibylPointColumn {
+  int16_t field;      // of the record; -1: the rowid
+  uint8_t is_real;    // an integer that is stored for a real is one
+} SibylPointColumn;
+
+typedef struct SibylPointPlan {
+  uint32_t root;           // page of the table, in the database "main"
+  uint32_t schema_cookie;  // of the schema that the program was made for: valid while that is the same
+  int parameter;           // from 1
+  int column_count;
+  SibylPointColumn columns[SIBYL_POINT_COLUMNS];
+} SibylPointPlan;
+
+// Fills *plan and returns 1 if `statement`, which reads from a database of ours in UTF-8, is such a
+// lookup where its parameter is an integer; 0 if it is anything else. In point_plan.c.
+int sibyl_point_plan(sqlite3_stmt* statement, SibylPointPlan* plan);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // SIBYL_SQL_POINT_PLAN_H_

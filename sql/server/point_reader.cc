@@ -1,0 +1,143 @@
+#include "sql/server/point_reader.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/coding.h"
+#include "sql/key_codec.h"
+#include "sql/store_of_schema.h"
+
+namespace sibyl::sql::server {
+namespace {
+
+constexpr int kSchemaCookie = 1;  // among the header words of a database: BTREE_SCHEMA_VERSION
+
+// SQLite's variable-length integer: 7 bits a byte, most significant first, 8 in the ninth. False: it
+// goes beyond `bytes`.
+bool TakeVarint(std::string_view* bytes, uint64_t* value) {
+  *value = 0;
+  for (size_t i = 0; i < bytes->size() && i < 9; ++i) {
+    const auto byte = static_cast<unsigned char>((*bytes)[i]);
+    const bool is_last = i == 8 || byte < 0x80;
+    *value = i == 8 ? *value << 8 | byte : *value << 7 | (byte & 0x7f);
+    if (!is_last) continue;
+    bytes->remove_prefix(i + 1);
+    return true;
+  }
+  return false;
+}
+
+int64_t SignedBigEndian(std::string_view bytes) {
+  uint64_t value = static_cast<signed char>(bytes[0]) < 0 ? ~uint64_t{0} : 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return static_cast<int64_t>(value);
+}
+
+// The field of serial type `type` at the front of `body`. False: there is no such type, or too little.
+// SQLite's documentation, "Database File Format", section 2.1.
+bool TakeField(uint64_t type, std::string_view* body, SqlValue* value) {
+  static constexpr size_t kIntegerBytes[] = {0, 1, 2, 3, 4, 6, 8};
+  constexpr uint64_t kReal = 7;
+  constexpr uint64_t kZero = 8;  // 9: one
+  constexpr uint64_t kFirstBytes = 12;
+  *value = {};
+  if (type == 0) return true;
+  if (type == kZero || type == kZero + 1) {
+    *value = SqlValue::Integer(static_cast<int64_t>(type - kZero));
+    return true;
+  }
+  if (type > kZero && type < kFirstBytes) return false;
+  const uint64_t size = type >= kFirstBytes ? (type - kFirstBytes) / 2
+                        : type == kReal     ? sizeof(double)
+                                            : kIntegerBytes[type];
+  if (size > body->size()) return false;
+  const std::string_view bytes = body->substr(0, size);
+  body->remove_prefix(size);
+  if (type >= kFirstBytes) {
+    *value = type % 2 == 0 ? SqlValue::Blob(bytes) : SqlValue::Text(bytes);
+  } else if (type == kReal) {
+    const auto real = std::bit_cast<double>(base::LoadBig64(bytes.data()));
+    if (!std::isnan(real)) *value = SqlValue::Real(real);  // else NULL, as everywhere in SQLite
+  } else {
+    *value = SqlValue::Integer(SignedBigEndian(bytes));
+  }
+  return true;
+}
+
+// The first fields of `record`, as many as `fields` has. False: it has fewer, or it is no record.
+bool DecodeRecord(std::string_view record, std::span<SqlValue> fields) {
+  std::string_view header = record;
+  uint64_t header_bytes = 0;
+  if (!TakeVarint(&header, &header_bytes) || header_bytes > record.size()) return false;
+  const size_t size_bytes = record.size() - header.size();
+  if (header_bytes < size_bytes) return false;
+  header = header.substr(0, header_bytes - size_bytes);
+  std::string_view body = record.substr(header_bytes);
+  for (SqlValue& field : fields) {
+    uint64_t type = 0;
+    if (!TakeVarint(&header, &type) || !TakeField(type, &body, &field)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<SibylPointPlan> PlanPointRead(sqlite3_stmt* statement) {
+  SibylPointPlan plan;
+  if (sibyl_point_plan(statement, &plan) == 0) return std::nullopt;
+  return plan;
+}
+
+void PointReader::Open(sqlite3* connection) {
+  if (store_ != nullptr) return;
+  SibylStore* const store = sibyl_store_of_schema(connection, "main");
+  if (store != nullptr) store_ = store->Another();
+}
+
+PointReader::Outcome PointReader::Read(const SibylPointPlan& plan, int64_t rowid,
+                                       sqlite3* connection) {
+  if (connection != nullptr) {
+    SibylStore* const store = sibyl_store_of_schema(connection, "main");
+    if (store == nullptr || !store->writing()) return Outcome::kUnknown;
+    return ReadFrom(store, plan, rowid);
+  }
+  if (store_ == nullptr || store_->Begin(false) != SQLITE_OK) return Outcome::kUnknown;
+  const Outcome outcome = ReadFrom(store_.get(), plan, rowid);
+  store_->Commit(false, false);  // of a read transaction: cannot fail
+  return outcome;
+}
+
+PointReader::Outcome PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan,
+                                           int64_t rowid) {
+  if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return Outcome::kUnknown;
+  unsigned char key[8];
+  sibyl_rowid_encode(rowid, key);
+  bool found = false;
+  const int rc = store->Get(store->TreeOf(plan.root),
+                            {reinterpret_cast<const char*>(key), sizeof(key)}, &record_, &found);
+  if (rc != SQLITE_OK) return Outcome::kUnknown;
+  if (!found) return Outcome::kNoRow;
+  return Decode(plan, rowid) ? Outcome::kRow : Outcome::kUnknown;
+}
+
+bool PointReader::Decode(const SibylPointPlan& plan, int64_t rowid) {
+  const std::span<const SibylPointColumn> columns(plan.columns,
+                                                  static_cast<size_t>(plan.column_count));
+  int last = -1;
+  for (const SibylPointColumn& column : columns) last = std::max<int>(last, column.field);
+  fields_.resize(static_cast<size_t>(last + 1));
+  if (!DecodeRecord(record_.view(), fields_)) return false;
+  values_.clear();
+  for (const SibylPointColumn& column : columns) {
+    SqlValue value = column.field < 0 ? SqlValue::Integer(rowid)
+                                      : fields_[static_cast<size_t>(column.field)];
+    if (column.is_real != 0 && value.type == ValueType::kInteger) {
+      value = SqlValue::Real(static_cast<double>(value.integer));
+    }
+    values_.push_back(value);
+  }
+  return true;
+}
+
+}  // namespace sibyl::sql::server

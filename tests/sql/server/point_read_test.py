@@ -1,0 +1,190 @@
+"""Goal: a row that the server reads past SQLite, by its key, is what SQLite would have answered.
+
+Method: two sessions change a small table in every way, by a random number generator with a fixed seed:
+writes, transactions with savepoints at both isolation levels, TRUNCATE, columns added, the table made
+anew with other columns, a temporary table of the same name. After each change both ask for rows in two
+ways: by key, which goes past SQLite, and by an expression of the key, which cannot; in both formats.
+The server's counters tell that both ways were gone.
+
+point_read_test.py SIBYL [SEED]
+"""
+
+import os
+import random
+import struct
+import sys
+import tempfile
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server_process import ServerProcess  # noqa: E402
+from wire_client import WireClient, errors, kinds  # noqa: E402
+
+SIBYL = sys.argv[1]
+SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+INT4, INT8 = 23, 20
+ROUNDS = 300
+KEYS = list(range(-3, 40)) + [127, 128, 32767, 32768, 2**31 - 1, -2**31]
+EXTREME_KEYS = [2**31, 2**47, -2**47 - 1, 2**63 - 1, -2**63]
+TABLES = [
+    "CREATE TABLE t(id int PRIMARY KEY, a int, b bigint, c float8, d text, e bytea, f numeric, g bool)",
+    "CREATE TABLE t(g bool, c float8 DEFAULT 1.5, id bigint PRIMARY KEY, d text, f numeric, b bigint, "
+    "a int, e bytea)",
+]
+FILL = ("INSERT INTO t (id, d) SELECT n, 'many' FROM generate_series({}, {}) g(n) "
+        "ON CONFLICT DO NOTHING")
+COLUMNS = ["id", "a", "b", "c", "d", "e", "f", "g"]
+
+
+class Session:
+    def __init__(self, server, chance):
+        self.client = WireClient(server.port)
+        self.client.start()
+        self.chance = chance
+        self.statements = {}
+        self.in_block = False
+        self.has_temporary = False
+
+    def do(self, sql):
+        return errors(self.client.query(sql))
+
+    def end_block(self):
+        self.do("ROLLBACK")
+        self.in_block = False
+
+    def discard_all(self):
+        self.end_block()
+        self.do("DISCARD ALL")
+        self.do("SET lock_timeout = 20")
+        self.statements.clear()
+        self.has_temporary = False
+
+    def prepared(self, sql, oid):
+        """The name of the statement, and whether it could be prepared."""
+        if (sql, oid) in self.statements:
+            return self.statements[sql, oid]
+        name = f"s{len(self.statements)}"
+        self.client.parse(sql, name=name, oids=[oid])
+        if errors(self.client.sync()):
+            return None
+        self.statements[sql, oid] = name
+        return name
+
+    def ask(self, sql, key, oid, is_binary, result_format):
+        """The messages from Bind to the end."""
+        name = self.prepared(sql, oid)
+        if name is None:
+            return "not prepared"
+        if key is None:
+            value = None
+        elif is_binary:
+            value = struct.pack("!i" if oid == INT4 else "!q", key)
+        else:
+            value = str(key).encode()
+        self.client.bind([value], name=name, formats=[int(is_binary)], result_formats=[result_format])
+        self.client.describe(b"P")
+        self.client.execute()
+        messages = self.client.sync()
+        return [message for message in messages if message[0] not in (b"N", b"E")] + errors(messages)
+
+    def compare(self):
+        """Whether the two ways agree on a row."""
+        chance = self.chance
+        columns = chance.choice(["*", "d", ", ".join(chance.sample(COLUMNS, chance.randint(1, 8)))])
+        oid = chance.choice([INT4, INT8])
+        key = chance.choice(KEYS if oid == INT4 or chance.random() < 0.9 else EXTREME_KEYS)
+        key = None if chance.random() < 0.03 else key
+        how = (key, oid, chance.random() < 0.5, chance.randint(0, 1))
+        by_key = self.ask(f"SELECT {columns} FROM t WHERE id = $1", *how)
+        if self.in_block and isinstance(by_key[-1], str):  # nothing else can be asked in this block
+            self.end_block()
+            return 0
+        by_value = self.ask(f"SELECT {columns} FROM t WHERE id + 0 = $1", *how)
+        assert by_key == by_value, (columns, how, by_key, by_value)
+        return 0 if isinstance(by_key[-1], str) else kinds(by_key).count("D")
+
+
+def a_value(chance, column):
+    if chance.random() < 0.15:
+        return "NULL"
+    number = chance.choice([0, 1, -1, 127, -128, 255, 32767, 10**6, -10**6, 2**31 - 1])
+    return {
+        "a": str(number),
+        "b": str(number * chance.choice([1, 2**20, 2**31])),
+        "c": chance.choice([str(number), "0.5", "-1e300", "2e-9", "3"]),
+        "d": chance.choice(["''", "'x'", "'é漢'", "repeat('long ', 60)"]),
+        "e": chance.choice(["'\\x'", "'\\x00ff'", "'\\x0102030405'"]),
+        "f": chance.choice([str(number), "1.25", "-0.001"]),
+        "g": chance.choice(["true", "false"]),
+    }[column]
+
+
+def a_change(session, chance):
+    """A statement, or two that belong together."""
+    key = chance.choice(KEYS)
+    column = chance.choice(COLUMNS[1:])
+    kind = chance.random()
+    if kind < 0.35:
+        names = ", ".join(COLUMNS[1:])
+        values = ", ".join(a_value(chance, name) for name in COLUMNS[1:])
+        return f"INSERT INTO t (id, {names}) VALUES ({key}, {values}) ON CONFLICT DO NOTHING"
+    if kind < 0.5:
+        return f"UPDATE t SET {column} = {a_value(chance, column)} WHERE id = {key}"
+    if kind < 0.55:
+        return f"UPDATE t SET id = {key} WHERE id = {chance.choice(KEYS)}"
+    if kind < 0.65:
+        return f"DELETE FROM t WHERE id = {key}"
+    if kind < 0.75:
+        return chance.choice(["SAVEPOINT p", "ROLLBACK TO p", "RELEASE p"]) if session.in_block else "BEGIN"
+    if kind < 0.85:
+        return chance.choice(["COMMIT", "ROLLBACK"]) if session.in_block else chance.choice(
+            ["BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ", "BEGIN READ ONLY"])
+    if kind < 0.89:
+        return "TRUNCATE t" if chance.random() < 0.3 else FILL.format(-2, chance.choice([30, 400]))
+    if kind < 0.93:
+        return f"ALTER TABLE t ADD COLUMN x{chance.randint(0, 10**6)} int DEFAULT 7"
+    if kind < 0.96:
+        return "CREATE TEMP TABLE t(id int PRIMARY KEY, d text)"
+    return "; ".join(["DROP TABLE t", chance.choice(TABLES), FILL.format(0, 35)])
+
+
+def counters(server):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
+
+
+def main():
+    chance = random.Random(SEED)
+    print("seed", SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        server = ServerProcess(SIBYL, folder, "--metrics", "127.0.0.1:0", "--synchronous", "normal")
+        sessions = [Session(server, chance), Session(server, chance)]
+        for session in sessions:
+            session.do("SET lock_timeout = 20")
+        sessions[0].do(TABLES[0] + "; " + FILL.format(0, 35))
+        found = changes = 0
+        for _ in range(ROUNDS):
+            session, other = chance.sample(sessions, 2)
+            if session.has_temporary and chance.random() < 0.2:
+                session.discard_all()
+            change = a_change(session, chance)
+            failures = session.do(change)
+            changes += not failures
+            if failures or change in ("COMMIT", "ROLLBACK"):
+                session.end_block()
+            elif change.startswith("BEGIN"):
+                session.in_block = True
+            elif "TEMP" in change:
+                session.has_temporary = True
+            for _ in range(4):
+                found += session.compare()
+                found += other.compare()
+        counted = counters(server)
+        print(f"{changes} changes, {found} rows found, {counted}")
+        assert changes > ROUNDS / 2 and found > ROUNDS
+        assert counted["sibyl_point_reads_total"] > ROUNDS
+        assert server.stop() == 0, server.said()
+
+
+main()
