@@ -1,134 +1,16 @@
 // Executor: COPY.
 
 #include "base/status_macros.h"
-#include "sql/server/copy/copy_parser.h"
+#include "sql/server/copy/copy_target.h"
 #include "sql/server/copy/copy_writer.h"
-#include "sql/server/describe_columns.h"
 #include "sql/server/executor.h"
-#include "sql/server/type_oids.h"
-#include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {
 namespace {
 
 constexpr size_t kSendBytes = 64 * 1024;
 
-std::string QuotedName(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string ColumnList(const std::vector<std::string>& columns) {
-  std::string list;
-  for (const std::string& column : columns) list += (list.empty() ? "" : ",") + QuotedName(column);
-  return list;
-}
-
 }  // namespace
-
-// The insertions of one COPY ... FROM STDIN.
-class CopyTarget {
- public:
-  static SqlResult<std::unique_ptr<CopyTarget>> Open(PooledConnection* connection,
-                                                     const CopyOptions& options);
-  ~CopyTarget() {
-    if (insert_ != nullptr) connection_->Release(insert_);
-  }
-
-  size_t columns() const { return fields_.size(); }
-  uint64_t rows() const { return rows_; }
-
-  // All rows that `bytes`, the content of a CopyData message, completes.
-  SqlStatus Consume(std::string_view bytes) {
-    parser_.Feed(bytes);
-    return InsertAll();
-  }
-  SqlStatus Finish() {
-    parser_.Finish();
-    return InsertAll();
-  }
-
- private:
-  CopyTarget(PooledConnection* connection, const CopyOptions& options)
-      : connection_(connection), options_(options), parser_(options) {}
-
-  SqlStatus Prepare();
-  SqlStatus InsertAll();
-  SqlStatus Insert();
-  SqlError InLine(SqlError error) const;
-
-  PooledConnection* const connection_;
-  const CopyOptions options_;
-  CopyParser parser_;
-  CopyParser::Fields values_;
-  std::vector<wire::FieldDescription> fields_;
-  std::vector<std::string> scratch_;
-  PreparedStatement* insert_ = nullptr;
-  uint64_t rows_ = 0;
-};
-
-SqlResult<std::unique_ptr<CopyTarget>> CopyTarget::Open(PooledConnection* connection,
-                                                        const CopyOptions& options) {
-  std::unique_ptr<CopyTarget> target(new CopyTarget(connection, options));
-  SIBYL_RETURN_IF_ERROR(target->Prepare());
-  return target;
-}
-
-SqlStatus CopyTarget::Prepare() {
-  const std::string list = ColumnList(options_.columns);
-  const std::string table = QuotedName(options_.table);
-  SIBYL_ASSIGN_OR_RETURN(
-      PreparedStatement* const select,
-      connection_->Prepare("SELECT " + (list.empty() ? "*" : list) + " FROM " + table));
-  DescribeColumns(select->handle, {}, &fields_);
-  connection_->Release(select);
-  std::string places = "?";
-  for (size_t i = 1; i < fields_.size(); ++i) places += ",?";
-  const std::string into = list.empty() ? table : table + "(" + list + ")";
-  SIBYL_ASSIGN_OR_RETURN(insert_,
-                         connection_->Prepare("INSERT INTO " + into + " VALUES(" + places + ")"));
-  scratch_.resize(fields_.size());
-  return SqlOk();
-}
-
-SqlStatus CopyTarget::InsertAll() {
-  for (;;) {
-    auto has_row = parser_.Next(&values_);
-    if (!has_row) return InLine(std::move(has_row).error());
-    if (!*has_row) return SqlOk();
-    if (auto inserted = Insert(); !inserted) return InLine(std::move(inserted).error());
-    ++rows_;
-  }
-}
-
-SqlStatus CopyTarget::Insert() {
-  if (values_.size() != fields_.size()) {
-    const bool few = values_.size() < fields_.size();
-    return SqlError{"22P04",
-                    few ? "missing data for column \"" + fields_[values_.size()].name + "\""
-                        : "extra data after last expected column"};
-  }
-  sqlite3_stmt* const insert = insert_->handle;
-  const int16_t format = options_.format == CopyFormat::kBinary ? 1 : 0;
-  for (size_t i = 0; i < values_.size(); ++i) {
-    SqlValue value;
-    if (values_[i]) {
-      SIBYL_ASSIGN_OR_RETURN(value, Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
-    }
-    BindValue(insert, static_cast<int>(i + 1), value);
-  }
-  const int code = sqlite3_step(insert);
-  if (code != SQLITE_DONE) return connection_->LastError(code);
-  sqlite3_reset(insert);
-  return SqlOk();
-}
-
-SqlError CopyTarget::InLine(SqlError error) const {
-  error.detail += (error.detail.empty() ? "COPY " : " COPY ") + options_.table + ", line " +
-                  std::to_string(parser_.line());
-  return error;
-}
 
 Task<SqlStatus> Executor::CopyIn(const Translated& command) {
   auto connection = co_await transaction_.Connection();

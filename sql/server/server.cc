@@ -1,9 +1,12 @@
 #include "sql/server/server.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/steady_timer.hpp>
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "base/clock.h"
@@ -24,6 +27,18 @@ constexpr auto kTick = milliseconds(10);
 constexpr uint64_t kIdleCheckEveryNs = 250'000'000;
 constexpr size_t kConnectionsBeforeLogin = 100;  // beyond max_connections
 constexpr auto kAbortAfter = milliseconds(1000);
+
+// Clients leave so many file descriptors, or a quarter, to the database: where that cannot open a file,
+// all writing ends.
+constexpr int kDescriptorsOfDatabase = 256;
+
+// Descriptors from this one on are not for clients; new ones are always the lowest that are free.
+int DescriptorsForClients() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+  const auto most = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
+  return most - std::min(kDescriptorsOfDatabase, most / 4);
+}
 
 class ServerImpl : public Server {
  public:
@@ -51,6 +66,7 @@ class ServerImpl : public Server {
   EventLoops
       control_;       // logins, cancel requests, time limits, metrics: works when all else is busy
   EventLoops loops_;  // sessions
+  const int descriptors_for_clients_ = DescriptorsForClients();
   asio::steady_timer ticker_;
   uint64_t next_idle_check_ns_ = 0;
   std::unique_ptr<PooledConnection> first_connection_;  // keeps the database open
@@ -118,7 +134,8 @@ Status ServerImpl::Listen() {
 void ServerImpl::Accept(int fd, Network network) {
   Metrics::Add(&state_.metrics.connections);
   const size_t most = state_.options.max_connections + kConnectionsBeforeLogin;
-  if (state_.stopping || state_.registry.size() >= most) {
+  const bool is_full = state_.registry.size() >= most || fd >= descriptors_for_clients_;
+  if (state_.stopping || is_full) {
     Metrics::Add(&state_.metrics.refused_connections);
     ::close(fd);
     return;

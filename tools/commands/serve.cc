@@ -1,5 +1,7 @@
 // sibyl serve and sibyl user: a database for many clients, over the PostgreSQL wire protocol.
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <iostream>
 #include <optional>
@@ -85,12 +87,21 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// A client takes a descriptor, and what processes may have at first, often 1024, is soon gone.
+void AllowAllDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);  // else there are as many as there are
+}
+
 ExitCode Serve(const ServeArguments& arguments) {
   if (arguments.print_config) return Answer(sql::server::ConfigurationTemplate());
   if (arguments.path.empty())
     return Complain(ExitCode::kUsage, "serve needs the PATH of a database");
   auto options = OptionsOf(arguments);
   if (!options) return Complain(options.error());
+  AllowAllDescriptors();
   const sigset_t signals = BlockStopSignals();
   auto server = sql::server::Server::Start(std::move(*options));
   if (!server) return Complain(server.error());

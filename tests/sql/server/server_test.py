@@ -6,6 +6,7 @@ server_test.py SIBYL [PART ...]
 """
 
 import os
+import resource
 import shutil
 import struct
 import subprocess
@@ -375,11 +376,70 @@ def cancel(server):
     client.close()
 
 
+def copy_in(server):
+    """Rows are inserted in blocks: an error is still that of the first wrong row, and takes all back."""
+    client = connect(server)
+    client.query("CREATE TABLE copied(a int PRIMARY KEY, b text, c int CHECK (c < 1000))")
+
+    def copy(lines, pieces=1, table="copied"):
+        """The tag, or the code and the place of the error."""
+        client.send(b"Q", f"COPY {table} FROM STDIN\0".encode())
+        data = "".join(line + "\n" for line in lines).encode()
+        size = len(data) // pieces + 1
+        for at in range(0, len(data), size):
+            client.send(b"d", data[at:at + size])
+        client.send(b"c")
+        messages = client.read_until_ready()
+        if not errors(messages):
+            return tags(messages)[0]
+        fields = next(body for kind, body in messages if kind == b"E").split(b"\0")
+        detail = next((field for field in fields if field.startswith(b"D")), b"").decode()
+        return errors(messages)[0], int(detail.rsplit("line ", 1)[1])
+
+    def lines(count, **wrong):
+        """Rows; wrong: line_N="text"."""
+        wrong = {int(name[5:]): line for name, line in wrong.items()}
+        return [wrong.get(i, f"{i}\trow {i}\t{i % 100}") for i in range(1, count + 1)]
+
+    for count in (0, 1, 63, 64, 65, 1000):
+        equal(copy(lines(count), pieces=7), f"COPY {count}")
+        equal(rows(client.query("SELECT count(*), sum(a), sum(length(b)) FROM copied")),
+              [[str(count).encode(), str(count * (count + 1) // 2).encode() if count else None,
+                str(sum(len(f"row {i}") for i in range(1, count + 1))).encode() if count else None]])
+        client.query("DELETE FROM copied")
+    for wrong, expected in (({"line_150": "149\tagain\t1"}, ("23505", 150)),
+                            ({"line_100": "x\t\t1"}, ("22P02", 100)),
+                            ({"line_130": "x\t\t1", "line_128": "7\tseven\t7"}, ("23505", 128)),
+                            ({"line_130": "x\t\t1", "line_131": "7\tseven\t7"}, ("22P02", 130)),
+                            ({"line_70": "70\tseventy"}, ("22P04", 70)),
+                            ({"line_1": "1\tone\t1000"}, ("23514", 1)),
+                            ({"line_200": "200\tlast\t1000"}, ("23514", 200))):
+        for pieces in (1, 50):
+            equal(copy(lines(200, **wrong), pieces), expected)
+            equal(rows(client.query("SELECT count(*) FROM copied")), [[b"0"]])
+    # What rolls back by itself leaves nothing behind either.
+    equal(errors(client.query("CREATE TABLE drastic("
+                              "a INTEGER PRIMARY KEY ON CONFLICT ROLLBACK, b, c)")), [])
+    equal(copy(lines(200, line_100="5\tfive\t5"), table="drastic")[0], "23505")
+    equal(rows(client.query("SELECT count(*) FROM drastic")), [[b"0"]])
+    equal(status(client.query("SELECT 1")), "I")
+    # Long values: fewer rows at once.
+    equal(copy([f"{i}\t{'x' * 300_000}\t1" for i in range(20)], pieces=3), "COPY 20")
+    equal(rows(client.query("SELECT sum(length(b)) FROM copied")), [[b"6000000"]])
+    client.close()
+
+
 def many_connections(server):
-    clients = [connect(server) for _ in range(300)]
-    for client in clients[::10]:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    clients = [connect(server) for _ in range(min(950, most - 50))]
+    for client in clients[::20]:
         client.query("BEGIN")
         equal(rows(client.query("SELECT 1")), [[b"1"]])
+    for client in clients:
+        client.send(b"Q", b"SELECT 2\0")
+    for client in clients:
+        equal(rows(client.read_until_ready()), [[b"2"]])
     for client in clients:
         client.close()
 
@@ -649,6 +709,33 @@ def shutdown(folder):
     equal(server.stop(), 0)
 
 
+def few_descriptors(folder):
+    """Clients beyond what the process may open are refused; the others and the database go on."""
+    few = 128
+    server = ServerProcess(SIBYL, folder, name="few.db", descriptors=few)
+    clients, refused = [], 0
+    for _ in range(few + 20):
+        try:
+            clients.append(connect(server))
+        except (Closed, OSError):
+            refused += 1
+    check(len(clients) > 20 and refused > 20, len(clients), refused)
+    equal(errors(clients[0].query("CREATE TABLE t(a int); INSERT INTO t VALUES (1); VACUUM")), [])
+    for client in clients[1:]:
+        client.close()
+    for _ in range(1000):  # until the server has seen that they are gone
+        try:
+            connect(server).close()
+            break
+        except (Closed, OSError):
+            time.sleep(0.01)
+    else:
+        check(False, "nobody can connect any more")
+    equal(rows(clients[0].query("SELECT a FROM t")), [[b"1"]])
+    clients[0].close()
+    equal(server.stop(), 0)
+
+
 def limits(folder):
     path = os.path.join(folder, "limits.conf")
     with open(path, "w", encoding="utf-8") as file:
@@ -676,9 +763,9 @@ def limits(folder):
 
 SHARED = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
           settings, temporary_tables, malformed, strange_text, denied, slow_reader, cancel,
-          many_connections, parallel_writers, operations, psql_queries, pgbench, psycopg2_driver,
+          copy_in, many_connections, parallel_writers, operations, psql_queries, pgbench, psycopg2_driver,
           psycopg3_driver]
-OWN = [passwords, tls, killed, shutdown, limits]
+OWN = [passwords, tls, killed, shutdown, few_descriptors, limits]
 
 
 def main():
