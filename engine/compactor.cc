@@ -38,6 +38,16 @@ std::vector<SegmentPtr> SegmentsOf(const std::vector<std::shared_ptr<const Level
   return segments;
 }
 
+uint64_t RecordsOf(const View& view) {
+  uint64_t records = 0;
+  for (const auto& level : view.levels) {
+    for (const SegmentPtr& segment : level->segments()) {
+      records += segment->file().properties().records;
+    }
+  }
+  return records;
+}
+
 uint64_t FileBytesOf(const std::vector<std::shared_ptr<const Level>>& levels) {
   uint64_t bytes = 0;
   for (const auto& level : levels) bytes += level->file_bytes();
@@ -312,13 +322,15 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   const std::shared_ptr<const View> view = state_.views.Current();
   if (FrozenCount(*view) == 0) return Ok();
   const uint64_t began_ns = base::NowNs();
+  const uint64_t began_cpu_ns = base::ThreadNs();
   const std::vector<std::shared_ptr<Generation>> generations(view->generations.begin() + 1,
                                                              view->generations.end());
   SegmentBuilder builder(state_.segments, state_.options, true, nullptr, view->catalogue);
+  const ModelChoice models = ChooseModels(*view, 0, false);
+  builder.UseModels(models);
   SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
-  Count(state_.counters.training_ns, builder.training_ns());
-  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
+  NoteBuilt(builder, models.learn, 0, output);
 
   Edit edit;
   edit.added.assign(output.begin(), output.end());
@@ -338,9 +350,13 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   for (const auto& generation : generations) memory_bytes += generation->memory_bytes();
   pacer_.NoteDrained(memory_bytes, base::NowNs() - began_ns);
   Count(state_.counters.generations_drained, generations.size());
-  state_.events.Write("drain", {{"generations", generations.size()},
-                                {"bytes", memory_bytes},
-                                {"ns", base::NowNs() - began_ns}});
+  Count(state_.counters.compaction_cpu_ns, base::ThreadNs() - began_cpu_ns);
+  state_.events.Write("drain",
+                      {{"generations", generations.size()},
+                       {"bytes", memory_bytes},
+                       {"ns", base::NowNs() - began_ns},
+                       {"training_ns", builder.training_ns()}},
+                      output.empty() ? "" : output.front()->file().properties().model_note);
   Announce();
   SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(edit.generation_floor));
   PrepareGeneration();
@@ -543,6 +559,8 @@ bool Compactor::MovesUnchanged(const Merge& merge, const View& view) {
 
 Status Compactor::RunMerge(Merge merge) {
   const uint64_t began_ns = base::NowNs();
+  const uint64_t began_cpu_ns = base::ThreadNs();
+  drains_cpu_ns_ = 0;
   const std::shared_ptr<const View> view = state_.views.Current();
   if (merge.into_what_is_there) SIBYL_RETURN_IF_ERROR(AddOutputLevel(*view, &merge));
   Edit edit;
@@ -558,18 +576,23 @@ Status Compactor::RunMerge(Merge merge) {
       state_.segments, state_.options, !is_last,
       [this, &merge](uint64_t bytes) { return PayForWrite(bytes, merge.bytes_per_second); },
       view->catalogue);
+  const ModelChoice models = ChooseModels(*view, merge.output_level, is_last);
+  builder.UseModels(models);
   SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
   edit.added.assign(output.begin(), output.end());
   SIBYL_RETURN_IF_ERROR(Install(edit));
-  Count(state_.counters.training_ns, builder.training_ns());
+  NoteBuilt(builder, models.learn, merge.output_level, output);
   Count(state_.counters.compaction_read_bytes, FileBytesOf(merge.inputs));
-  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
   Count(state_.counters.compactions);
   Count(state_.counters.compaction_ns, base::NowNs() - began_ns);
-  state_.events.Write("compaction", {{"segments", output.size()},
-                                     {"bytes", builder.written_bytes()},
-                                     {"ns", base::NowNs() - began_ns}});
+  Count(state_.counters.compaction_cpu_ns, base::ThreadNs() - began_cpu_ns - drains_cpu_ns_);
+  state_.events.Write("compaction",
+                      {{"segments", output.size()},
+                       {"bytes", builder.written_bytes()},
+                       {"ns", base::NowNs() - began_ns},
+                       {"training_ns", builder.training_ns()}},
+                      output.empty() ? "" : output.front()->file().properties().model_note);
   return Ok();
 }
 
@@ -604,8 +627,29 @@ Status Compactor::DrainMeanwhile() {
   if (prepare_wanted_) PrepareGeneration();
   if (!drain_wanted_) return Ok();
   const std::unique_lock drain(drain_mutex_, std::try_to_lock);
+  if (!drain.owns_lock()) return Ok();
+  const uint64_t began_cpu_ns = base::ThreadNs();
   bool drained = false;
-  return drain.owns_lock() ? DrainWaiting(true, &drained) : Ok();
+  Status status = DrainWaiting(true, &drained);
+  drains_cpu_ns_ += base::ThreadNs() - began_cpu_ns;
+  return status;
+}
+
+ModelChoice Compactor::ChooseModels(const View& view, size_t level, bool is_last) {
+  return model_policy_.Choose(
+      {level, is_last, RecordsOf(view), state_.views.reads(), base::NowNs()});
+}
+
+// What came of a drain or merge for `level`.
+void Compactor::NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level,
+                          const Segments& output) {
+  Count(state_.counters.training_ns, builder.training_ns());
+  Count(state_.counters.compaction_written_bytes, builder.written_bytes());
+  const SegmentBuilder::LongKeys& long_keys = builder.long_keys();
+  model_policy_.NoteTraining(learned, long_keys.records, long_keys.training_ns);
+  for (const auto& segment : output) {
+    model_policy_.NoteWritten(level, segment->id(), base::NowNs());
+  }
 }
 
 // The segments of `level` that `edit` leaves there.
@@ -736,6 +780,7 @@ void Compactor::ForgetRemoved(const Edit& edit) {
   for (const SegmentPtr& segment : edit.removed) {
     if (Contains(edit.added, segment)) continue;
     Count(state_.counters.retired_bound_violations, segment->bound_violations());
+    model_policy_.NoteRemoved(segment->id(), base::NowNs());
     segment->MakeObsolete();
   }
 }

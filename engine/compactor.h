@@ -27,6 +27,7 @@
 #include "engine/compaction_policy.h"
 #include "engine/database_state.h"
 #include "engine/level.h"
+#include "engine/model_policy.h"
 #include "engine/write_pacer.h"
 #include "sibyl/result.h"
 #include "storage/manifest.h"
@@ -144,6 +145,9 @@ class Compactor final : public DrainHandler {
   void PrepareGeneration();
   Status PayForWrite(uint64_t bytes, uint64_t bytes_per_second);
 
+  ModelChoice ChooseModels(const View& view, size_t level, bool is_last);
+  void NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level, const Segments& output);
+
   static std::vector<SegmentPtr> Kept(const Level& level, const Edit& edit);
   static std::vector<std::shared_ptr<const Level>> RunsAfter(const View& view, const Edit& edit);
   static std::vector<std::shared_ptr<const Level>> LevelsAfter(const View& view, const Edit& edit);
@@ -154,10 +158,12 @@ class Compactor final : public DrainHandler {
 
   DatabaseState& state_;
   WritePacer pacer_;
+  ModelPolicy model_policy_;
   Slowdown slowdown_;  // of the active generation; by MakeRoom
 
   // Lock order, outermost first: merge, drain, install; signal by itself.
   std::mutex merge_mutex_;                     // one merge at a time
+  uint64_t drains_cpu_ns_ = 0;                 // of those within the running merge; by merges
   std::vector<std::string> compact_pointers_;  // per level, where the last merge ended; by merges
   std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
 

@@ -533,6 +533,7 @@ Result<Stats> DatabaseImpl::GetStats() {
   stats.counters.compaction_read_bytes = from.compaction_read_bytes.load();
   stats.counters.compaction_written_bytes = from.compaction_written_bytes.load();
   stats.counters.compaction_ns = from.compaction_ns.load();
+  stats.counters.compaction_cpu_ns = from.compaction_cpu_ns.load();
   stats.counters.training_ns = from.training_ns.load();
   stats.counters.writer_stall_ns = from.writer_stall_ns.load();
   stats.counters.transactions_committed = from.transactions_committed.load();

@@ -42,6 +42,7 @@ struct AtomicCounters {
   std::atomic<uint64_t> compaction_read_bytes{0};
   std::atomic<uint64_t> compaction_written_bytes{0};
   std::atomic<uint64_t> compaction_ns{0};
+  std::atomic<uint64_t> compaction_cpu_ns{0};
   std::atomic<uint64_t> training_ns{0};
   std::atomic<uint64_t> writer_stall_ns{0};
   std::atomic<uint64_t> transactions_committed{0};

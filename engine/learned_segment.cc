@@ -312,6 +312,16 @@ Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view intern
   return index::BlockPosition{begin, 0};
 }
 
+std::vector<const void*> LearnedSegment::HotPlaces() const {
+  std::vector<const void*> places = {&file_, &filter_};
+  if (!models_.empty()) {
+    places.push_back(models_.data());
+    models_.front().model.AddHotPlaces(&places);
+  }
+  file_->AddHotPlaces(&places);
+  return places;
+}
+
 std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
   return std::make_unique<SegmentCursor>(*this);
 }
@@ -373,6 +383,7 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.plain_blocks_bytes = properties.plain_blocks_bytes;
   stats.training_ns = properties.training_ns;
   stats.build_ns = properties.build_ns;
+  stats.model_note = properties.model_note;
   stats.filter_bytes = filter_.memory_bytes();
   stats.index_bytes = file_->resident_bytes() + stats.filter_bytes;
   stats.model_bound_violations = bound_violations();

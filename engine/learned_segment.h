@@ -93,6 +93,10 @@ class LearnedSegment {
 
   std::unique_ptr<Cursor> NewCursor() const;
 
+  // Where in memory every lookup reads first, so that it can be asked for all at once. As many
+  // places for each segment that is read through a mapping.
+  std::vector<const void*> HotPlaces() const;
+
   // Asks for the block that a cursor's Seek will read, if the file is mapped.
   void PrefetchSeek(std::string_view internal_key) const {
     const index::BlockPosition position = Predict(internal_key);

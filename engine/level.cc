@@ -141,6 +141,12 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
     records += segment->file().properties().records;
     file_bytes_ += segment->file().file_bytes();
   }
+  if (segments_.size() < kManySegments) return;
+  for (const SegmentPtr& segment : segments_) {
+    std::vector<const void*> places = segment->HotPlaces();
+    places.resize(kHotPlaces);  // asking for nullptr does nothing
+    std::copy(places.begin(), places.end(), hot_places_.emplace_back().begin());
+  }
 }
 
 size_t Level::UpperBound(std::string_view internal_key) const {

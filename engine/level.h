@@ -3,6 +3,7 @@
 #ifndef SIBYL_ENGINE_LEVEL_H_
 #define SIBYL_ENGINE_LEVEL_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -30,7 +31,11 @@ class Level {
   // The only segment that can hold `internal_key`, or null.
   const LearnedSegment* FindSegment(std::string_view internal_key) const {
     const size_t at = UpperBound(internal_key);
-    return at == 0 ? nullptr : segments_[at - 1].get();
+    if (at == 0) return nullptr;
+    if (!hot_places_.empty()) {
+      for (const void* place : hot_places_[at - 1]) __builtin_prefetch(place);
+    }
+    return segments_[at - 1].get();
   }
 
   // The segments whose key ranges meet [smallest, largest], as indexes [begin, end).
@@ -63,7 +68,13 @@ class Level {
   size_t UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
                                   std::string_view internal_key) const;
 
+  // Of few segments, what lookups read first is in the processor's cache anyway.
+  static constexpr size_t kManySegments = 64;
+  static constexpr size_t kHotPlaces = 10;
+  using HotPlaces = std::array<const void*, kHotPlaces>;
+
   std::vector<SegmentPtr> segments_;
+  std::vector<HotPlaces> hot_places_;  // per segment, if they are many
   // What finding a segment reads: no key bytes unless two segments begin alike.
   std::vector<TreeRange> trees_;  // in tree order
   std::vector<uint64_t>

@@ -63,6 +63,7 @@ Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::
                      type == RecordType::kTombstone});
   block_bytes_.push_back(storage::BlockBytesOfRecord(internal_key, value));
   if (filter_bits_per_key_ > 0) key_hashes_.push_back(base::Checksum(internal_key));
+  user_key_bytes_ += user_keys_.back().size();
   buffered_bytes_ += internal_key.size() + value.size();
   // Short records take more memory than bytes: theirs is bounded too.
   const uint64_t memory_bytes = buffered_bytes_ + user_keys_.size() * kBookkeepingBytes;
@@ -85,9 +86,12 @@ Result<std::vector<std::shared_ptr<LearnedSegment>>> SegmentBuilder::Finish() {
 
 Status SegmentBuilder::WriteSegment() {
   const uint64_t training_began_ns = base::ThreadNs();
+  const uint64_t long_keys_before = long_keys_.records;
   SIBYL_ASSIGN_OR_RETURN(const std::vector<TreeModel> models, TrainModels());
   storage::SegmentProperties properties;
   properties.training_ns = base::ThreadNs() - training_began_ns;
+
+  properties.model_note = ModelNote(long_keys_before);
 
   const uint64_t id = store_.NewId();
   SIBYL_ASSIGN_OR_RETURN(auto writer, storage::SegmentWriter::Create(
@@ -116,13 +120,13 @@ Status SegmentBuilder::WriteSegment() {
   key_hashes_.clear();
   key_bytes_.Clear();
   value_bytes_.Clear();
+  user_key_bytes_ = 0;
   buffered_bytes_ = 0;
   return Ok();
 }
 
 // One model per tree, over the keys without the tree id.
-Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() const {
-  const index::BlockModelOptions model_options{options_.block_bytes, options_.epsilon_blocks};
+Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() {
   std::vector<TreeModel> models;
   uint32_t first_block = 0;
   for (size_t begin = 0; begin < user_keys_.size();) {
@@ -133,16 +137,36 @@ Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() const {
       while (TreeOf(InternalKeyAt(end)) == tree) ++end;
     }
     const size_t count = end - begin;
-    SIBYL_ASSIGN_OR_RETURN(
-        index::BlockModel model,
-        index::BlockModel::Build(std::span(user_keys_).subspan(begin, count),
-                                 std::span(block_bytes_).subspan(begin, count), model_options));
+    uint64_t keys_bytes = user_key_bytes_;
+    if (count < user_keys_.size()) {
+      keys_bytes = 0;
+      for (size_t i = begin; i < end; ++i) keys_bytes += user_keys_[i].size();
+    }
+    const bool long_keys = keys_bytes > count * sizeof(uint64_t);
+    SIBYL_ASSIGN_OR_RETURN(index::BlockModel model, TrainModel(begin, count, long_keys));
     const uint32_t block_count = model.block_count();
     models.push_back(TreeModel{tree, first_block, count, std::move(model)});
     first_block += block_count;
     begin = end;
   }
   return models;
+}
+
+Result<index::BlockModel> SegmentBuilder::TrainModel(size_t begin, size_t count, bool long_keys) {
+  const auto keys = std::span<const std::string_view>(user_keys_).subspan(begin, count);
+  const auto record_bytes = std::span<const uint32_t>(block_bytes_).subspan(begin, count);
+  index::BlockModelOptions model_options{options_.block_bytes, options_.epsilon_blocks};
+  if (!long_keys) return index::BlockModel::Build(keys, record_bytes, model_options);
+  model_options.learn = choice_.learn;
+  const uint64_t began_ns = base::ThreadNs();
+  auto model = index::BlockModel::Build(keys, record_bytes, model_options);
+  long_keys_.training_ns += base::ThreadNs() - began_ns;
+  long_keys_.records += count;
+  return model;
+}
+
+std::string SegmentBuilder::ModelNote(uint64_t long_keys_before) const {
+  return long_keys_.records == long_keys_before ? "learned: short keys" : choice_.note;
 }
 
 TreeOptions SegmentBuilder::OptionsOf(Tree tree) const {

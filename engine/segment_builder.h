@@ -6,11 +6,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/catalogue.h"
 #include "engine/learned_segment.h"
+#include "engine/model_policy.h"
 #include "engine/segment_store.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
@@ -28,6 +31,9 @@ class SegmentBuilder {
                  storage::SegmentWriter::BeforeWrite before_write = nullptr,
                  std::shared_ptr<const Catalogue> catalogue = nullptr);
 
+  // Of the segments written from now on. At first all models are learned.
+  void UseModels(ModelChoice choice) { choice_ = std::move(choice); }
+
   // The internal key that was added last, valid until the next Add; empty: none was.
   std::string_view last_key() const;
 
@@ -43,6 +49,14 @@ class SegmentBuilder {
   Result<std::vector<std::shared_ptr<LearnedSegment>>> Finish();
 
   uint64_t training_ns() const { return training_ns_; }
+
+  // Of that: for trees with keys that mostly are longer than what one node sees, which are those
+  // for which ModelChoice counts; and how many records they had.
+  struct LongKeys {
+    uint64_t records = 0;
+    uint64_t training_ns = 0;
+  };
+  const LongKeys& long_keys() const { return long_keys_; }
   uint64_t written_bytes() const { return written_bytes_; }
 
  private:
@@ -75,7 +89,9 @@ class SegmentBuilder {
   };
 
   Status WriteSegment();
-  Result<std::vector<TreeModel>> TrainModels() const;
+  Result<std::vector<TreeModel>> TrainModels();
+  Result<index::BlockModel> TrainModel(size_t begin, size_t count, bool long_keys);
+  std::string ModelNote(uint64_t long_keys_before) const;
   storage::SegmentFormat FormatFor(const std::vector<TreeModel>& models) const;
   TreeOptions OptionsOf(Tree tree) const;
   Status WriteRecords(const std::vector<TreeModel>& models, storage::SegmentWriter* writer) const;
@@ -99,8 +115,11 @@ class SegmentBuilder {
   std::vector<BufferedValue> values_;
   std::vector<uint32_t> block_bytes_;  // what each takes in its block
   std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one
+  uint64_t user_key_bytes_ = 0;
   uint64_t buffered_bytes_ = 0;
   uint64_t buffering_since_ns_ = 0;
+  ModelChoice choice_;
+  LongKeys long_keys_;
   uint64_t training_ns_ = 0;
   uint64_t written_bytes_ = 0;
   std::vector<std::shared_ptr<LearnedSegment>> finished_;

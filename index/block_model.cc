@@ -10,6 +10,10 @@
 
 namespace sibyl::index {
 
+namespace {
+constexpr size_t kCacheLineBytes = 64;
+}  // namespace
+
 struct BlockModel::Parts {
   PackedModel packed;
 };
@@ -32,6 +36,11 @@ BlockPosition BlockModel::Find(std::string_view key) const { return parts_->pack
 void BlockModel::FindBatch(std::span<const std::string_view> keys,
                            std::span<BlockPosition> positions) const {
   parts_->packed.FindBatch(keys, positions);
+}
+
+void BlockModel::AddHotPlaces(std::vector<const void*>* places) const {
+  const std::byte* const root = parts_->packed.root();
+  places->insert(places->end(), {parts_.get(), root, root + kCacheLineBytes});
 }
 
 uint32_t BlockModel::block_count() const { return parts_->packed.block_count(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -126,15 +127,15 @@ class Builder {
   const uint64_t separator_slack_bytes_;
   const bool learn_;
 
-  std::vector<uint64_t> place_bytes_;           // Y(i) x block_bytes; one more: the end
-  std::vector<uint32_t> shared_with_previous_;  // bytes that key i shares with key i - 1
+  std::unique_ptr<uint64_t[]> place_bytes_;           // Y(i) x block_bytes; one more: the end
+  std::unique_ptr<uint32_t[]> shared_with_previous_;  // bytes that key i shares with key i - 1
   ModelTree tree_;
 };
 
 Result<ModelTree> Builder::Build() {
   SIBYL_RETURN_IF_ERROR(Prepare());
   if (keys_.empty()) return std::move(tree_);
-  const uint64_t blocks = (place_bytes_.back() + block_bytes_ - 1) / block_bytes_;
+  const uint64_t blocks = (place_bytes_[keys_.size()] + block_bytes_ - 1) / block_bytes_;
   if (blocks >= kMaxBlocks) {
     return Error{ErrorCode::kInvalidArgument,
                  "block model: " + std::to_string(blocks) + " blocks are too many for one model"};
@@ -146,8 +147,11 @@ Result<ModelTree> Builder::Build() {
 
 // Checks the order of the keys, and lays the records end to end.
 Status Builder::Prepare() {
-  place_bytes_.resize(keys_.size() + 1);
-  shared_with_previous_.resize(keys_.size());
+  // Every element is written below.
+  place_bytes_ = std::make_unique_for_overwrite<uint64_t[]>(keys_.size() + 1);
+  shared_with_previous_ = std::make_unique_for_overwrite<uint32_t[]>(keys_.size());
+  place_bytes_[0] = 0;
+  if (!keys_.empty()) shared_with_previous_[0] = 0;
   for (size_t i = 0; i < keys_.size(); ++i) {
     place_bytes_[i + 1] = place_bytes_[i] + std::min<uint64_t>(record_bytes_[i], block_bytes_);
     if (i == 0) continue;

@@ -45,6 +45,9 @@ class PackedModel {
   uint32_t block_count() const { return block_count_; }
   BlockModelShape Shape() const { return shape_; }
 
+  // Where every lookup begins; a cache line of it and the next are readable or null.
+  const std::byte* root() const { return bytes_.data(); }
+
   BlockPosition Find(std::string_view key) const;
   void FindBatch(std::span<const std::string_view> keys, std::span<BlockPosition> positions) const;
 

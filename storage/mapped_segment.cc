@@ -33,6 +33,10 @@ class MappedSegment final : public SegmentBase {
         cache_(options.cache),
         owner_(cache_ == nullptr ? 0 : cache_->NewOwnerId()) {}
 
+  void AddHotPlaces(std::vector<const void*>* places) const override {
+    places->insert(places->end(), {this, &quartiles_, &start_, &directory()});
+  }
+
   Result<LookupOutcome> Lookup(std::string_view key, uint32_t block, uint16_t line_fraction,
                                Value* value) const override {
     SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));

@@ -10,6 +10,9 @@ namespace {
 
 class PreadSegment final : public SegmentBase {
  public:
+  // The cache costs more than these.
+  void AddHotPlaces(std::vector<const void*>*) const override {}
+
   PreadSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
                const SegmentReadOptions& options)
       : SegmentBase(std::move(path), std::move(file), std::move(parts)),

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sibyl/result.h"
 #include "sibyl/value.h"
@@ -76,6 +77,10 @@ class Segment {
   uint16_t RecordFraction(uint32_t block, uint16_t line_fraction) const {
     return block < block_count_ ? quartiles_.RecordFraction(block, line_fraction) : line_fraction;
   }
+
+  // Adds the places in memory, beside the block's own, that each lookup reads: who chooses among
+  // many segments asks for all of them at once, instead of one after the other.
+  virtual void AddHotPlaces(std::vector<const void*>* places) const = 0;
 
   // Looks for `key` in `block`, where the model sees it `line_fraction` through; fills `value` when
   // the outcome is kValue. Here and below, a block past the last is an empty one. Never kUnknown.

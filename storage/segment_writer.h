@@ -42,8 +42,8 @@ struct SegmentProperties {
   std::string smallest_key;
   std::string largest_key;
 
-  uint64_t training_ns = 0;  // by the caller: time spent fitting the models
-  uint64_t build_ns = 0;     // by the caller: the whole of making the segment
+  uint64_t training_ns = 0;  // by the caller: the processor's time for fitting the models
+  uint64_t build_ns = 0;     // by the caller: for the whole of making the segment
   uint64_t fingerprint = 0;  // filled by the writer: XXH3 over all keys, identifies the data set
   std::string model_note;    // by the caller: how the models were chosen, for people
 

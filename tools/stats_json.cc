@@ -36,6 +36,7 @@ Json SegmentJson(const SegmentStats& segment) {
           {"filter_bytes", segment.filter_bytes},
           {"training_ns", segment.training_ns},
           {"build_ns", segment.build_ns},
+          {"model_note", segment.model_note},
           {"model_bound_violations", segment.model_bound_violations},
           {"models", std::move(models)}};
 }

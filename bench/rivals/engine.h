@@ -102,6 +102,8 @@ struct EngineSettings {
   uint64_t write_buffer_bytes = 64ull << 20;  // Sibyl's generation, RocksDB's memtable
   uint64_t first_level_bytes = 512ull << 20;  // Sibyl's runs together, RocksDB's level base
 
+  // Sibyl only; nullopt: its default.
+  std::optional<uint64_t> segment_bytes;
 
   // Sibyl only, RocksDB always has 10: bits per key of the last level's filters; nullopt: its default.
   std::optional<uint32_t> last_level_filter_bits;

@@ -74,6 +74,10 @@ class SibylSession : public Session {
 
 std::string MebiBytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
+double Percent(uint64_t part, uint64_t whole) {
+  return 100 * static_cast<double>(part) / static_cast<double>(std::max<uint64_t>(whole, 1));
+}
+
 // Adds up the durations that events of a kind have in their "ns".
 class EventCount {
  public:
@@ -187,11 +191,14 @@ class SibylEngine : public Engine {
                          std::to_string(level_records) + " records in " +
                          std::to_string(level.segments.size()) + " segments, ";
     }
-    char text[96];
-    std::snprintf(text, sizeof(text), "%lu of %lu models learned, training %.1f %% of building, ",
+    char text[192];
+    std::snprintf(text, sizeof(text),
+                  "%lu of %lu models learned, training %.1f %% of building, %.1f %% of the CPU of "
+                  "%.1f s of drains and compactions, ",
                   static_cast<unsigned long>(learned), static_cast<unsigned long>(models),
-                  100 * static_cast<double>(training_ns) /
-                      static_cast<double>(std::max<uint64_t>(build_ns, 1)));
+                  Percent(training_ns, build_ns),
+                  Percent(stats.counters.training_ns, stats.counters.compaction_cpu_ns),
+                  static_cast<double>(stats.counters.compaction_cpu_ns) * 1e-9);
     footprint.shape += text;
     footprint.shape += std::to_string(stats.counters.model_bound_violations) + " bound violations";
     return footprint;
@@ -213,6 +220,7 @@ Result<std::unique_ptr<Engine>> OpenSibyl(const EngineSettings& settings) {
   options.first_level_bytes = settings.first_level_bytes;
   options.block_cache_bytes = settings.memory_bytes;
   if (settings.storage.pread) options.read_mode = ReadMode::kPread;
+  if (settings.segment_bytes) options.segment_bytes = *settings.segment_bytes;
   if (settings.last_level_filter_bits) {
     options.last_level_filter_bits_per_key = *settings.last_level_filter_bits;
   }

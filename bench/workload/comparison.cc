@@ -124,6 +124,7 @@ Status Comparison::OpenAll() {
     entrant.settings.memory_bytes = options_.memory_bytes;
     entrant.settings.storage = options_.storage;
     entrant.settings.last_level_filter_bits = options_.last_level_filter_bits;
+    entrant.settings.segment_bytes = options_.segment_bytes;
     // B-trees filled in random order are two thirds full; short records have overhead.
     entrant.settings.map_bytes = 4 * raw_bytes + 100 * uint64_t{keys_.size()} + (1ull << 30);
     SIBYL_RETURN_IF_ERROR(Reopen(&entrant));

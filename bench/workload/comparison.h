@@ -47,6 +47,7 @@ struct ComparisonOptions {
   StorageSettings storage;    // likewise; with a compression, values are compressible
   uint32_t threads = 1;       // for workloads that only read
   std::optional<uint32_t> last_level_filter_bits;  // see EngineSettings
+  std::optional<uint64_t> segment_bytes;           // likewise
 };
 
 enum class State : uint8_t { kCompacted, kDelta };

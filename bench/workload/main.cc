@@ -33,6 +33,7 @@ struct Arguments {
   StorageSettings storage;
   uint32_t threads = 1;
   std::optional<uint32_t> last_level_filter_bits;
+  std::optional<uint64_t> segment_bytes;
   std::string directory;
   std::string huge_pages = "off";
   std::string json;
@@ -143,6 +144,8 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option("--last-level-filter", arguments->last_level_filter_bits,
                   "SibylDB with so many bits per key in the filters of the last level (default: its "
                   "own); 0: none");
+  app->add_option("--segment-bytes", arguments->segment_bytes,
+                  "Size of SibylDB's segments (default: its own)");
   app->add_option(
       "--dir", arguments->directory,
       "Where the databases are made, and removed at the end (default: $TMPDIR or /tmp)");
@@ -242,6 +245,7 @@ Status Run(const Arguments& arguments) {
   options.measure_delta = arguments.state != "compacted";
   options.threads = arguments.threads;
   options.last_level_filter_bits = arguments.last_level_filter_bits;
+  options.segment_bytes = arguments.segment_bytes;
 
   const std::filesystem::path parent = arguments.directory.empty()
                                            ? std::filesystem::temp_directory_path()

@@ -40,8 +40,9 @@ struct SegmentStats {
   uint64_t plain_blocks_bytes = 0;    // of all blocks before compression
   uint64_t index_bytes = 0;   // model, block offsets, ranks and filter: what is not data
   uint64_t filter_bytes = 0;  // of those, the filter's
-  uint64_t training_ns = 0;
-  uint64_t build_ns = 0;           // the whole of making this segment, training included
+  uint64_t training_ns = 0;   // of the processor, for fitting the models
+  uint64_t build_ns = 0;      // for the whole of making this segment, training included
+  std::string model_note;     // whether its models were to be learned, and why; of old files: empty
   uint64_t model_bound_violations = 0;  // must stay 0; else its models are no longer trusted
   std::vector<ModelStats> models;  // one per tree, in tree order
 };
@@ -68,8 +69,9 @@ struct Counters {
   uint64_t compactions = 0;
   uint64_t compaction_read_bytes = 0;
   uint64_t compaction_written_bytes = 0;
-  uint64_t compaction_ns = 0;
-  uint64_t training_ns = 0;
+  uint64_t compaction_ns = 0;      // by the clock, of merges
+  uint64_t compaction_cpu_ns = 0;  // of the processor, for drains and merges, training included
+  uint64_t training_ns = 0;        // of that, for fitting models
   uint64_t writer_stall_ns = 0;
   uint64_t transactions_committed = 0;
   uint64_t transactions_conflicted = 0;

@@ -64,6 +64,39 @@ uint64_t Recorded(const Stats& stats, const std::string& call) {
   return 0;
 }
 
+// Of long keys, drained and merged again and again without a Get.
+TEST_CASE("training is counted apart, and segments say how their models were chosen",
+          "[engine][stats]") {
+  Options options = SmallOptions();
+  options.background_threads = 0;
+  TestDatabase database(options);
+  uint64_t notes[2] = {0, 0};  // of plain, of learned models
+  for (uint64_t i = 0; i < 60'000; ++i) {
+    Must(database->Put("a key that is longer than a window " + std::to_string(i * 7919 % 60'000),
+                       std::string(40, 'v')));
+    if (i % 2'000 != 0) continue;
+    for (const LevelStats& level : Must(database->GetStats()).levels) {
+      for (const SegmentStats& segment : level.segments) {
+        const bool learned = segment.model_note.rfind("learned: ", 0) == 0;
+        REQUIRE((learned || segment.model_note.rfind("plain: ", 0) == 0));
+        ++notes[learned];
+      }
+    }
+  }
+  CHECK(notes[0] > 0);
+  CHECK(notes[1] > 0);
+  Must(database->Compact());
+  const Stats stats = Must(database->GetStats());
+  CHECK(stats.counters.training_ns > 0);
+  CHECK(stats.counters.compaction_cpu_ns > stats.counters.training_ns);
+  REQUIRE(stats.levels.back().segments.size() > 0);
+  for (const SegmentStats& segment : stats.levels.back().segments) {
+    CHECK(segment.model_note == "learned: last level");
+    CHECK(segment.build_ns > segment.training_ns);
+  }
+  CHECK(Must(database->Verify()).ok());
+}
+
 TEST_CASE("counters, latencies and memory follow what is done", "[engine][stats]") {
   TestDatabase database;
   for (uint64_t i = 0; i < 5000; ++i) Must(database->Put(BigEndianKey(i), "value"));

@@ -65,12 +65,12 @@ void AddSegmentRow(const std::string& label, const SegmentStats& segment, TextTa
                  std::to_string(models.depth), PerRecord(segment.index_bytes, segment.records),
                  Grouped(segment.largest_block_records), Bytes(segment.largest_block_bytes),
                  Bytes(segment.data_bytes), Milliseconds(segment.training_ns),
-                 Ratio(segment.training_ns, segment.build_ns)});
+                 Ratio(segment.training_ns, segment.build_ns), segment.model_note});
 }
 
 std::string SegmentTable(const Stats& stats) {
   TextTable table({"level segment", "records", "blocks", "pieces", "depth", "index B/key",
-                   "largest block", "its bytes", "data", "training", "of compaction"});
+                   "largest block", "its bytes", "data", "training", "of compaction", "models"});
   SegmentStats total;
   for (const LevelStats& level : stats.levels) {
     for (const SegmentStats& segment : level.segments) {
