@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -12,6 +14,7 @@
 #include "bench/workload/environment.h"
 #include "bench/workload/key_source.h"
 #include "bench/workload/latency_run.h"
+#include "bench/workload/memory_baseline.h"
 #include "bench/workload/report.h"
 
 namespace sibyl::bench {
@@ -40,6 +43,10 @@ struct Arguments {
   bool quick = false;
   double latency_seconds = 0;
 };
+
+// What the memory gives without an engine (memory_baseline.h).
+constexpr double kMostBaselineSeconds = 2;
+constexpr uint64_t kLeastBaselineBytes = 1 << 20;
 
 // A directory of our own below `parent`, gone with this object.
 class ScratchDirectory {
@@ -258,6 +265,11 @@ Status Run(const Arguments& arguments) {
   report.Head("environment", DescribeEnvironment());
   report.Head("run", DescribeRun(arguments, keys, options.memory_bytes));
   if (arguments.latency_seconds > 0) {
+    const double seconds = std::min(arguments.latency_seconds, kMostBaselineSeconds);
+    const double one = MemoryReadsPerSecond(1, raw_bytes + kLeastBaselineBytes, seconds);
+    const double two = MemoryReadsPerSecond(2, raw_bytes + kLeastBaselineBytes, seconds);
+    std::printf("memory alone: %.0f random reads/s by one thread, %.0f by two (%.2f times)\n", one,
+                two, two / one);
     LatencyRun run({options.directory, options.value_bytes, options.memory_bytes,
                     arguments.latency_seconds},
                    keys, std::cout);

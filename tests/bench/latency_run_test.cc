@@ -9,6 +9,7 @@
 #include <mutex>
 #include <sstream>
 
+#include "bench/workload/memory_baseline.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sibyl::bench {
@@ -132,6 +133,11 @@ TEST_CASE("a wrong value ends the run", "[bench][latency]") {
   const Outcome outcome = Run(lie);
   REQUIRE_FALSE(outcome.status);
   CHECK(outcome.status.error().message.find("WRONG ANSWER") == 0);
+}
+
+TEST_CASE("bare memory is read by any number of threads", "[bench][latency]") {
+  const auto threads = GENERATE(1u, 3u);
+  CHECK(MemoryReadsPerSecond(threads, 64 << 10, 0.01) > 0);
 }
 
 }  // namespace
