@@ -26,13 +26,13 @@ uint64_t CountReads(const char* memory, uint64_t bytes, uint64_t seed,
   Random random(seed);
   uint64_t reads = 0;
   uint64_t sum = 0;
-  while (!stop.load(std::memory_order_relaxed)) {
+  do {
     for (uint64_t i = 0; i < kReadsBetweenChecks; ++i) {
       const char* const place = memory + random.Below(bytes - kPageBytes);
       for (const uint64_t offset : kPlaces) sum += static_cast<unsigned char>(place[offset]);
     }
     reads += kReadsBetweenChecks;
-  }
+  } while (!stop.load(std::memory_order_relaxed));
   SIBYL_CHECK(sum >= reads);  // every byte is 1; and the reads cannot be left out
   return reads;
 }
