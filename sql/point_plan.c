@@ -60,6 +60,67 @@ static int readColumns(ProgramReader* reader, int cursor, SibylPointPlan* plan) 
   }
 }
 
+// IN (parameters): fills the ephemeral table `*list`, once. 0: it is something else.
+static int readList(ProgramReader* reader, int* list, SibylPointPlan* plan) {
+  if (nextOp(reader, OP_BeginSubrtn) == 0 || nextOp(reader, OP_Once) == 0) return 0;
+  const VdbeOp* open = nextOp(reader, OP_OpenEphemeral);
+  if (open == 0 || open->p4type != P4_KEYINFO || open->p4.pKeyInfo->aSortFlags[0] != 0) return 0;
+  const VdbeOp* variable = 0;
+  while ((variable = nextOp(reader, OP_Variable)) != 0) {
+    const VdbeOp* record = nextOp(reader, OP_MakeRecord);
+    const VdbeOp* insert = nextOp(reader, OP_IdxInsert);
+    if (record == 0 || insert == 0 || plan->parameter_count == SIBYL_POINT_PARAMETERS) return 0;
+    if (record->p1 != variable->p2 || record->p2 != 1 || record->p4.z == 0 ||
+        strcmp(record->p4.z, "D") != 0 || insert->p1 != open->p1 || insert->p2 != record->p3) {
+      return 0;
+    }
+    plan->parameters[plan->parameter_count++] = variable->p1;
+  }
+  if (nextOp(reader, OP_NullRow) == 0 || nextOp(reader, OP_Return) == 0) return 0;
+  *list = open->p1;
+  plan->is_list = 1;
+  return plan->parameter_count > 0;
+}
+
+// The rows of the table with cursor `cursor` for each key in `list`.
+static int readListLoop(ProgramReader* reader, int cursor, int list, SibylPointPlan* plan) {
+  const VdbeOp* rewind = nextOp(reader, OP_Rewind);
+  const int begin = reader->at;
+  const VdbeOp* key = nextOp(reader, OP_Column);
+  const VdbeOp* null = nextOp(reader, OP_IsNull);
+  const VdbeOp* seek = nextOp(reader, OP_SeekRowid);
+  if (rewind == 0 || key == 0 || null == 0 || seek == 0) return 0;
+  if (rewind->p1 != list || key->p1 != list || key->p2 != 0 || null->p1 != key->p3 ||
+      seek->p1 != cursor || seek->p3 != key->p3) {
+    return 0;
+  }
+  const int first = readColumns(reader, cursor, plan);
+  const VdbeOp* row = nextOp(reader, OP_ResultRow);
+  if (first == 0 || row == 0 || row->p1 != first || row->p2 != plan->column_count) return 0;
+  const int missing = reader->at;
+  const VdbeOp* next = nextOp(reader, OP_Next);
+  if (next == 0 || next->p1 != list || next->p2 != begin || null->p2 != missing ||
+      seek->p2 != missing || rewind->p2 != reader->at) {
+    return 0;
+  }
+  const VdbeOp* halt = nextOp(reader, OP_Halt);
+  return halt != 0 && halt->p1 == SQLITE_OK;
+}
+
+// The row of the table with cursor `cursor` for one parameter.
+static int readLookup(ProgramReader* reader, int cursor, SibylPointPlan* plan) {
+  const VdbeOp* variable = nextOp(reader, OP_Variable);
+  const VdbeOp* seek = nextOp(reader, OP_SeekRowid);
+  if (variable == 0 || seek == 0 || seek->p1 != cursor || seek->p3 != variable->p2) return 0;
+  const int first = readColumns(reader, cursor, plan);
+  const VdbeOp* row = nextOp(reader, OP_ResultRow);
+  if (first == 0 || row == 0 || row->p1 != first || row->p2 != plan->column_count) return 0;
+  const int missing = reader->at;
+  const VdbeOp* halt = nextOp(reader, OP_Halt);
+  plan->parameters[plan->parameter_count++] = variable->p1;
+  return halt != 0 && halt->p1 == SQLITE_OK && seek->p2 == missing;
+}
+
 int sibyl_point_plan(sqlite3_stmt* statement, SibylPointPlan* plan) {
   const Vdbe* v = (const Vdbe*)statement;
   if (!sibylIsOurs(v->db->aDb[0].pBt) || ENC(v->db) != SQLITE_UTF8 || v->explain) return 0;
@@ -68,17 +129,11 @@ int sibyl_point_plan(sqlite3_stmt* statement, SibylPointPlan* plan) {
   if (!readPrologue(&reader, plan)) return 0;
   const VdbeOp* open = nextOp(&reader, OP_OpenRead);
   if (open == 0 || open->p3 != 0 || open->p5 != 0 || open->p4type == P4_KEYINFO) return 0;
-  const VdbeOp* variable = nextOp(&reader, OP_Variable);
-  if (variable == 0) return 0;
-  const VdbeOp* seek = nextOp(&reader, OP_SeekRowid);
-  if (seek == 0 || seek->p1 != open->p1 || seek->p3 != variable->p2) return 0;
-  const int first = readColumns(&reader, open->p1, plan);
-  const VdbeOp* row = nextOp(&reader, OP_ResultRow);
-  if (first == 0 || row == 0 || row->p1 != first || row->p2 != plan->column_count) return 0;
-  const int end = reader.at;
-  const VdbeOp* halt = nextOp(&reader, OP_Halt);
-  if (halt == 0 || halt->p1 != SQLITE_OK || seek->p2 < end || seek->p2 >= reader.at) return 0;
   plan->root = (uint32_t)open->p2;
-  plan->parameter = variable->p1;
-  return 1;
+  const ProgramReader after_open = reader;
+  int list = 0;
+  if (readList(&reader, &list, plan)) return readListLoop(&reader, open->p1, list, plan);
+  if (plan->is_list || plan->parameter_count > 0) return 0;
+  reader = after_open;
+  return readLookup(&reader, open->p1, plan);
 }

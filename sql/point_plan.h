@@ -1,12 +1,13 @@
 // Which statements are no more than a lookup: SELECT of plain columns of one row by its rowid, the
-// value of a parameter.
+// value of a parameter, or of the rows whose rowids are IN a list of parameters.
 //
 // Told from the program that SQLite's compiler made, not from the text: names, views, collations,
 // affinities and privileges were decided there already. A program that is exactly
 //
 //   OpenRead a table, Variable, SeekRowid, Column and Rowid to consecutive registers, ResultRow, Halt
 //
-// does what a point lookup of the engine and a decoder of records do.
+// does what a point lookup of the engine and a decoder of records do. For a list SQLite sorts the keys
+// in an ephemeral table, each once, and does the same for one after the other.
 
 #ifndef SIBYL_SQL_POINT_PLAN_H_
 #define SIBYL_SQL_POINT_PLAN_H_
@@ -18,7 +19,8 @@
 extern "C" {
 #endif
 
-enum { SIBYL_POINT_COLUMNS = 64 };  // of the result; more are not planned for
+// Of more there is no plan.
+enum { SIBYL_POINT_COLUMNS = 64, SIBYL_POINT_PARAMETERS = 64 };
 
 typedef struct SibylPointColumn {
   int16_t field;      // of the record; -1: the rowid
@@ -28,13 +30,15 @@ typedef struct SibylPointColumn {
 typedef struct SibylPointPlan {
   uint32_t root;           // page of the table, in the database "main"
   uint32_t schema_cookie;  // of the schema that the program was made for: valid while that is the same
-  int parameter;           // from 1
+  int is_list;             // rows come in the order of their rowids; a NULL matches none
+  int parameter_count;     // 1 if it is no list
+  int parameters[SIBYL_POINT_PARAMETERS];  // from 1
   int column_count;
   SibylPointColumn columns[SIBYL_POINT_COLUMNS];
 } SibylPointPlan;
 
 // Fills *plan and returns 1 if `statement`, which reads from a database of ours in UTF-8, is such a
-// lookup where its parameter is an integer; 0 if it is anything else. In point_plan.c.
+// lookup where its parameters are integers; 0 if it is anything else. In point_plan.c.
 int sibyl_point_plan(sqlite3_stmt* statement, SibylPointPlan* plan);
 
 #ifdef __cplusplus

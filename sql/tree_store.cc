@@ -424,6 +424,20 @@ int SibylStore::Get(Tree tree, std::string_view key, sibyl::Value* value, bool* 
   return SQLITE_OK;
 }
 
+// values[i] answers keys[i].
+int SibylStore::MultiGet(Tree tree, std::span<const std::string_view> keys,
+                         std::span<sibyl::Value> values) {
+  if (transaction_ == nullptr) {
+    const auto status = database_->MultiGet({.snapshot = snapshot_.get()}, tree, keys, values);
+    return status ? SQLITE_OK : FailInTree(status.error());
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto found = transaction_->Get(tree, keys[i], &values[i]);
+    if (!found) return FailInTree(found.error());
+  }
+  return SQLITE_OK;
+}
+
 int SibylStore::NewIterator(Tree tree, std::unique_ptr<sibyl::Iterator>* iterator) {
   sibyl::IteratorOptions options;
   options.snapshot = snapshot_.get();

@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,8 @@ struct SibylStore {
 
   // What cursors read through, and write through.
   int Get(sibyl::Tree tree, std::string_view key, sibyl::Value* value, bool* found);
+  int MultiGet(sibyl::Tree tree, std::span<const std::string_view> keys,
+               std::span<sibyl::Value> values);
   int NewIterator(sibyl::Tree tree, std::unique_ptr<sibyl::Iterator>* iterator);
   int Count(sibyl::Tree tree, const sibyl::KeyRange& range, uint64_t* records);
   int RecordAt(sibyl::Tree tree, uint64_t rank, std::optional<sibyl::OwnedRecord>* record);

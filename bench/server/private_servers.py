@@ -18,6 +18,20 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def busy_share(seconds):
+    """How much of the processors is in use, from 0 to 1, during the next seconds."""
+
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as stat:
+            fields = [int(field) for field in stat.readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]  # all; idle and waiting for disks
+
+    all_before, idle_before = ticks()
+    time.sleep(seconds)
+    all_after, idle_after = ticks()
+    return 1 - (idle_after - idle_before) / (all_after - all_before)
+
+
 def children_of(pid):
     """The processes that `pid` started and that live."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-from private_servers import PostgreSql, Sibyl, find_binaries
+from private_servers import PostgreSql, Sibyl, busy_share, find_binaries
 
 # name: pgbench's options, what is wanted of us as a multiple of PostgreSQL's tps
 PGBENCH_RUNS = {
@@ -59,6 +59,7 @@ class Bench:
         self.folder = folder
         self.binaries = find_binaries(options.postgresql)
         self.results = {}  # (run, server's name) -> list of dictionaries
+        self.busy = 0  # share of the processors that others use
         self.transactions = {}  # server's name -> TPC-B transactions done
 
     # ---- Programs ----
@@ -194,6 +195,7 @@ class Bench:
 
     def run(self, servers):
         self.load(servers)
+        self.busy = busy_share(1)
         for round_number in range(self.options.rounds):
             for run in self.options.runs:
                 for server in servers if round_number % 2 == 0 else servers[::-1]:
@@ -236,6 +238,7 @@ class Bench:
                         print(f"| idle | {name}: {result['connections']} connections, MB since login; "
                               f"after a query | | {result['fresh_mb']:.1f}; {result['used_mb']:.1f} | | "
                               f"under {IDLE_WANTED_MB} for 1,000 |")
+        print(f"\nOther programs used {self.busy * 100:.0f} % of {os.cpu_count()} processors at the beginning.")
 
 
 def main():

@@ -219,26 +219,30 @@ SqlResult<bool> Executor::RunAtOnce(Portal* portal) {
   const bool has_begun = portal->rows != nullptr || portal->is_done;
   if (!statement.point || has_begun) return false;
   SIBYL_ASSIGN_OR_RETURN(const auto* fields, DescribeAtOnce(portal));
-  const SqlValue& key = portal->parameters[static_cast<size_t>(statement.point->parameter - 1)].value;
   sqlite3* writing = nullptr;
   if (fields == nullptr || fields->size() != static_cast<size_t>(statement.point->column_count) ||
-      key.type != ValueType::kInteger || !transaction_.MayReadPast(&writing)) {
+      !transaction_.MayReadPast(&writing) ||
+      !point_reader_.Read(*statement.point, portal->parameters, writing)) {
     return false;
   }
-  const PointReader::Outcome outcome = point_reader_.Read(*statement.point, key.integer, writing);
-  if (outcome == PointReader::Outcome::kUnknown) return false;
-  const bool has_row = outcome == PointReader::Outcome::kRow;
+  std::string* const out = channel_->out();
+  const size_t before = out->size();
+  WriteNotices(*statement.translated());
+  for (size_t row = 0; row < point_reader_.rows(); ++row) {
+    if (!point_reader_.Decode(*statement.point, row)) {  // SQLite knows what to do
+      out->resize(before);
+      return false;
+    }
+    const auto value_of = [&](size_t column) { return point_reader_.values()[column]; };
+    SIBYL_RETURN_IF_ERROR(WriteRow(*fields, value_of, out));
+  }
+  portal->rows_sent = point_reader_.rows();
+  point_reader_.Rest();
+  portal->is_done = true;
   Metrics::Add(&server_->metrics.statements);
   Metrics::Add(&server_->metrics.point_reads);
-  WriteNotices(*statement.translated());
-  if (has_row) {
-    const auto value_of = [&](size_t column) { return point_reader_.values()[column]; };
-    SIBYL_RETURN_IF_ERROR(WriteRow(*fields, value_of, channel_->out()));
-    Metrics::Add(&server_->metrics.rows_sent);
-    portal->rows_sent = 1;
-  }
-  portal->is_done = true;
-  WriteTag(has_row ? "SELECT 1" : "SELECT 0");
+  Metrics::Add(&server_->metrics.rows_sent, portal->rows_sent);
+  WriteTag(portal->rows_sent == 1 ? "SELECT 1" : TagOf(*portal, *statement.translated()));
   return true;
 }
 

@@ -11,6 +11,10 @@
 namespace sibyl::sql::server {
 namespace {
 
+constexpr size_t kRowidBytes = 8;
+constexpr size_t kMostListBytes = 1 << 20;
+constexpr size_t kKeptBytes = 16 << 10;  // in the buffers of a session that waits
+constexpr size_t kKeptRecords = 8;
 constexpr int kSchemaCookie = 1;  // among the header words of a database: BTREE_SCHEMA_VERSION
 
 // SQLite's variable-length integer: 7 bits a byte, most significant first, 8 in the ninth. False: it
@@ -83,10 +87,10 @@ bool DecodeRecord(std::string_view record, std::span<SqlValue> fields) {
 
 }  // namespace
 
-std::optional<SibylPointPlan> PlanPointRead(sqlite3_stmt* statement) {
+std::shared_ptr<const SibylPointPlan> PlanPointRead(sqlite3_stmt* statement) {
   SibylPointPlan plan;
-  if (sibyl_point_plan(statement, &plan) == 0) return std::nullopt;
-  return plan;
+  if (sibyl_point_plan(statement, &plan) == 0) return nullptr;
+  return std::make_shared<const SibylPointPlan>(plan);
 }
 
 void PointReader::Open(sqlite3* connection) {
@@ -95,42 +99,81 @@ void PointReader::Open(sqlite3* connection) {
   if (store != nullptr) store_ = store->Another();
 }
 
-PointReader::Outcome PointReader::Read(const SibylPointPlan& plan, int64_t rowid,
-                                       sqlite3* connection) {
+bool PointReader::Read(const SibylPointPlan& plan, std::span<const OwnedValue> parameters,
+                       sqlite3* connection) {
+  if (!TakeRowids(plan, parameters)) return false;
   if (connection != nullptr) {
     SibylStore* const store = sibyl_store_of_schema(connection, "main");
-    if (store == nullptr || !store->writing()) return Outcome::kUnknown;
-    return ReadFrom(store, plan, rowid);
+    return store != nullptr && store->writing() && ReadFrom(store, plan);
   }
-  if (store_ == nullptr || store_->Begin(false) != SQLITE_OK) return Outcome::kUnknown;
-  const Outcome outcome = ReadFrom(store_.get(), plan, rowid);
+  if (store_ == nullptr || store_->Begin(false) != SQLITE_OK) return false;
+  const bool is_read = ReadFrom(store_.get(), plan);
   store_->Commit(false, false);  // of a read transaction: cannot fail
-  return outcome;
+  return is_read;
 }
 
-PointReader::Outcome PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan,
-                                           int64_t rowid) {
-  if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return Outcome::kUnknown;
-  unsigned char key[8];
-  sibyl_rowid_encode(rowid, key);
+// In order and each once; false if one is no integer.
+bool PointReader::TakeRowids(const SibylPointPlan& plan, std::span<const OwnedValue> parameters) {
+  rowids_.clear();
+  for (const int parameter : std::span(plan.parameters, static_cast<size_t>(plan.parameter_count))) {
+    const SqlValue& value = parameters[static_cast<size_t>(parameter - 1)].value;
+    if (value.type == ValueType::kNull && plan.is_list != 0) continue;
+    if (value.type != ValueType::kInteger) return false;
+    rowids_.push_back(value.integer);
+  }
+  if (rowids_.size() > 1) {
+    std::sort(rowids_.begin(), rowids_.end());
+    rowids_.erase(std::unique(rowids_.begin(), rowids_.end()), rowids_.end());
+  }
+  return true;
+}
+
+bool PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan) {
+  if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return false;
+  const size_t count = rowids_.size();
+  keys_.resize(count * kRowidBytes);
+  key_views_.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    char* const key = keys_.data() + i * kRowidBytes;
+    sibyl_rowid_encode(rowids_[i], reinterpret_cast<unsigned char*>(key));
+    key_views_[i] = {key, kRowidBytes};
+  }
+  if (records_.size() < count) records_.resize(count);
+  const Tree tree = store->TreeOf(plan.root);
   bool found = false;
-  const int rc = store->Get(store->TreeOf(plan.root),
-                            {reinterpret_cast<const char*>(key), sizeof(key)}, &record_, &found);
-  if (rc != SQLITE_OK) return Outcome::kUnknown;
-  if (!found) return Outcome::kNoRow;
-  return Decode(plan, rowid) ? Outcome::kRow : Outcome::kUnknown;
+  const int rc = count == 1 ? store->Get(tree, key_views_[0], &records_[0], &found)
+                            : store->MultiGet(tree, key_views_, records_);
+  if (rc != SQLITE_OK) return false;
+  found_.clear();
+  found_bytes_ = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (!records_[i].found()) continue;
+    found_.push_back({rowids_[i], i});
+    found_bytes_ += records_[i].view().size();
+  }
+  if (count == 1 || found_bytes_ <= kMostListBytes) return true;
+  Rest();
+  return false;
 }
 
-bool PointReader::Decode(const SibylPointPlan& plan, int64_t rowid) {
+void PointReader::Rest() {
+  if (found_bytes_ <= kKeptBytes && records_.size() <= kKeptRecords) return;
+  found_bytes_ = 0;
+  records_ = {};
+  keys_ = {};
+}
+
+bool PointReader::Decode(const SibylPointPlan& plan, size_t row) {
+  const Found& found = found_[row];
   const std::span<const SibylPointColumn> columns(plan.columns,
                                                   static_cast<size_t>(plan.column_count));
   int last = -1;
   for (const SibylPointColumn& column : columns) last = std::max<int>(last, column.field);
   fields_.resize(static_cast<size_t>(last + 1));
-  if (!DecodeRecord(record_.view(), fields_)) return false;
+  if (!DecodeRecord(records_[found.record].view(), fields_)) return false;
   values_.clear();
   for (const SibylPointColumn& column : columns) {
-    SqlValue value = column.field < 0 ? SqlValue::Integer(rowid)
+    SqlValue value = column.field < 0 ? SqlValue::Integer(found.rowid)
                                       : fields_[static_cast<size_t>(column.field)];
     if (column.is_real != 0 && value.type == ValueType::kInteger) {
       value = SqlValue::Real(static_cast<double>(value.integer));

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,7 @@ struct Statement {
   bool is_part = false;      // of DECLARE or COPY: its translation is a part of another
   bool fields_told = false;  // the client knows them: they must not change any more
   bool point_known = false;  // once it has run for this state of the schema:
-  std::optional<SibylPointPlan> point;  // it is a point lookup
+  std::shared_ptr<const SibylPointPlan> point;  // it is a point lookup; else null
 
   // Null for an empty text.
   const Translated* translated() const {

@@ -3,7 +3,8 @@
 Method: two sessions change a small table in every way, by a random number generator with a fixed seed:
 writes, transactions with savepoints at both isolation levels, TRUNCATE, columns added, the table made
 anew with other columns, a temporary table of the same name. After each change both ask for rows in two
-ways: by key, which goes past SQLite, and by an expression of the key, which cannot; in both formats.
+ways: by key or by a list of keys, which goes past SQLite, and by an expression of the key, which cannot;
+in both formats.
 The server's counters tell that both ways were gone.
 
 point_read_test.py SIBYL [SEED]
@@ -59,29 +60,28 @@ class Session:
         self.statements.clear()
         self.has_temporary = False
 
-    def prepared(self, sql, oid):
-        """The name of the statement, and whether it could be prepared."""
-        if (sql, oid) in self.statements:
-            return self.statements[sql, oid]
+    def prepared(self, sql, oids):
+        """The name of the statement; None if it could not be prepared."""
+        if (sql, oids[0]) in self.statements:
+            return self.statements[sql, oids[0]]
         name = f"s{len(self.statements)}"
-        self.client.parse(sql, name=name, oids=[oid])
+        self.client.parse(sql, name=name, oids=oids)
         if errors(self.client.sync()):
             return None
-        self.statements[sql, oid] = name
+        self.statements[sql, oids[0]] = name
         return name
 
-    def ask(self, sql, key, oid, is_binary, result_format):
+    def ask(self, sql, keys, oid, is_binary, result_format):
         """The messages from Bind to the end."""
-        name = self.prepared(sql, oid)
+        name = self.prepared(sql, [oid] * len(keys))
         if name is None:
             return "not prepared"
-        if key is None:
-            value = None
-        elif is_binary:
-            value = struct.pack("!i" if oid == INT4 else "!q", key)
+        if is_binary:
+            values = [None if key is None else struct.pack("!i" if oid == INT4 else "!q", key)
+                      for key in keys]
         else:
-            value = str(key).encode()
-        self.client.bind([value], name=name, formats=[int(is_binary)], result_formats=[result_format])
+            values = [None if key is None else str(key).encode() for key in keys]
+        self.client.bind(values, name=name, formats=[int(is_binary)], result_formats=[result_format])
         self.client.describe(b"P")
         self.client.execute()
         messages = self.client.sync()
@@ -92,14 +92,18 @@ class Session:
         chance = self.chance
         columns = chance.choice(["*", "d", ", ".join(chance.sample(COLUMNS, chance.randint(1, 8)))])
         oid = chance.choice([INT4, INT8])
-        key = chance.choice(KEYS if oid == INT4 or chance.random() < 0.9 else EXTREME_KEYS)
-        key = None if chance.random() < 0.03 else key
-        how = (key, oid, chance.random() < 0.5, chance.randint(0, 1))
-        by_key = self.ask(f"SELECT {columns} FROM t WHERE id = $1", *how)
+        count = 1 if chance.random() < 0.7 else chance.randint(2, 5)
+        places = ", ".join(f"${i + 1}" for i in range(count))
+        condition = f"= {places}" if count == 1 else f"IN ({places})"
+        keys = [chance.choice(KEYS if oid == INT4 or chance.random() < 0.9 else EXTREME_KEYS)
+                for _ in range(count)]
+        keys = [None if chance.random() < 0.03 else key for key in keys]
+        how = (keys, oid, chance.random() < 0.5, chance.randint(0, 1))
+        by_key = self.ask(f"SELECT {columns} FROM t WHERE id {condition}", *how)
         if self.in_block and isinstance(by_key[-1], str):  # nothing else can be asked in this block
             self.end_block()
             return 0
-        by_value = self.ask(f"SELECT {columns} FROM t WHERE id + 0 = $1", *how)
+        by_value = self.ask(f"SELECT {columns} FROM t WHERE id + 0 {condition}", *how)
         assert by_key == by_value, (columns, how, by_key, by_value)
         return 0 if isinstance(by_key[-1], str) else kinds(by_key).count("D")
 
