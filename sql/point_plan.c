@@ -11,8 +11,8 @@ typedef struct ProgramReader {
 
 // The next instruction if it is an `opcode`; else null, and the place stays.
 static const VdbeOp* nextOp(ProgramReader* reader, u8 opcode) {
-  while (reader->at < reader->count &&
-         (reader->ops[reader->at].opcode == OP_Noop || reader->ops[reader->at].opcode == OP_Explain)) {
+  while (reader->at < reader->count && (reader->ops[reader->at].opcode == OP_Noop ||
+                                        reader->ops[reader->at].opcode == OP_Explain)) {
     reader->at++;
   }
   if (reader->at >= reader->count || reader->ops[reader->at].opcode != opcode) return 0;
@@ -25,7 +25,8 @@ static int readPrologue(ProgramReader* reader, SibylPointPlan* plan) {
   if (init == 0 || reader->at != 1) return 0;
   ProgramReader setup = {reader->ops, reader->count, init->p2};
   const VdbeOp* transaction = nextOp(&setup, OP_Transaction);
-  if (transaction == 0 || transaction->p1 != 0 || transaction->p2 != 0 || transaction->p5 == 0) return 0;
+  if (transaction == 0 || transaction->p1 != 0 || transaction->p2 != 0 || transaction->p5 == 0)
+    return 0;
   const VdbeOp* begin = nextOp(&setup, OP_Goto);
   if (begin == 0 || begin->p2 != 1) return 0;
   plan->schema_cookie = (uint32_t)transaction->p3;

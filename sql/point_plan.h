@@ -4,10 +4,11 @@
 // Told from the program that SQLite's compiler made, not from the text: names, views, collations,
 // affinities and privileges were decided there already. A program that is exactly
 //
-//   OpenRead a table, Variable, SeekRowid, Column and Rowid to consecutive registers, ResultRow, Halt
+//   OpenRead a table, Variable, SeekRowid, Column and Rowid to consecutive registers, ResultRow,
+//   Halt
 //
-// does what a point lookup of the engine and a decoder of records do. For a list SQLite sorts the keys
-// in an ephemeral table, each once, and does the same for one after the other.
+// does what a point lookup of the engine and a decoder of records do. For a list SQLite sorts the
+// keys in an ephemeral table, each once, and does the same for one after the other.
 
 #ifndef SIBYL_SQL_POINT_PLAN_H_
 #define SIBYL_SQL_POINT_PLAN_H_
@@ -23,13 +24,13 @@ extern "C" {
 enum { SIBYL_POINT_COLUMNS = 64, SIBYL_POINT_PARAMETERS = 64 };
 
 typedef struct SibylPointColumn {
-  int16_t field;      // of the record; -1: the rowid
-  uint8_t is_real;    // an integer that is stored for a real is one
+  int16_t field;    // of the record; -1: the rowid
+  uint8_t is_real;  // an integer that is stored for a real is one
 } SibylPointColumn;
 
 typedef struct SibylPointPlan {
   uint32_t root;           // page of the table, in the database "main"
-  uint32_t schema_cookie;  // of the schema that the program was made for: valid while that is the same
+  uint32_t schema_cookie;  // valid while the schema has this number
   int is_list;             // rows come in the order of their rowids; a NULL matches none
   int parameter_count;     // 1 if it is no list
   int parameters[SIBYL_POINT_PARAMETERS];  // from 1

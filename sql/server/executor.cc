@@ -257,8 +257,7 @@ Task<SqlResult<const std::vector<wire::FieldDescription>*>> Executor::Describe(P
   }
   const Translated* translated = statement.translated();
   if (translated != nullptr && translated->kind == StatementKind::kSelect &&
-      HasUnknownTypes(statement) &&
-      !statement.fields_told && portal->rows == nullptr) {
+      HasUnknownTypes(statement) && !statement.fields_told && portal->rows == nullptr) {
     transaction_.BeginImplicit();
     if (auto started = co_await Start(portal); !started) {
       co_return std::move(started).error();

@@ -81,8 +81,8 @@ class Executor {
   };
   Task<SqlResult<RunOutcome>> Run(Portal* portal, RunOptions options);
 
-  // Runs the portal, in full, if it is a point lookup that needs no SQLite (sql/point_plan.h). False:
-  // nothing has happened.
+  // Runs the portal, in full, if it is a point lookup that needs no SQLite (sql/point_plan.h).
+  // False: nothing has happened.
   SqlResult<bool> RunAtOnce(Portal* portal);
 
   // A portal for a statement without parameters, in text format, that nobody else sees.

@@ -203,7 +203,8 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
 }
 
 // Learns whether the statement that has just run is a point lookup. Only now is its program certain
-// to be of the present schema, temporary tables included: SQLite compiles again as it begins to run.
+// to be of the present schema, temporary tables included: SQLite compiles again as it begins to
+// run.
 void Executor::KnowPoint(Portal* portal) {
   Statement* const statement = portal->statement.get();
   if (statement->point_known || portal->rows == nullptr || !portal->rows->is_live()) return;

@@ -17,8 +17,8 @@ constexpr size_t kKeptBytes = 16 << 10;  // in the buffers of a session that wai
 constexpr size_t kKeptRecords = 8;
 constexpr int kSchemaCookie = 1;  // among the header words of a database: BTREE_SCHEMA_VERSION
 
-// SQLite's variable-length integer: 7 bits a byte, most significant first, 8 in the ninth. False: it
-// goes beyond `bytes`.
+// SQLite's variable-length integer: 7 bits a byte, most significant first, 8 in the ninth. False:
+// it goes beyond `bytes`.
 bool TakeVarint(std::string_view* bytes, uint64_t* value) {
   *value = 0;
   for (size_t i = 0; i < bytes->size() && i < 9; ++i) {
@@ -38,8 +38,8 @@ int64_t SignedBigEndian(std::string_view bytes) {
   return static_cast<int64_t>(value);
 }
 
-// The field of serial type `type` at the front of `body`. False: there is no such type, or too little.
-// SQLite's documentation, "Database File Format", section 2.1.
+// The field of serial type `type` at the front of `body`. False: there is no such type, or too
+// little. SQLite's documentation, "Database File Format", section 2.1.
 bool TakeField(uint64_t type, std::string_view* body, SqlValue* value) {
   static constexpr size_t kIntegerBytes[] = {0, 1, 2, 3, 4, 6, 8};
   constexpr uint64_t kReal = 7;
@@ -115,7 +115,8 @@ bool PointReader::Read(const SibylPointPlan& plan, std::span<const OwnedValue> p
 // In order and each once; false if one is no integer.
 bool PointReader::TakeRowids(const SibylPointPlan& plan, std::span<const OwnedValue> parameters) {
   rowids_.clear();
-  for (const int parameter : std::span(plan.parameters, static_cast<size_t>(plan.parameter_count))) {
+  for (const int parameter :
+       std::span(plan.parameters, static_cast<size_t>(plan.parameter_count))) {
     const SqlValue& value = parameters[static_cast<size_t>(parameter - 1)].value;
     if (value.type == ValueType::kNull && plan.is_list != 0) continue;
     if (value.type != ValueType::kInteger) return false;

@@ -26,14 +26,16 @@ std::shared_ptr<const SibylPointPlan> PlanPointRead(sqlite3_stmt* statement);
 // One session's.
 class PointReader {
  public:
-  // Will read from the database that `connection` has as "main". Does nothing from the second call on.
+  // Will read from the database that `connection` has as "main". Does nothing from the second call
+  // on.
   void Open(sqlite3* connection);
 
-  // Reads the rows whose rowids are `parameters` (the statement's), in a new snapshot, or in the write
-  // transaction that `connection`, if it is not null, is in. False: SQLite must run the statement,
-  // since a parameter is no integer, the schema is another, the rows of a list are so large that they
-  // should be sent one by one, or something failed.
-  bool Read(const SibylPointPlan& plan, std::span<const OwnedValue> parameters, sqlite3* connection);
+  // Reads the rows whose rowids are `parameters` (the statement's), in a new snapshot, or in the
+  // write transaction that `connection`, if it is not null, is in. False: SQLite must run the
+  // statement, since a parameter is no integer, the schema is another, the rows of a list are so
+  // large that they should be sent one by one, or something failed.
+  bool Read(const SibylPointPlan& plan, std::span<const OwnedValue> parameters,
+            sqlite3* connection);
 
   // After the last use of what was read: gives large buffers back.
   void Rest();

@@ -48,8 +48,8 @@ class PooledConnection {
   Translations& translations() { return translations_; }
 
   // For whom it works from now on; `on_written` is called when a transaction that wrote has given
-  // SQLite's writer lock back: when it is in the log, and with synchronous=full not yet on disk. (Not
-  // called for files of SQLite's own.) Null: for nobody.
+  // SQLite's writer lock back: when it is in the log, and with synchronous=full not yet on disk.
+  // (Not called for files of SQLite's own.) Null: for nobody.
   struct User {
     Interrupt* interrupt = nullptr;
     const SessionFacts* facts = nullptr;

@@ -28,15 +28,16 @@ constexpr uint64_t kIdleCheckEveryNs = 250'000'000;
 constexpr size_t kConnectionsBeforeLogin = 100;  // beyond max_connections
 constexpr auto kAbortAfter = milliseconds(1000);
 
-// Clients leave so many file descriptors, or a quarter, to the database: where that cannot open a file,
-// all writing ends.
+// Clients leave so many file descriptors, or a quarter, to the database: where that cannot open a
+// file, all writing ends.
 constexpr int kDescriptorsOfDatabase = 256;
 
 // Descriptors from this one on are not for clients; new ones are always the lowest that are free.
 int DescriptorsForClients() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
-  const auto most = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
+  const auto most =
+      static_cast<int>(std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max()));
   return most - std::min(kDescriptorsOfDatabase, most / 4);
 }
 

@@ -279,8 +279,8 @@ void Session::BeginExtended() {
   statement_has_begun_ = true;
 }
 
-// Handles a message that has nothing to wait for, which are most of those that repeat a prepared query,
-// without a coroutine. False: nothing has happened.
+// Handles a message that has nothing to wait for, which are most of those that repeat a prepared
+// query, without a coroutine. False: nothing has happened.
 bool Session::HandleAtOnce(char type, std::string_view body) {
   if (type == 'S' && executor_->EndImplicitAtOnce()) {
     EndSync(SqlOk());

@@ -258,7 +258,8 @@ void Settings::EndTransaction() {
 }
 
 void Settings::ReadTimeLimits() {
-  static constexpr std::string_view kNames[] = {  // in TimeLimit's order
+  static constexpr std::string_view kNames[] = {
+      // in TimeLimit's order
       "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
       "idle_session_timeout"};
   for (size_t i = 0; i < time_limits_ms_.size(); ++i) {

@@ -46,7 +46,9 @@ class Settings {
   void EndTransaction();
 
   // In milliseconds; 0: none.
-  uint64_t TimeLimitMs(TimeLimit limit) const { return time_limits_ms_[static_cast<size_t>(limit)]; }
+  uint64_t TimeLimitMs(TimeLimit limit) const {
+    return time_limits_ms_[static_cast<size_t>(limit)];
+  }
 
   // All, by name.
   std::vector<Change> All() const;

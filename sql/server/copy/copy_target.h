@@ -1,8 +1,8 @@
 // CopyTarget: the insertions of one COPY ... FROM STDIN.
 //
 // Rows are inserted many at a time, by one statement with a parameter for each value: beginning and
-// ending a statement costs as much as inserting a row. SQLite takes back what a statement that fails
-// has inserted, so a block of rows that fails is inserted again row by row, to find the one.
+// ending a statement costs as much as inserting a row. SQLite takes back what a statement that
+// fails has inserted, so a block of rows that fails is inserted again row by row, to find the one.
 
 #ifndef SIBYL_SQL_SERVER_COPY_COPY_TARGET_H_
 #define SIBYL_SQL_SERVER_COPY_COPY_TARGET_H_
@@ -39,8 +39,8 @@ class CopyTarget {
 
  private:
   struct PendingValue {
-    SqlValue value;        // its bytes are
-    size_t bytes_at = 0;   // here in pending_bytes_
+    SqlValue value;       // its bytes are
+    size_t bytes_at = 0;  // here in pending_bytes_
   };
 
   CopyTarget(PooledConnection* connection, const CopyOptions& options)
@@ -62,9 +62,9 @@ class CopyTarget {
   CopyParser::Fields values_;
   std::vector<wire::FieldDescription> fields_;
   std::string scratch_;
-  std::string insert_into_;                // "INSERT INTO t(a,b) VALUES"
-  PreparedStatement* insert_ = nullptr;    // of a row
-  PreparedStatement* inserts_ = nullptr;   // of rows_at_once_; null until there are as many
+  std::string insert_into_;               // "INSERT INTO t(a,b) VALUES"
+  PreparedStatement* insert_ = nullptr;   // of a row
+  PreparedStatement* inserts_ = nullptr;  // of rows_at_once_; null until there are as many
   size_t rows_at_once_ = 1;
   std::vector<PendingValue> pending_;
   std::vector<uint64_t> pending_lines_;  // of each row

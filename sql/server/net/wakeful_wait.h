@@ -2,9 +2,9 @@
 //
 // Where its processor would go idle, waking a thread costs more than a point query; so a loop stays
 // awake for a moment after each piece of work, as long as its clients have lately been that quick.
-// Between two looks it yields. A yield that takes long shows that the processor has other work: then
-// it would not go idle, sleeping costs next to nothing, and staying awake only puts the loop behind
-// whoever computes there. So the loop leaves it for a while, longer each time.
+// Between two looks it yields. A yield that takes long shows that the processor has other work:
+// then it would not go idle, sleeping costs next to nothing, and staying awake only puts the loop
+// behind whoever computes there. So the loop leaves it for a while, longer each time.
 
 #ifndef SIBYL_SQL_SERVER_NET_WAKEFUL_WAIT_H_
 #define SIBYL_SQL_SERVER_NET_WAKEFUL_WAIT_H_
@@ -25,7 +25,8 @@ class WakefulWait {
       LeaveIt(now_ns);
     }
     looked_ns_ = now_ns;
-    return short_waits_ >= kFewCounted && now_ns - began_ns_ < kMostNs && now_ns >= leaves_until_ns_;
+    return short_waits_ >= kFewCounted && now_ns - began_ns_ < kMostNs &&
+           now_ns >= leaves_until_ns_;
   }
 
   // There is something to do. `slept`: after GoesOn has returned false.

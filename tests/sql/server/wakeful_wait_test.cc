@@ -43,7 +43,8 @@ TEST_CASE("a loop stays awake once clients have been quick", "[server][wakeful_w
   CHECK(loop.WaitFor(kQuickNs));
 }
 
-TEST_CASE("a loop falls asleep in time, and slow clients are not waited for", "[server][wakeful_wait]") {
+TEST_CASE("a loop falls asleep in time, and slow clients are not waited for",
+          "[server][wakeful_wait]") {
   Loop loop;
   loop.BeQuick();
   REQUIRE(loop.wait.GoesOn(loop.now_ns));
