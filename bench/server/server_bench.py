@@ -59,7 +59,7 @@ class Bench:
         self.folder = folder
         self.binaries = find_binaries(options.postgresql)
         self.results = {}  # (run, server's name) -> list of dictionaries
-        self.busy = 0  # share of the processors that others use
+        self.busy = busy_share(1)  # by other programs: nothing of ours runs yet
         self.transactions = {}  # server's name -> TPC-B transactions done
 
     # ---- Programs ----
@@ -195,7 +195,6 @@ class Bench:
 
     def run(self, servers):
         self.load(servers)
-        self.busy = busy_share(1)
         for round_number in range(self.options.rounds):
             for run in self.options.runs:
                 for server in servers if round_number % 2 == 0 else servers[::-1]:
@@ -238,7 +237,7 @@ class Bench:
                         print(f"| idle | {name}: {result['connections']} connections, MB since login; "
                               f"after a query | | {result['fresh_mb']:.1f}; {result['used_mb']:.1f} | | "
                               f"under {IDLE_WANTED_MB} for 1,000 |")
-        print(f"\nOther programs used {self.busy * 100:.0f} % of {os.cpu_count()} processors at the beginning.")
+        print(f"\nOther programs used {self.busy * 100:.0f} % of {os.cpu_count()} processors before the start.")
 
 
 def main():
