@@ -44,6 +44,7 @@ const Option kOptions[] = {
      "The longest message, and so the longest statement, that is accepted."},
     {"max_cursor_bytes", &ServerOptions::max_cursor_bytes,
      "Memory that the rows of one cursor may take when they must be kept."},
+    {"max_cursors_bytes", &ServerOptions::max_cursors_bytes, "The same for all cursors together."},
     {"statement_timeout_ms", &ServerOptions::statement_timeout_ms,
      "Statements that take longer are canceled; 0: never. Times: SET changes them for a session."},
     {"lock_timeout_ms", &ServerOptions::lock_timeout_ms,

@@ -136,7 +136,7 @@ SqlStatus Executor::KeepOpenRows(const Portal* except) {
   const LongWork keeping;
   const auto keep = [&](Portal* portal) -> SqlStatus {
     if (portal == except || portal->rows == nullptr || !portal->rows->is_live()) return SqlOk();
-    return portal->rows->Keep(server_->options.max_cursor_bytes);
+    return portal->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
   };
   SIBYL_RETURN_IF_ERROR(keep(&unnamed_portal_));
   for (const auto& [name, portal] : portals_) SIBYL_RETURN_IF_ERROR(keep(portal.get()));

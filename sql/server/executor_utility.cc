@@ -177,7 +177,8 @@ Task<SqlStatus> Executor::Commit() {
       if (!portal->hold || portal->is_held) continue;
       const LongWork keeping;
       if (portal->rows != nullptr) {
-        SqlStatus kept = portal->rows->Keep(server_->options.max_cursor_bytes);
+        SqlStatus kept =
+            portal->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
         if (!kept) co_return kept;
       }
       portal->is_held = true;
@@ -298,7 +299,7 @@ Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& comman
   if (auto known = KnowFields(cursor.get()); !known) co_return known;
   if (cursor->rows != nullptr && (command.scroll || !has_transaction)) {
     const LongWork keeping;
-    auto kept = cursor->rows->Keep(server_->options.max_cursor_bytes);
+    auto kept = cursor->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
     if (!kept) co_return kept;
   }
   cursor->is_held = command.hold && !has_transaction;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sql/server/memory_budget.h"
 #include "sql/server/pooled_connection.h"
 #include "sql/server/sql_error.h"
 #include "sql/server/sql_value.h"
@@ -41,7 +42,7 @@ class ResultRows {
   ResultRows(PooledConnection* connection, PreparedStatement* statement);
   explicit ResultRows(RowBuffer rows)
       : columns_(rows.columns()), buffer_(std::move(rows)), is_live_(false) {}
-  ~ResultRows() { Finish(); }
+  ~ResultRows();
   ResultRows(const ResultRows&) = delete;
   ResultRows& operator=(const ResultRows&) = delete;
 
@@ -57,8 +58,9 @@ class ResultRows {
   }
   size_t columns() const { return columns_; }
 
-  // Takes all further rows into memory and lets the statement go. 53200 above `max_bytes`.
-  SqlStatus Keep(size_t max_bytes);
+  // Takes all further rows into memory and lets the statement go. 53200 above `max_bytes`, or where
+  // `budget`, which must outlive this object, does not have as much.
+  SqlStatus Keep(size_t max_bytes, MemoryBudget* budget);
   bool is_live() const { return is_live_ && statement_ != nullptr; }
   sqlite3_stmt* handle() const { return statement_->handle; }  // precondition: is_live()
 
@@ -73,10 +75,14 @@ class ResultRows {
   void Finish();
 
  private:
+  SqlStatus TakeMemory(size_t max_bytes);
+
   PooledConnection* connection_ = nullptr;
   PreparedStatement* statement_ = nullptr;
   size_t columns_ = 0;
   RowBuffer buffer_;
+  MemoryBudget* budget_ = nullptr;  // of buffer_, once there is any
+  size_t taken_bytes_ = 0;          // from it
   std::vector<SqlValue> current_;
   size_t place_ = 0;
   bool is_live_;

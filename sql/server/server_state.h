@@ -11,6 +11,7 @@
 #include "sql/server/auth/scram.h"
 #include "sql/server/connection_pool.h"
 #include "sql/server/log.h"
+#include "sql/server/memory_budget.h"
 #include "sql/server/metrics.h"
 #include "sql/server/server_options.h"
 #include "sql/server/session_registry.h"
@@ -30,6 +31,7 @@ struct ServerState {
       : options(std::move(server_options)),
         log(options.log_file),
         pool({options.database_path, options.synchronous}, options.pool_connections),
+        cursor_memory(options.max_cursors_bytes),
         users(options.database_path) {}
 
   const ServerOptions options;
@@ -41,6 +43,7 @@ struct ServerState {
   TurnQueue writers{1};
   std::atomic<uint64_t> schema_generation{1};
   std::atomic<bool> stopping{false};  // no new sessions; idle ones end
+  MemoryBudget cursor_memory;         // for rows that are kept
   Users users;
   SessionRegistry registry;
 };

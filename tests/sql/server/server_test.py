@@ -736,6 +736,50 @@ def few_descriptors(folder):
     equal(server.stop(), 0)
 
 
+def cursor_memory(folder):
+    """What the rows of one cursor, and of all, may take; what ends gives its memory back."""
+    path = os.path.join(folder, "cursors.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("max_cursor_bytes = 900000\nmax_cursors_bytes = 1500000\n")
+    server = ServerProcess(SIBYL, folder, "--config", path, name="cursors.db")
+
+    def declare(client, name, kilobytes):
+        failures = errors(client.query(
+            f"BEGIN; DECLARE {name} SCROLL CURSOR WITH HOLD FOR SELECT repeat('x', 1000) "
+            f"FROM generate_series(1, {kilobytes}); COMMIT"))
+        if failures:
+            client.query("ROLLBACK")
+        return failures
+
+    def fill(client):
+        """How many cursors there is memory for."""
+        for i in range(20):
+            if failures := declare(client, f"c{i}", 300):
+                equal(failures, ["53200"])
+                return i
+        return 20
+
+    first, second = connect(server), connect(server)
+    equal(declare(first, "a", 1000), ["53200"])  # of the one
+    for _ in range(3):
+        check(2 <= fill(second) <= 4)
+        check(fill(first) <= 1)
+        equal(len(rows(second.query("FETCH ALL FROM c1"))), 300)
+        first.query("CLOSE ALL")
+        second.query("CLOSE ALL")
+    check(2 <= fill(second) <= 4)
+    second.close()
+    for _ in range(1000):  # until the server has seen that it is gone
+        if 2 <= fill(first):
+            break
+        first.query("CLOSE ALL")
+        time.sleep(0.01)
+    else:
+        check(False, "the memory of a session that ended is not free")
+    first.close()
+    equal(server.stop(), 0)
+
+
 def limits(folder):
     path = os.path.join(folder, "limits.conf")
     with open(path, "w", encoding="utf-8") as file:
@@ -765,7 +809,7 @@ SHARED = [startup, simple_query, transactions, isolation, extended_query, row_li
           settings, temporary_tables, malformed, strange_text, denied, slow_reader, cancel,
           copy_in, many_connections, parallel_writers, operations, psql_queries, pgbench, psycopg2_driver,
           psycopg3_driver]
-OWN = [passwords, tls, killed, shutdown, few_descriptors, limits]
+OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory, limits]
 
 
 def main():
