@@ -461,14 +461,14 @@ static void keyOfFields(SibylKey* key, const Mem* fields, int count, const KeyIn
   for (int i = 0; i < count; i++) appendField(key, &fields[i], info, i);
 }
 
-// The key of a serialized record: its first nKeyField fields.
-static int keyOfRecord(SibylKey* key, const u8* record, i64 size, const KeyInfo* info) {
+// The key of a serialized record: its first `fields` fields.
+static int keyOfRecord(SibylKey* key, const u8* record, i64 size, int fields, const KeyInfo* info) {
   u32 header_size = 0;
   u32 at = getVarint32(record, header_size);
   u64 data = header_size;
   sibyl_key_clear(key);
   if (header_size > size) return SQLITE_CORRUPT_BKPT;
-  for (int i = 0; i < info->nKeyField && at < header_size; i++) {
+  for (int i = 0; i < fields && at < header_size; i++) {
     u32 type = 0;
     at += getVarint32(record + at, type);
     const u32 length = sqlite3VdbeSerialTypeLen(type);
@@ -504,6 +504,22 @@ static int shapeOf(Btree* p, const KeyInfo* info) {
   return SQLITE_OK;
 }
 
+// So many fields are all of the key of an entry that has no NULL among them; 0: keys have all fields.
+static int uniqueFields(Btree* p, const KeyInfo* info) {
+  if (info->nKeyField < info->nAllField) return info->nKeyField;
+  return sibyl_store_has_short_keys(storeOf(p)) ? info->nUniqueField : 0;
+}
+
+// How many fields the keys have of entries whose first fields are these.
+static int keyFieldsFor(const BtCursor* cursor, const Mem* fields, int count) {
+  const int unique = uniqueFields(cursor->pBtree, cursor->pKeyInfo);
+  if (unique == 0) return cursor->pKeyInfo->nKeyField;
+  for (int i = 0; i < MIN(count, unique); i++) {
+    if (fields[i].flags & MEM_Null) return cursor->pKeyInfo->nKeyField;
+  }
+  return unique;
+}
+
 SQLITE_PRIVATE int sqlite3BtreeCursor(Btree* p, Pgno root, int writable, struct KeyInfo* info,
                                       BtCursor* cursor) {
   if (!sibylIsOurs(p)) return nativeBtreeCursor(p, root, writable, info, cursor);
@@ -514,7 +530,8 @@ SQLITE_PRIVATE int sqlite3BtreeCursor(Btree* p, Pgno root, int writable, struct 
   cursor->pgnoRoot = root;
   cursor->pKeyInfo = info;
   return sibyl_cursor_open(storeOf(p), root, writable != 0, p->pSibyl->shape.bytes,
-                           info != 0 ? info->nKeyField : 0, &cursor->eState, &cursor->pSibyl);
+                           info != 0 ? info->nKeyField : 0, info != 0 ? uniqueFields(p, info) : 0,
+                           &cursor->eState, &cursor->pSibyl);
 }
 
 SQLITE_PRIVATE int sqlite3BtreeCloseCursor(BtCursor* cursor) {
@@ -583,14 +600,14 @@ static int sibylTableSeek(BtCursor* cursor, i64 rowid, int* result) {
   return sibyl_cursor_seek_from_rowid(cursor->pSibyl, rowid, result);
 }
 
-// A seek for a whole key: at most one record has it.
-static int movetoWholeKey(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
+// A seek for a whole key, of so many fields: at most one record has it.
+static int movetoWholeKey(BtCursor* cursor, UnpackedRecord* wanted, int key_fields, int* result) {
   SibylBtree* ours = oursOf(cursor);
   int found = 0;
   int rc = sibyl_cursor_seek_key(cursor->pSibyl, ours->key.bytes, ours->key.size, &found);
   *result = -1;
   if (rc != SQLITE_OK || !found) return rc;
-  if (wanted->nField <= cursor->pKeyInfo->nKeyField) {
+  if (wanted->nField <= key_fields) {
     wanted->eqSeen = 1;
     *result = wanted->default_rc;
     return SQLITE_OK;
@@ -641,14 +658,14 @@ static int movetoFirst(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
 
 SQLITE_PRIVATE int sqlite3BtreeIndexMoveto(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
   if (cursor->pSibyl == 0) return nativeBtreeIndexMoveto(cursor, wanted, result);
-  const int key_fields = cursor->pKeyInfo->nKeyField;
+  const int key_fields = keyFieldsFor(cursor, wanted->aMem, wanted->nField);
   SibylKey* key = &oursOf(cursor)->key;
   keyOfFields(key, wanted->aMem, MIN(wanted->nField, key_fields), cursor->pKeyInfo);
   if (key->out_of_memory) return SQLITE_NOMEM_BKPT;
   wanted->errCode = 0;
   const int point = wanted->default_rc == 0 || (cursor->hints & BTREE_SEEK_EQ) != 0;
   if (wanted->nField > key_fields || (wanted->nField == key_fields && point)) {
-    return movetoWholeKey(cursor, wanted, result);
+    return movetoWholeKey(cursor, wanted, key_fields, result);
   }
   return wanted->default_rc < 0 ? movetoBehind(cursor, wanted, result)
                                 : movetoFirst(cursor, wanted, result);
@@ -658,7 +675,7 @@ SQLITE_PRIVATE int sqlite3BtreeIndexMoveto(BtCursor* cursor, UnpackedRecord* wan
 // says, but without the record.
 static int sibylCompareEntry(BtCursor* cursor, UnpackedRecord* wanted, int* result) {
   SibylKey* prefix = &oursOf(cursor)->prefix;
-  if (wanted->nField > cursor->pKeyInfo->nKeyField) {
+  if (wanted->nField > keyFieldsFor(cursor, wanted->aMem, wanted->nField)) {
     const void* record = 0;
     u32 size = 0;
     const int rc = sibyl_cursor_record(cursor->pSibyl, &record, &size);
@@ -671,11 +688,6 @@ static int sibylCompareEntry(BtCursor* cursor, UnpackedRecord* wanted, int* resu
   const int order = sibyl_cursor_compare_key(cursor->pSibyl, prefix->bytes, prefix->size);
   *result = order == 0 ? wanted->default_rc : order;
   return SQLITE_OK;
-}
-
-// Not so in a unique index whose columns are all NOT NULL.
-static int sibylHasRowidInKey(const BtCursor* cursor) {
-  return cursor->pSibyl != 0 && cursor->pKeyInfo->nKeyField == cursor->pKeyInfo->nAllField;
 }
 
 static int sibylIndexRowid(BtCursor* cursor, i64* rowid) {
@@ -804,13 +816,19 @@ static int insertEntry(BtCursor* cursor, const BtreePayload* row, int flags) {
   SibylBtree* ours = oursOf(cursor);
   int rc = shapeOf(cursor->pBtree, cursor->pKeyInfo);
   if (rc != SQLITE_OK) return rc;
+  const int unique = uniqueFields(cursor->pBtree, cursor->pKeyInfo);
+  int key_fields = cursor->pKeyInfo->nKeyField;
+  if (unique > 0 && unique < key_fields &&
+      !sibyl_record_has_null(row->pKey, (size_t)row->nKey, unique)) {
+    key_fields = unique;
+  }
   if (isKeptWhole(cursor->pKeyInfo, &ours->shape)) {
-    rc = keyOfRecord(&ours->key, row->pKey, row->nKey, cursor->pKeyInfo);
+    rc = keyOfRecord(&ours->key, row->pKey, row->nKey, key_fields, cursor->pKeyInfo);
     if (rc != SQLITE_OK) return rc;
     return putEntry(cursor, flags, &ours->key, row->pKey, (size_t)row->nKey);
   }
   switch (sibyl_record_split(row->pKey, (size_t)row->nKey, ours->shape.bytes,
-                             cursor->pKeyInfo->nKeyField, &ours->key, &ours->value)) {
+                             key_fields, &ours->key, &ours->value)) {
     case SIBYL_RECORD_OK:
       return putEntry(cursor, flags, &ours->key, ours->value.bytes, ours->value.size);
     case SIBYL_RECORD_CORRUPT:

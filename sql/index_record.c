@@ -304,6 +304,22 @@ SibylRecordResult sibyl_record_split(const unsigned char* record, size_t size,
   return value->out_of_memory ? SIBYL_RECORD_NO_MEMORY : SIBYL_RECORD_OK;
 }
 
+int sibyl_record_has_null(const unsigned char* record, size_t size, int fields) {
+  Reader reader;
+  if (!begin_reading(&reader, record, size)) return 0;  // whoever splits it will tell
+  for (int i = 0; i < fields && reader.type_at < reader.header_end; i++) {
+    uint64_t type;
+    if (!read_type(&reader, &type)) return 0;
+    if (type == 0) return 1;
+    if (type == kTypeReal) {
+      const double value = real_of_bits(load_big_endian(reader.data, 8));
+      if (value != value) return 1;
+    }
+    reader.data += length_of_type(type);
+  }
+  return 0;
+}
+
 // ---- Joining ----
 
 // A key field as found in the key, and what the record says of it.
@@ -465,6 +481,21 @@ static unsigned char* write_field(unsigned char* to, const Field* field) {
   return to + size;
 }
 
+int sibyl_record_key_fields(const unsigned char* key, size_t key_size, const unsigned char* value,
+                            size_t value_size, const SibylFieldShape* shape, int unique_fields,
+                            int all_fields) {
+  if (unique_fields == 0 || unique_fields == all_fields || value_size == 0) return all_fields;
+  if (value[0] == kFormTail) return unique_fields;
+  Field field;
+  size_t offset = 0;
+  for (int i = 0; i < unique_fields; i++) {
+    const size_t size = find_field(key + offset, key_size - offset, shape[i], &field);
+    if (size == 0) return all_fields;
+    offset += size;
+  }
+  return offset == key_size ? unique_fields : all_fields;
+}
+
 // The fields of the key with the residues of the value; *tail is what follows those.
 static int find_fields(const unsigned char* key, size_t key_size, const unsigned char* value,
                        const unsigned char* value_end, const SibylFieldShape* shape, int key_fields,
@@ -563,4 +594,26 @@ SibylRecordResult sibyl_key_last_integer(const unsigned char* key, size_t key_si
   if (offset != key_size || !is_integer) return SIBYL_RECORD_CORRUPT;
   *integer = is_least ? INT64_MIN : (int64_t)field.bits;
   return SIBYL_RECORD_OK;
+}
+
+SibylRecordResult sibyl_record_last_integer(const unsigned char* record, size_t size,
+                                            int64_t* integer) {
+  Reader reader;
+  uint64_t type = 0;
+  uint64_t length = 0;
+  if (!begin_reading(&reader, record, size)) return SIBYL_RECORD_CORRUPT;
+  while (reader.type_at < reader.header_end) {
+    reader.data += length;
+    if (!read_type(&reader, &type)) return SIBYL_RECORD_CORRUPT;
+    length = length_of_type(type);
+  }
+  if (type == 0 || type == kTypeReal || type >= kTypeBlob) return SIBYL_RECORD_CORRUPT;
+  *integer = load_integer(reader.data, type);
+  return SIBYL_RECORD_OK;
+}
+
+SibylRecordResult sibyl_tail_last_integer(const unsigned char* value, size_t size,
+                                          int64_t* integer) {
+  if (size == 0 || value[0] != kFormTail) return SIBYL_RECORD_CORRUPT;
+  return sibyl_record_last_integer(value + 1, size - 1, integer);
 }

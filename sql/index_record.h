@@ -46,9 +46,21 @@ typedef enum SibylRecordResult {
 
 // Makes `key` of the record's first `key_fields` fields, or of all if it has fewer, and `value`.
 // Text must be UTF-8, unless all collations are BINARY.
+//
+// An entry of a unique index needs no more in its key than the unique columns, if none of them is
+// NULL: `key_fields` is then their number, else that of all fields. sibyl_record_has_null decides
+// when the entry is made, sibyl_record_key_fields tells when it is read.
 SibylRecordResult sibyl_record_split(const unsigned char* record, size_t size,
                                      const SibylFieldShape* shape, int key_fields, SibylKey* key,
                                      SibylKey* value);
+
+// Whether one of the record's first `fields` fields is NULL, or would be in a key.
+int sibyl_record_has_null(const unsigned char* record, size_t size, int fields);
+
+// With how many key fields the entry was made: `unique_fields` (0: never so many) or `all_fields`.
+int sibyl_record_key_fields(const unsigned char* key, size_t key_size, const unsigned char* value,
+                            size_t value_size, const SibylFieldShape* shape, int unique_fields,
+                            int all_fields);
 
 // Rebuilds the record that sibyl_record_split was given. If it lies in the value as a whole,
 // *record points there; else `buffer` holds it.
@@ -62,6 +74,14 @@ SibylRecordResult sibyl_record_join(const unsigned char* key, size_t key_size,
 SibylRecordResult sibyl_key_last_integer(const unsigned char* key, size_t key_size,
                                          const SibylFieldShape* shape, int key_fields,
                                          int64_t* integer);
+
+// The last field of the record, or of the tail that a value begins with and ends with: the rowid of an
+// index of a rowid table that has it behind the key. SIBYL_RECORD_CORRUPT also if it is no integer, or
+// the value has another form.
+SibylRecordResult sibyl_record_last_integer(const unsigned char* record, size_t size,
+                                            int64_t* integer);
+SibylRecordResult sibyl_tail_last_integer(const unsigned char* value, size_t size,
+                                          int64_t* integer);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,29 @@ change "a cursor of ours is recognized before anything else is known of it" \
   "  void *pKey;               /* Saved key that was cursor last known position */
   struct SibylCursor *pSibyl;  /* Not null: a cursor of SibylDB */\n"
 
+change "a unique index of ours has short keys" \
+  "  u16 nAllField;      /* Total columns, including key plus others */\n" \
+  "  u16 nAllField;      /* Total columns, including key plus others */
+  u16 nUniqueField;   /* Unique ones that may be NULL; 0: the key is as long always */\n"
+
+change "nothing else has them" \
+  "    p->nAllField = (u16)(N+X);
+    p->enc = ENC(db);" \
+  "    p->nAllField = (u16)(N+X);
+    p->nUniqueField = 0;
+    p->enc = ENC(db);"
+
+change "which index is unique" \
+  "    pKey = sqlite3KeyInfoAlloc(pParse->db, nCol, 0);
+  }
+  if( pKey ){
+    assert( sqlite3KeyInfoIsWriteable(pKey) );" \
+  "    pKey = sqlite3KeyInfoAlloc(pParse->db, nCol, 0);
+    if( pKey && IsUniqueIndex(pIdx) ) pKey->nUniqueField = (u16)nKey;
+  }
+  if( pKey ){
+    assert( sqlite3KeyInfoIsWriteable(pKey) );"
+
 change "connections lock cheaply while one thread has them" \
   "#else
       pFrom = sqlite3DefaultMutex();
@@ -105,12 +128,12 @@ change "insertions into ours need no place at the end" \
   "    pC->seekResult = -1;
     if( pCrsr->pSibyl || sqlite3BtreeCursorIsValidNN(pCrsr) ){"
 
-change "the rowid of an entry of ours is in its key" \
+change "the rowid of an entry of ours is where the cursor finds it" \
   "  assert( sqlite3BtreeCursorIsValid(pCur) );
   nCellKey = sqlite3BtreePayloadSize(pCur);
   assert( (nCellKey & SQLITE_MAX_U32)==(u64)nCellKey );" \
   "  assert( sqlite3BtreeCursorIsValid(pCur) );
-  if( sibylHasRowidInKey(pCur) ) return sibylIndexRowid(pCur, rowid);
+  if( pCur->pSibyl ) return sibylIndexRowid(pCur, rowid);
   nCellKey = sqlite3BtreePayloadSize(pCur);
   assert( (nCellKey & SQLITE_MAX_U32)==(u64)nCellKey );"
 

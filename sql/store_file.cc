@@ -61,6 +61,11 @@ Result<std::string> ReadUuid(Database* database, Tree meta_tree) {
   return uuid.value_or("");
 }
 
+Result<bool> ReadShortKeys(Database* database, Tree meta_tree) {
+  SIBYL_ASSIGN_OR_RETURN(const auto value, database->Get(meta_tree, kShortKeysKey));
+  return value.has_value();
+}
+
 // Names, sizes and times of the files of a log: they differ after every commit.
 std::string StateOfLog(const std::filesystem::path& directory) {
   std::vector<std::string> files;
@@ -180,6 +185,7 @@ Status StoreFile::OpenExisting(const std::string& uuid) {
                      ", " + directory.string() + " says " + (found.empty() ? "nothing" : found)};
   }
   meta_tree_ = *meta_tree;
+  SIBYL_ASSIGN_OR_RETURN(has_short_keys_, ReadShortKeys(database.get(), meta_tree_));
   database_ = std::move(database);
   return Ok();
 }
@@ -200,6 +206,7 @@ Status StoreFile::Create() {
   }
   SIBYL_RETURN_IF_ERROR(AddUuid(database.get()));
   SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadUuid(database.get(), meta_tree_));
+  SIBYL_ASSIGN_OR_RETURN(has_short_keys_, ReadShortKeys(database.get(), meta_tree_));
   SIBYL_RETURN_IF_ERROR(WriteMarker(path_, uuid));
   database_ = std::move(database);
   return Ok();
@@ -241,6 +248,7 @@ Status StoreFile::AddUuid(Database* database) {
   meta_tree_ = *meta_tree;
   SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadUuid(database, meta_tree_));
   if (!uuid.empty()) return Ok();
+  SIBYL_RETURN_IF_ERROR(database->Put(meta_tree_, kShortKeysKey, "1"));
   SIBYL_ASSIGN_OR_RETURN(const auto fresh, NewUuid());
   return database->Put(meta_tree_, kUuidKey, fresh, WriteOptions{.sync = true});
 }

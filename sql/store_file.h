@@ -20,6 +20,10 @@ inline constexpr std::string_view kMetaTreeName = "sqlite";
 inline constexpr std::string_view kHeaderKey = "header";  // 16 little-endian 32-bit words
 inline constexpr std::string_view kUuidKey = "uuid";
 
+// Has a value if entries of unique indexes have only the unique columns in their keys, where none is
+// NULL: see docs/sql.md. Written when the database is made, and never changed.
+inline constexpr std::string_view kShortKeysKey = "short unique keys";
+
 enum class Access {
   kReadWrite,  // the database belongs to this process
   kReadOnly,   // nothing is written; another process may write meanwhile
@@ -65,6 +69,7 @@ class StoreFile {
 
   // The tree kMetaTreeName. Precondition: Open has succeeded.
   Tree meta_tree() const { return meta_tree_; }
+  bool has_short_keys() const { return has_short_keys_; }  // see kShortKeysKey
 
   // The writer lock: at most one owner. Taking it again is fine; nobody waits here. In a child after
   // fork() it is given to anybody, for what needs it will be refused.
@@ -93,6 +98,7 @@ class StoreFile {
   std::shared_ptr<Database> database_;
   std::string log_state_;  // of the log that database_ was opened from, with kReadOnly
   Tree meta_tree_;
+  bool has_short_keys_ = false;
   const void* writer_ = nullptr;
 };
 

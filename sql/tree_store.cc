@@ -522,8 +522,13 @@ void SibylStore::RemoveCursor(SibylCursor* cursor) {
 // ---- Cursor ----
 
 SibylCursor::SibylCursor(SibylStore* store, uint32_t root, bool writable, std::string_view shape,
-                         unsigned char* state)
-    : store_(store), root_(root), writable_(writable), shape_(shape), state_(state) {
+                         int unique_fields, unsigned char* state)
+    : store_(store),
+      root_(root),
+      writable_(writable),
+      shape_(shape),
+      unique_fields_(unique_fields),
+      state_(state) {
   *state_ = kInvalid;
   store_->AddCursor(this);
 }
@@ -604,11 +609,14 @@ int SibylCursor::NeedRecord() {
     return SQLITE_OK;
   }
   const std::string_view key = CurrentKey();
+  const int key_fields = sibyl_record_key_fields(BytesOf(key), key.size(), BytesOf(value),
+                                                 value.size(), BytesOf(shape_), unique_fields_,
+                                                 static_cast<int>(shape_.size()));
   const unsigned char* bytes = nullptr;
   size_t size = 0;
   const SibylRecordResult result =
       sibyl_record_join(BytesOf(key), key.size(), BytesOf(value), value.size(), BytesOf(shape_),
-                        static_cast<int>(shape_.size()), &record_buffer_, &bytes, &size);
+                        key_fields, &record_buffer_, &bytes, &size);
   if (result == SIBYL_RECORD_NO_MEMORY) return SQLITE_NOMEM;
   if (result != SIBYL_RECORD_OK) return FailCorrupt();
   SetRecord(ViewOf(bytes, size));
@@ -617,8 +625,23 @@ int SibylCursor::NeedRecord() {
 
 int SibylCursor::IndexRowid(int64_t* rowid) {
   const std::string_view key = CurrentKey();
+  if (unique_fields_ > 0) {
+    std::string_view value;
+    if (const int rc = CurrentValue(&value); rc != SQLITE_OK) return rc;
+    if (!value.empty()) return RowidBehindKey(value, rowid);
+  }
   const SibylRecordResult result = sibyl_key_last_integer(BytesOf(key), key.size(), BytesOf(shape_),
                                                           static_cast<int>(shape_.size()), rowid);
+  return result == SIBYL_RECORD_OK ? SQLITE_OK : FailCorrupt();
+}
+
+int SibylCursor::RowidBehindKey(std::string_view value, int64_t* rowid) {
+  if (sibyl_tail_last_integer(BytesOf(value), value.size(), rowid) == SIBYL_RECORD_OK) {
+    return SQLITE_OK;
+  }
+  if (const int rc = NeedRecord(); rc != SQLITE_OK) return rc;
+  const auto* const record = reinterpret_cast<const unsigned char*>(record_bytes_);
+  const SibylRecordResult result = sibyl_record_last_integer(record, record_size_, rowid);
   return result == SIBYL_RECORD_OK ? SQLITE_OK : FailCorrupt();
 }
 
@@ -923,6 +946,7 @@ int sibyl_store_refuse_collation(SibylStore* store, const char* collation) {
                                        " cannot be indexed: only BINARY, NOCASE and RTRIM have an "
                                        "order of bytes");
 }
+int sibyl_store_has_short_keys(const SibylStore* store) { return store->has_short_keys(); }
 int sibyl_store_begin(SibylStore* store, int write) { return store->Begin(write != 0); }
 int sibyl_store_commit(SibylStore* store, int sync, int keep_reading) {
   return store->Commit(sync != 0, keep_reading != 0);
@@ -979,9 +1003,10 @@ int sibyl_store_verify(SibylStore* store, char** report, int* problems) {
 }
 
 int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
-                      int key_fields, unsigned char* state, SibylCursor** cursor) {
+                      int key_fields, int unique_fields, unsigned char* state,
+                      SibylCursor** cursor) {
   *cursor = new SibylCursor(store, root, writable != 0,
-                            ViewOf(shape, static_cast<size_t>(key_fields)), state);
+                            ViewOf(shape, static_cast<size_t>(key_fields)), unique_fields, state);
   return SQLITE_OK;
 }
 void sibyl_cursor_close(SibylCursor* cursor) { delete cursor; }

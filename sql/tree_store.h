@@ -88,6 +88,7 @@ struct SibylStore {
   int64_t SizeBytes();
   int64_t EstimateRecords(sibyl::Tree tree, const sibyl::KeyRange& range);
   bool IsLearned(sibyl::Tree tree);
+  bool has_short_keys() const { return file_->has_short_keys(); }
   uint64_t budget_bytes() const { return file_->budget_bytes(); }
   int SetBudget(int64_t bytes);
 
@@ -160,8 +161,9 @@ struct SibylStore {
 
 struct SibylCursor {
  public:
+  // See sibyl_cursor_open.
   SibylCursor(SibylStore* store, uint32_t root, bool writable, std::string_view shape,
-              unsigned char* state);
+              int unique_fields, unsigned char* state);
   ~SibylCursor();
   SibylCursor(const SibylCursor&) = delete;
   SibylCursor& operator=(const SibylCursor&) = delete;
@@ -232,6 +234,7 @@ struct SibylCursor {
   const std::string* KnownEnd() const;
   void LearnEnd(std::string_view key);
   int NoteMiss();
+  int RowidBehindKey(std::string_view value, int64_t* rowid);
   int FailCorrupt();
   void SetSource(Source source);  // for another place
   void SetRecord(std::string_view record) {
@@ -248,6 +251,7 @@ struct SibylCursor {
   const uint32_t root_;
   const bool writable_;
   const std::string shape_;  // one SibylFieldShape per key field; empty: keys are rowids
+  const int unique_fields_;  // so many may be all that a key has; 0: keys have all
   bool watches_row_ = false;
   Source source_ = Source::kNone;
   Gap gap_ = Gap::kInsteadOfKey;

@@ -70,6 +70,10 @@ int sibyl_store_trip_cursors(SibylStore* store, int rc, int writers_only);
 uint32_t sibyl_store_get_meta(SibylStore* store, int index);
 int sibyl_store_set_meta(SibylStore* store, int index, uint32_t value);
 
+// True if entries of unique indexes without NULLs have only the unique columns in their keys; in
+// databases made by earlier versions all have the rowid too. Of an open database.
+int sibyl_store_has_short_keys(const SibylStore* store);
+
 // ---- Trees ----
 
 int sibyl_store_create_tree(SibylStore* store, uint32_t* root);
@@ -104,9 +108,11 @@ int64_t sibyl_store_size_bytes(SibylStore* store);
 
 // `state` is the first byte of SQLite's cursor, in which this one keeps SQLite's CURSOR_ state up
 // to date; SQLite's flags are in the second. `shape` has the shape of each of the `key_fields` fields of an index's key
-// (index_record.h); none: keys are rowids (sibyl_rowid_encode).
+// (index_record.h); none: keys are rowids (sibyl_rowid_encode). Entries of a unique index may have only
+// `unique_fields` of them in their keys; 0: all have all.
 int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
-                      int key_fields, unsigned char* state, SibylCursor** cursor);
+                      int key_fields, int unique_fields, unsigned char* state,
+                      SibylCursor** cursor);
 void sibyl_cursor_close(SibylCursor* cursor);
 void sibyl_cursor_clear(SibylCursor* cursor);
 void sibyl_cursor_watch_row(SibylCursor* cursor);  // it serves an incremental blob handle
@@ -142,7 +148,7 @@ int sibyl_cursor_restore(SibylCursor* cursor, int* same);
 
 int64_t sibyl_cursor_rowid(const SibylCursor* cursor);
 
-// The rowid at the end of an index's key.
+// The rowid at the end of an index's record.
 int sibyl_cursor_index_rowid(SibylCursor* cursor, int64_t* rowid);
 
 // SQLite's record: a table's is the value, an index's is rebuilt from key and value when first asked

@@ -72,6 +72,7 @@ class Opener {
     SIBYL_RETURN_IF_ERROR(VerifyEntries());
     SIBYL_RETURN_IF_ERROR(CompareWithWitness());
     if (tail_is_damaged_) SIBYL_RETURN_IF_ERROR(LeaveDamagedFile());
+    if (HasManyEmptyFiles()) SIBYL_RETURN_IF_ERROR(FlushMeta());
     SIBYL_RETURN_IF_ERROR(MakeDurable());
     return std::move(log_);
   }
@@ -248,7 +249,23 @@ class Opener {
       const rocksdb::Status status = log_.db->Flush(options, generation.family.get());
       if (!status.ok()) return FromRocksDb(directory_, status);
     }
-    // With something in it for certain, the meta family's flush releases the files of all.
+    return FlushMeta();
+  }
+
+  // RocksDB begins a log file at each opening, and lets go of the old ones when it flushes: a database
+  // that is opened again and again without being written to would collect them, and every opening
+  // reads and syncs all there are.
+  bool HasManyEmptyFiles() const {
+    constexpr size_t kManyFiles = 8;
+    const uint64_t begin = meta_.starts.at(log_.generations.begin()->first);
+    return log_.next_sequence == begin && files_before_.size() >= kManyFiles;
+  }
+
+  // With something in it for certain, the meta family's flush releases the log files that no
+  // generation needs.
+  Status FlushMeta() {
+    rocksdb::FlushOptions options;
+    options.allow_write_stall = true;
     rocksdb::Status status =
         log_.db->Put(rocksdb::WriteOptions(), log_.meta.get(), rocksdb::Slice(kLogFormatKey),
                      EncodeLogNumber(kLogFormatVersion));
@@ -418,8 +435,10 @@ class Opener {
     for (const uint64_t number : files_before_) {
       const Path path = directory_ / LogFileName(number);
       std::error_code code;
-      if (!std::filesystem::exists(path, code)) continue;  // no longer needed
-      SIBYL_RETURN_IF_ERROR(SyncPath(path));
+      const uint64_t bytes = std::filesystem::file_size(path, code);
+      if (code == std::errc::no_such_file_or_directory) continue;  // no longer needed
+      if (code) return IoError(path, "read the size of", code);
+      if (bytes > 0) SIBYL_RETURN_IF_ERROR(SyncPath(path));
     }
     const rocksdb::Status status = log_.db->SyncWAL();
     if (!status.ok()) return FromRocksDb(directory_, status);

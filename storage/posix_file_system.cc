@@ -157,10 +157,13 @@ Error LockIsHeld(const Path& path, int descriptor) {
   return Error{ErrorCode::kBusy, std::move(message)};
 }
 
+// As long as any number would be: truncating what is there takes a file system a millisecond.
 Status WriteHolder(const Path& path, int descriptor) {
-  const std::string text = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(descriptor, 0) < 0 ||
-      ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+  constexpr size_t kWidth = 20;
+  std::string text = std::to_string(::getpid());
+  text.resize(kWidth, ' ');
+  text += '\n';
+  if (::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
     return IoError("write", path, errno);
   }
   return Ok();

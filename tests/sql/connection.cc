@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <fstream>
 
+#include "sibyl/database.h"
+#include "sql/store_file.h"
+
 namespace sibyl::sql::testing {
 namespace {
 
@@ -105,6 +108,18 @@ int Connection::Code(const std::string& sql) {
     return error.code;
   }
   return SQLITE_OK;
+}
+
+void MakeDatabaseWithLongKeys(const std::filesystem::path& path) {
+  Connection(path.string()).Execute("CREATE TABLE made(x); DROP TABLE made");
+  const auto check = [](bool done) {
+    if (!done) throw SqlError(SQLITE_ERROR, "cannot make an old database");
+  };
+  auto database = Database::Open({}, DataDirectoryOf(path));
+  check(database.has_value());
+  const auto tree = (*database)->FindTree(kMetaTreeName);
+  check(tree.has_value() && tree->has_value());
+  check((*database)->Delete(**tree, kShortKeysKey).has_value());
 }
 
 bool IsOurs(const std::filesystem::path& path) {

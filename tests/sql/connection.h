@@ -46,6 +46,9 @@ class Connection {
   sqlite3* db_ = nullptr;
 };
 
+// Makes a database at `path` as versions did that kept the rowid in every key of a unique index.
+void MakeDatabaseWithLongKeys(const std::filesystem::path& path);
+
 // True if the file at `path` is a marker of ours; false for anything else.
 bool IsOurs(const std::filesystem::path& path);
 

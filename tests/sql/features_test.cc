@@ -175,6 +175,58 @@ TEST_CASE("partial and expression indexes", "[sql][index]") {
         db->Line("SELECT count(*) FROM t NOT INDEXED WHERE b > 10"));
 }
 
+TEST_CASE("unique columns with and without NULLs", "[sql][index]") {
+  const bool long_keys = GENERATE(false, true);
+  INFO("long_keys=" << long_keys);
+  const TemporaryDirectory folder;
+  const std::filesystem::path path = folder.path() / "ours.db";
+  if (long_keys) MakeDatabaseWithLongKeys(path);
+  Connection ours(path);
+  Connection native(":memory:");
+  const auto both = [&](const std::string& sql) {
+    INFO(sql);
+    REQUIRE(ours.Try(sql) == native.Try(sql));
+    for (const char* query :
+         {"SELECT rowid, quote(a), quote(b) FROM t ORDER BY a, b, rowid",
+          "SELECT rowid, quote(a) FROM t INDEXED BY ab WHERE a = 1 AND b >= 2 ORDER BY b DESC",
+          "SELECT rowid FROM t INDEXED BY ab WHERE a = 1 AND b = 2 AND rowid > 1",
+          "SELECT rowid FROM t INDEXED BY ab WHERE a = 1 AND b = 2 AND rowid >= 5 ORDER BY rowid",
+          "SELECT rowid FROM t INDEXED BY ab WHERE a IS NULL AND b IS NULL AND rowid > 2",
+          "SELECT rowid FROM t INDEXED BY ab WHERE a = 1 AND b > 1 ORDER BY b LIMIT 3",
+          "SELECT rowid FROM t INDEXED BY ab WHERE a = 1 AND b IN (1, 2, 3, NULL)",
+          "SELECT k, c FROM w INDEXED BY wc WHERE c = 'x' AND k >= 1",
+          "SELECT k, quote(c) FROM w INDEXED BY wc WHERE c IS NULL OR c > 'A' ORDER BY c, k",
+          "PRAGMA integrity_check"}) {
+      INFO(query);
+      REQUIRE(ours.Execute(query) == native.Execute(query));
+    }
+  };
+  ours.Execute(
+      "CREATE TABLE t(a, b); CREATE UNIQUE INDEX ab ON t(a, b DESC);"
+      "CREATE TABLE w(k INTEGER PRIMARY KEY, c TEXT COLLATE NOCASE) WITHOUT ROWID;"
+      "CREATE UNIQUE INDEX wc ON w(c)");
+  native.Execute(
+      "CREATE TABLE t(a, b); CREATE UNIQUE INDEX ab ON t(a, b DESC);"
+      "CREATE TABLE w(k INTEGER PRIMARY KEY, c TEXT COLLATE NOCASE) WITHOUT ROWID;"
+      "CREATE UNIQUE INDEX wc ON w(c)");
+  both("INSERT INTO t VALUES(1, 2), (1, 1), (NULL, NULL), (NULL, NULL), (1, NULL), (1, NULL), (1, 3)");
+  both("INSERT INTO t VALUES(1, 2.0)");                     // a constraint fails
+  both("INSERT OR REPLACE INTO t VALUES(1, 2.0), (NULL, 5)");
+  both("UPDATE t SET rowid = rowid + 100 WHERE b = 3");     // the same key, another rowid
+  both("UPDATE t SET b = NULL WHERE b = 1");                // short to long
+  both("UPDATE t SET b = rowid WHERE b IS NULL AND a = 1");  // and back
+  both("INSERT INTO t VALUES(1, 2) ON CONFLICT(a, b) DO UPDATE SET b = -9223372036854775808");
+  both("DELETE FROM t WHERE a = 1 AND b = 3");
+  both("INSERT INTO w VALUES(1, 'X'), (2, NULL), (3, NULL), (-4, 'aBc'), (5, '')");
+  both("INSERT INTO w VALUES(9, 'abC')");
+  both("REPLACE INTO w VALUES(9, 'abC'), (5, NULL)");
+  both("UPDATE w SET k = k + 1000");
+  ours.Execute("VACUUM");
+  both("REINDEX");
+  both("CREATE UNIQUE INDEX again ON t(b, a)");
+  both("DELETE FROM t WHERE rowid % 2 = 0");
+}
+
 TEST_CASE("triggers, also recursive, and foreign keys", "[sql]") {
   Database db;
   db->Execute(

@@ -284,6 +284,49 @@ TEST_CASE("the rowid is read from the key's end", "[sql][index_record]") {
                                &ignored) == SIBYL_RECORD_CORRUPT);
 }
 
+TEST_CASE("an entry without NULLs in its unique columns has a short key", "[sql][index_record]") {
+  const auto seed = GENERATE(range(1u, 5u));
+  INFO("seed=" << seed);
+  std::mt19937_64 random(seed);
+  const std::vector<Field> pool = Pool(&random);
+  for (int i = 0; i < 2000; i++) {
+    const size_t unique = 1 + random() % 9;
+    const Shape all = RandomShape(unique + 1, &random);
+    Shape of_unique = all;
+    of_unique.fields.resize(unique);
+    std::vector<Field> row;
+    for (size_t k = 0; k < unique; k++) row.push_back(pool[random() % pool.size()]);
+    row.push_back(Integer(i));
+    const std::string record = Record(row);
+    const bool has_null =
+        sibyl_record_has_null(Bytes(record), record.size(), static_cast<int>(unique)) != 0;
+    const Shape& shape = has_null ? all : of_unique;
+    const Entry entry = Split(record, shape);
+    const int key_fields = sibyl_record_key_fields(
+        Bytes(entry.key), entry.key.size(), Bytes(entry.value), entry.value.size(),
+        all.fields.data(), static_cast<int>(unique), static_cast<int>(unique) + 1);
+    // A record kept whole is found as such; for any other the number of fields has to be right.
+    if (entry.value != record) REQUIRE(key_fields == static_cast<int>(shape.fields.size()));
+    Shape told = all;
+    told.fields.resize(static_cast<size_t>(key_fields));
+    REQUIRE(Join(entry, told) == record);
+    int64_t rowid = -1;
+    REQUIRE(sibyl_record_last_integer(Bytes(record), record.size(), &rowid) == SIBYL_RECORD_OK);
+    REQUIRE(rowid == i);
+    const SibylRecordResult tail =
+        sibyl_tail_last_integer(Bytes(entry.value), entry.value.size(), &rowid);
+    if (tail == SIBYL_RECORD_OK) REQUIRE(rowid == i);
+    if (has_null) REQUIRE(tail == SIBYL_RECORD_CORRUPT);
+  }
+  const std::string nulls = Record({Text("a"), Field{}, Integer(5)});
+  CHECK(sibyl_record_has_null(Bytes(nulls), nulls.size(), 2) == 1);
+  CHECK(sibyl_record_has_null(Bytes(nulls), nulls.size(), 1) == 0);
+  const std::string text = Record({Integer(5), Text("a")});
+  int64_t ignored;
+  CHECK(sibyl_record_last_integer(Bytes(text), text.size(), &ignored) == SIBYL_RECORD_CORRUPT);
+  CHECK(sibyl_tail_last_integer(nullptr, 0, &ignored) == SIBYL_RECORD_CORRUPT);
+}
+
 TEST_CASE("damaged records, keys and values are corrupt or harmless", "[sql][index_record]") {
   const auto seed = GENERATE(range(1u, 6u));
   INFO("seed=" << seed);
@@ -309,6 +352,12 @@ TEST_CASE("damaged records, keys and values are corrupt or harmless", "[sql][ind
     int64_t rowid;
     (void)sibyl_key_last_integer(Bytes(entry.key), entry.key.size(), shape.fields.data(),
                                  static_cast<int>(width), &rowid);
+    (void)sibyl_record_has_null(Bytes(entry.record), entry.record.size(), static_cast<int>(width));
+    (void)sibyl_record_last_integer(Bytes(entry.record), entry.record.size(), &rowid);
+    (void)sibyl_tail_last_integer(Bytes(entry.value), entry.value.size(), &rowid);
+    (void)sibyl_record_key_fields(Bytes(entry.key), entry.key.size(), Bytes(entry.value),
+                                  entry.value.size(), shape.fields.data(), 1,
+                                  static_cast<int>(width));
   }
   CHECK(Join({"", "", ""}, Plain(1)) == "corrupt");
 }

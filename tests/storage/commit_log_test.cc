@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -137,6 +138,28 @@ TEST_CASE("the manifest is the last one committed", "[storage][commit_log]") {
     CHECK((*log)->Manifest() == manifest);
   }
 }
+
+#ifdef SIBYL_WITH_ROCKSDB
+TEST_CASE("opening again and again leaves few files", "[storage][commit_log]") {
+  const testing::TemporaryDirectory folder;
+  const Path directory = folder.path() / "log";
+  const auto files = [&] {
+    const std::filesystem::directory_iterator all(directory);
+    return std::distance(begin(all), end(all));
+  };
+  Must(OpenRocksDbLog(directory));
+  Must(Must(OpenRocksDbLog(directory))->CommitManifest("kept"));
+  for (int i = 0; i < 60; ++i) CHECK(Must(OpenRocksDbLog(directory))->Manifest() == "kept");
+  CHECK(files() < 30);
+  {
+    const auto log = Must(OpenRocksDbLog(directory));
+    AppendFor(*log, 1, 50);
+  }
+  for (int i = 0; i < 12; ++i) {
+    CHECK(AllEntries(*Must(OpenRocksDbLog(directory))) == EntriesFor(1, 50));
+  }
+}
+#endif
 
 TEST_CASE("a generation ends at the barrier and goes when it is dropped", "[storage][commit_log]") {
   const auto log = GENERATE(from_range(Factories()))();
