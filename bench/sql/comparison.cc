@@ -51,9 +51,13 @@ uint64_t SqlComparison::OperationsOf(const SqlWorkload& workload) const {
   return std::max<uint64_t>(1, options_.operations * workload.operations / 1000);
 }
 
+Status SqlComparison::Prepare() {
+  SIBYL_RETURN_IF_ERROR(options_.kept ? OpenKept() : Load());
+  return Compact();
+}
+
 Status SqlComparison::Run() {
-  SIBYL_RETURN_IF_ERROR(Load());
-  SIBYL_RETURN_IF_ERROR(Compact());
+  SIBYL_RETURN_IF_ERROR(Prepare());
   for (size_t i = 0; i < apis_.size(); ++i) {
     SIBYL_ASSIGN_OR_RETURN(const uint64_t bytes,
                            DiskBytes(std::filesystem::path(PathOf(i)).parent_path()));
@@ -84,6 +88,14 @@ Status SqlComparison::OpenAll() {
     }
     SIBYL_ASSIGN_OR_RETURN(auto connection, SqlConnection::Open(apis_[i], PathOf(i)));
     SIBYL_RETURN_IF_ERROR(CreateTables(*connection));
+    connections_.push_back(std::move(connection));
+  }
+  return Ok();
+}
+
+Status SqlComparison::OpenKept() {
+  for (size_t i = 0; i < apis_.size(); ++i) {
+    SIBYL_ASSIGN_OR_RETURN(auto connection, SqlConnection::Open(apis_[i], PathOf(i)));
     connections_.push_back(std::move(connection));
   }
   return Ok();

@@ -17,6 +17,7 @@ namespace sibyl::bench {
 
 struct SqlComparisonOptions {
   std::filesystem::path directory;  // where the databases are made
+  bool kept = false;                // use those that are there already: loading is left out
   uint64_t rows = 1'000'000;        // of each of the three tables
   uint64_t operations = 100'000;    // point reads per round; other rows do a part of that
   uint32_t rounds = 3;              // of each row; the median counts
@@ -37,7 +38,10 @@ class SqlComparison {
   SqlComparison(SqlComparisonOptions options, std::vector<const SqliteApi*> apis,
                 std::ostream& progress);
 
-  // Loads, reads compacted, reads with a delta, writes. Errors: kIo from SQLite or the file system;
+  // Loads what Run would, and compacts it.
+  Status Prepare();
+
+  // Loads unless that is done, reads compacted, reads with a delta, writes. Errors: kIo from SQLite or the file system;
   // kCorruption if the answers of the two differ, naming the workload.
   Status Run();
 
@@ -53,6 +57,7 @@ class SqlComparison {
   Status MeasureRound(const SqlWorkload& workload, uint64_t seed,
                       std::vector<std::vector<Elapsed>>* times);
   Status OpenAll();
+  Status OpenKept();
   Status CompareTables();
   void Report(const std::string& phase, const std::string& name,
               const std::vector<std::vector<Elapsed>>& times);

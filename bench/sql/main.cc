@@ -21,6 +21,8 @@ namespace {
 struct Arguments {
   SqlComparisonOptions comparison;
   std::string directory;
+  std::string kept;        // a folder for the databases that is not removed; empty: none
+  bool load_only = false;
   std::string json;
   std::string native_library = SIBYL_BENCH_NATIVE_SQLITE;
   uint32_t speedtest_size = 25;  // 0: not run
@@ -56,6 +58,10 @@ void AddOptions(CLI::App* app, Arguments* arguments) {
   app->add_option(
       "--dir", arguments->directory,
       "Where the databases are made, and removed at the end (default: $TMPDIR or /tmp)");
+  app->add_option("--keep", arguments->kept,
+                  "Make the databases in this folder and leave them there; if they are there "
+                  "already, measure them without loading");
+  app->add_flag("--load-only", arguments->load_only, "Load, compact, and nothing else");
   app->add_option("--json", arguments->json, "Write every median to this file");
   app->add_flag("--quick", arguments->quick, "A short run on 20000 rows: does everything work?");
   app->add_option(kOpeningOption, arguments->opening)->expected(5)->group("");
@@ -119,9 +125,11 @@ Status Compare(const Arguments& arguments, const std::filesystem::path& director
   SIBYL_ASSIGN_OR_RETURN(const SqliteApi native, LoadSqlite("native", arguments.native_library));
   SqlComparisonOptions options = arguments.comparison;
   options.directory = directory;
+  options.kept = std::filesystem::exists(directory / ours.name);
   SqlComparison comparison(options, {&native, &ours}, std::cout);
-  SIBYL_RETURN_IF_ERROR(comparison.Run());
+  SIBYL_RETURN_IF_ERROR(arguments.load_only ? comparison.Prepare() : comparison.Run());
   PrintTable(comparison.results(), std::cout);
+  if (arguments.load_only) return Ok();
   std::cout
       << "\ndatabase, compacted: native " << comparison.disk_bytes()[0] << " bytes, sibyl "
       << comparison.disk_bytes()[1] << " bytes\n\n"
@@ -150,6 +158,15 @@ Status RunAll(const Arguments& arguments, const std::filesystem::path& directory
           directory / "speedtest", arguments.speedtest_size, arguments.comparison.rounds));
   PrintSpeedtest(lines, std::cout);
   return Ok();
+}
+
+Status RunInKept(const Arguments& arguments) {
+  std::error_code error;
+  std::filesystem::create_directories(arguments.kept, error);
+  if (error) {
+    return Error{ErrorCode::kIo, "cannot make " + arguments.kept + ": " + error.message()};
+  }
+  return RunAll(arguments, arguments.kept);
 }
 
 Status RunInScratch(const Arguments& arguments) {
@@ -185,8 +202,9 @@ int Main(int argc, char** argv) {
   AddOptions(&app, &arguments);
   CLI11_PARSE(app, argc, argv);
   if (arguments.quick) BeQuick(&arguments);
-  const Status status =
-      arguments.opening.empty() ? RunInScratch(arguments) : RunOpeningOf(arguments);
+  const Status status = !arguments.opening.empty() ? RunOpeningOf(arguments)
+                        : arguments.kept.empty()   ? RunInScratch(arguments)
+                                                   : RunInKept(arguments);
   if (status) return 0;
   std::cerr << "sibyl_sql_bench: " << status.error().ToString() << "\n";
   return 1;

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "sibyl/database.h"
+#include "sibyl/sql.h"
 #include "sql/store_file.h"
 
 namespace sibyl::sql::testing {
