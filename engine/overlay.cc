@@ -126,6 +126,11 @@ Status Overlay::RollbackTo(uint64_t mark) {
   return Ok();
 }
 
+Status Overlay::RollbackTo(uint64_t mark, uint64_t last_serial) {
+  last_serial_ = std::max(last_serial_, last_serial);
+  return RollbackTo(mark);
+}
+
 void Overlay::Undo(const Write& write) {
   DeltaIndex::Entry& entry = *write.entry;
   const DeltaIndex::Version* const undone = entry.At(kLatest);

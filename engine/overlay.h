@@ -57,6 +57,9 @@ class Overlay {
   // Errors: kInvalidArgument for a mark that was rolled back past, or never given.
   Status RollbackTo(uint64_t mark);
 
+  // The same; the next serial is above `last_serial` too.
+  Status RollbackTo(uint64_t mark, uint64_t last_serial);
+
   uint64_t records() const { return records_; }  // keys with a write
   uint64_t bytes() const { return bytes_; }      // of those keys and their latest values
   bool empty() const { return records_ == 0; }

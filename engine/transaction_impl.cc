@@ -31,6 +31,7 @@ TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits, Com
 }
 
 TransactionImpl::~TransactionImpl() {
+  if (state_.inherited.load(std::memory_order_relaxed)) writes_.Abandon();
   UnlockKeys();
   state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed);
   state_.counters.transaction_bytes.fetch_sub(counted_bytes_, std::memory_order_relaxed);

@@ -1,7 +1,9 @@
 #include "engine/write_set.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -96,9 +98,11 @@ class WriteSet::WriteSetCursor final : public Cursor {
     merged_.reset();
     structure_ = writes_.structure_;
     memory_ = writes_.memory_;
+    spilling_ = writes_.spilling_;
     runs_ = writes_.Runs();
     std::vector<std::unique_ptr<Cursor>> newest_first;
     newest_first.push_back(memory_->NewCursor());
+    if (spilling_ != nullptr) newest_first.push_back(spilling_->NewCursor());
     for (const auto& run : runs_) newest_first.push_back(run->NewCursor());
     if (view_ != nullptr) view_->AddSources(sequence_, &newest_first);
     merged_ = NewMergingCursor(std::move(newest_first), memory_->version_counter());
@@ -108,7 +112,8 @@ class WriteSet::WriteSetCursor final : public Cursor {
   const View* const view_;
   const uint64_t sequence_;
   uint64_t structure_ = 0;
-  std::shared_ptr<const Overlay> memory_;           // these two outlive merged_
+  std::shared_ptr<const Overlay> memory_;           // these three outlive merged_
+  std::shared_ptr<const Overlay> spilling_;
   std::vector<std::shared_ptr<const Level>> runs_;
   std::unique_ptr<Cursor> merged_;
 };
@@ -116,16 +121,30 @@ class WriteSet::WriteSetCursor final : public Cursor {
 WriteSet::WriteSet(SegmentStore& store, const Options& options)
     : store_(store), options_(options), memory_(std::make_shared<Overlay>()) {}
 
+WriteSet::~WriteSet() { JoinSpiller(); }
+
+void WriteSet::Abandon() {
+  // Destroying a thread that this process does not have would wait for it, or worse.
+  if (spiller_.joinable()) (void)new std::thread(std::move(spiller_));
+}
+
+void WriteSet::JoinSpiller() {
+  if (spiller_.joinable()) spiller_.join();
+}
+
 Status WriteSet::Put(std::string_view internal_key, RecordType type, std::string_view value) {
+  if (spill_ended_.load(std::memory_order_relaxed)) SIBYL_RETURN_IF_ERROR(FinishSpill());
   if (memory_->memory_bytes() >= options_.transaction_memory_bytes) {
-    SIBYL_RETURN_IF_ERROR(SpillAll());
+    SIBYL_RETURN_IF_ERROR(BeginSpill());
   }
   memory_->Put(internal_key, type, value);
   return Ok();
 }
 
 Result<LookupOutcome> WriteSet::Find(std::string_view internal_key, Value* value) const {
-  if (const auto own = memory_->Find(internal_key)) {
+  auto own = memory_->Find(internal_key);
+  if (!own && spilling_ != nullptr) own = spilling_->Find(internal_key);
+  if (own) {
     if (own->type == RecordType::kTombstone) return LookupOutcome::kTombstone;
     value->Assign(own->value);
     return LookupOutcome::kValue;
@@ -171,14 +190,26 @@ Status WriteSet::RollbackTo(uint64_t savepoint) {
     return Error{ErrorCode::kInvalidArgument, "savepoint " + std::to_string(savepoint) +
                                                   " was rolled back past, or never given"};
   }
-  SIBYL_RETURN_IF_ERROR(savepoint >= memory_->base_mark() ? memory_->RollbackTo(savepoint)
-                                                          : DropRunsAfter(savepoint));
+  if (savepoint >= memory_->base_mark()) {
+    SIBYL_RETURN_IF_ERROR(memory_->RollbackTo(savepoint));
+  } else {
+    JoinSpiller();  // what it wrote is wanted no more
+    spilled_.reset();
+    spill_ended_ = false;
+    SIBYL_RETURN_IF_ERROR(DropRunsAfter(savepoint));
+  }
   savepoints_.erase(found.base(), savepoints_.end());
   return Ok();
 }
 
-// Goes back to `mark`, which lies before what is in memory.
+// Goes back to `mark`, which lies before the writes of memory_.
 Status WriteSet::DropRunsAfter(uint64_t mark) {
+  if (spilling_ != nullptr && mark >= spilling_->base_mark()) {  // it is all in memory still
+    SIBYL_RETURN_IF_ERROR(spilling_->RollbackTo(mark, memory_->last_serial()));
+    memory_ = std::exchange(spilling_, nullptr);
+    ++structure_;
+    return Ok();
+  }
   const auto end = std::find_if(runs_.begin(), runs_.end(),
                                 [mark](const Run& run) { return run.end > mark; });
   std::vector<Run> kept(runs_.begin(), end);
@@ -190,6 +221,7 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
   }
   runs_ = std::move(kept);
   memory_ = std::move(memory);
+  spilling_.reset();
   ++structure_;
   return Ok();
 }
@@ -214,33 +246,86 @@ Status WriteSet::MakeAgain(const SortRun& redo, uint64_t mark, std::vector<Run>*
 }
 
 uint64_t WriteSet::records() const {
-  uint64_t records = memory_->records();
+  uint64_t records = memory_->records() + (spilling_ != nullptr ? spilling_->records() : 0);
   for (const Run& run : runs_) records += run.records;
   return records;
 }
 
 uint64_t WriteSet::bytes() const {
-  uint64_t bytes = memory_->bytes();
+  uint64_t bytes = memory_->bytes() + (spilling_ != nullptr ? spilling_->bytes() : 0);
   for (const Run& run : runs_) bytes += run.bytes;
   return bytes;
 }
 
 uint64_t WriteSet::memory_bytes() const {
-  return memory_->memory_bytes() + savepoints_.capacity() * sizeof(GivenSavepoint);
+  return memory_->memory_bytes() + (spilling_ != nullptr ? spilling_->memory_bytes() : 0) +
+         savepoints_.capacity() * sizeof(GivenSavepoint);
 }
 
 Status WriteSet::SpillAll() {
+  SIBYL_RETURN_IF_ERROR(FinishSpill());
   if (memory_->empty()) return Ok();
   SIBYL_ASSIGN_OR_RETURN(Run run, WriteRun(*memory_));
   memory_ = std::make_shared<Overlay>(run.end, memory_->last_serial());
+  ++spills_;
+  return AddRun(std::move(run));
+}
+
+Status WriteSet::AddRun(Run run) {
   runs_.push_back(std::move(run));
   ++structure_;
-  ++spills_;
   return JoinRuns();
 }
 
-// Precondition: `overlay` is not empty.
+// Leaves what is in memory to a thread. One at a time: memory would have no bound otherwise.
+Status WriteSet::BeginSpill() {
+  SIBYL_RETURN_IF_ERROR(FinishSpill());
+  if (memory_->empty() || options_.background_threads == 0) return SpillAll();
+  const uint64_t mark = LastSavepointWithin(memory_->base_mark(), memory_->Mark());
+  auto next = std::make_shared<Overlay>(memory_->Mark(), memory_->last_serial());
+  try {
+    spiller_ = std::thread([this, overlay = memory_.get(), mark] {
+      spilled_.emplace(WriteRunInMemoryThereIs(*overlay, mark));
+      spill_ended_.store(true, std::memory_order_release);
+    });
+  } catch (const std::system_error&) {
+    return SpillAll();  // no more threads: this one writes
+  }
+  spilling_ = std::exchange(memory_, std::move(next));
+  ++structure_;
+  ++spills_;
+  return Ok();
+}
+
+// After an error the writes are still there; the next call tries again, without a thread.
+Status WriteSet::FinishSpill() {
+  if (spilling_ == nullptr) return Ok();
+  JoinSpiller();
+  spill_ended_ = false;
+  if (!spilled_) spilled_.emplace(WriteRun(*spilling_));
+  Result<Run> run = std::move(*spilled_);
+  spilled_.reset();
+  if (!run) return std::move(run).error();
+  spilling_.reset();
+  return AddRun(std::move(*run));
+}
+
+// For a thread of its own, which nothing may leave but by returning.
+Result<WriteSet::Run> WriteSet::WriteRunInMemoryThereIs(const Overlay& overlay,
+                                                        uint64_t redo_mark) const {
+  try {
+    return WriteRun(overlay, redo_mark);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kIo, "out of memory while writes of a transaction went to disk"};
+  }
+}
+
 Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay) const {
+  return WriteRun(overlay, LastSavepointWithin(overlay.base_mark(), overlay.Mark()));
+}
+
+// With the writes up to `redo_mark` (0: none) as redo. Precondition: `overlay` is not empty.
+Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay, uint64_t redo_mark) const {
   SegmentBuilder builder(store_, options_, true);
   const auto add = [&builder](std::string_view key, const OverlayEntry& entry) {
     return builder.Add(key, entry.type, entry.value);
@@ -249,8 +334,8 @@ Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay) const {
   SIBYL_ASSIGN_OR_RETURN(auto segments, builder.Finish());
   Run run{overlay.base_mark(), overlay.Mark(), LevelOf(std::move(segments)), nullptr,
           overlay.records(),   overlay.bytes(), 0};
-  if (HasSavepointWithin(run.begin, run.end)) {
-    SIBYL_ASSIGN_OR_RETURN(run.redo, WriteRedo(overlay, LastSavepointWithin(run.begin, run.end)));
+  if (redo_mark > 0) {
+    SIBYL_ASSIGN_OR_RETURN(run.redo, WriteRedo(overlay, redo_mark));
   }
   return run;
 }

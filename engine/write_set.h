@@ -2,6 +2,9 @@
 // overlay; what is over a budget goes to disk, to private runs: segments that no manifest names, so
 // that a crash leaves nothing but files for recovery to remove, and a commit has only to name them.
 //
+// A thread writes the run, if the options allow threads: the overlay that filled the budget stays as it
+// is meanwhile, and another one takes the writes.
+//
 // A run has one version of each key. Going back to a savepoint within a run therefore needs more:
 // the run keeps the writes before that savepoint in the order they were made (its redo), and they
 // are made again. A savepoint between two runs only drops the later ones. Redo is written as far as
@@ -14,11 +17,14 @@
 #ifndef SIBYL_ENGINE_WRITE_SET_H_
 #define SIBYL_ENGINE_WRITE_SET_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "engine/cursor.h"
@@ -38,9 +44,16 @@ class WriteSet {
  public:
   // Both outlive the write set.
   WriteSet(SegmentStore& store, const Options& options);
+  ~WriteSet();
+  WriteSet(const WriteSet&) = delete;
+  WriteSet& operator=(const WriteSet&) = delete;
+
+  // In a child process after fork(), before anything else: the thread that may be writing a run is
+  // the parent's.
+  void Abandon();
 
   // Copies key and value; over the budget it first spills what is in memory.
-  // Errors: kIo from spilling; the write is then not made. Preconditions: the limits of WriteBatch.
+  // Errors: kIo from spilling, now or since the last call; the write is then not made. Preconditions: the limits of WriteBatch.
   Status Put(std::string_view internal_key, RecordType type, std::string_view value);
 
   // The last write to the key that was not rolled back; kAbsent: there is none. Fills `value` if it
@@ -68,7 +81,7 @@ class WriteSet {
 
   uint64_t memory_bytes() const;
   uint64_t spills() const { return spills_; }  // so far
-  bool has_runs() const { return !runs_.empty(); }
+  bool has_runs() const { return !runs_.empty() || spilling_ != nullptr; }
 
   // The writes in memory, in key order: all there are without runs. See Overlay::ForEach.
   Status ForEachInMemory(
@@ -79,7 +92,8 @@ class WriteSet {
   // Moves what is in memory to a run of its own.
   Status SpillAll();
 
-  // Newest first. The files go with the last reference unless they are kept.
+  // Newest first. The files go with the last reference unless they are kept. Precondition: SpillAll
+  // has succeeded since the last write.
   std::vector<std::shared_ptr<const Level>> Runs() const;
 
   // The writes, tombstones included, over what `view` has at `sequence`; over nothing if it is null.
@@ -104,7 +118,13 @@ class WriteSet {
     uint64_t times;
   };
 
+  Status BeginSpill();
+  Status FinishSpill();
+  void JoinSpiller();
+  Result<Run> WriteRun(const Overlay& overlay, uint64_t redo_mark) const;
   Result<Run> WriteRun(const Overlay& overlay) const;
+  Result<Run> WriteRunInMemoryThereIs(const Overlay& overlay, uint64_t redo_mark) const;
+  Status AddRun(Run run);
   Result<std::shared_ptr<const SortRun>> WriteRedo(const Overlay& overlay, uint64_t mark) const;
   Status JoinRuns();
   bool JoinDisjoint();
@@ -123,6 +143,12 @@ class WriteSet {
   std::vector<GivenSavepoint> savepoints_ = {{0, 1}};  // ascending
   uint64_t structure_ = 0;  // changes when memory_ is exchanged or runs_ change
   uint64_t spills_ = 0;
+
+  // Between memory_ and the runs: the overlay that becomes one. Null: none does.
+  std::shared_ptr<Overlay> spilling_;
+  std::thread spiller_;
+  std::optional<Result<Run>> spilled_;     // by spiller_, before it sets the next
+  std::atomic<bool> spill_ended_ = false;
 };
 
 }  // namespace sibyl::engine

@@ -70,8 +70,8 @@ struct Options {
 
   // Memory for the writes of one transaction. What is over it goes to sorted files on disk, which a
   // commit then names instead of writing all to the log. Larger: fewer such files to look at while the
-  // transaction goes on, and after it. Smaller: less memory. While it spills, a transaction takes up
-  // to twice segment_bytes beside this, less if it spills less at a time. Range: 16 KiB to 1 GiB.
+  // transaction goes on, and after it. Smaller: less memory. While a thread spills, a transaction takes
+  // this once more, and up to twice segment_bytes, less if it spills less. Range: 16 KiB to 1 GiB.
   uint64_t transaction_memory_bytes = 64ull << 20;
 
   // Size at which a compaction closes one segment and begins the next. Also bounds the memory
