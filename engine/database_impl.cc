@@ -211,17 +211,20 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
   if (key.size() > kMaxKeyBytes) [[unlikely]]
     return CheckRecordLimits(key, {}).error();
   const InternalKeyBuffer internal_key(tree, key);
-  if (options.snapshot != nullptr) {
-    const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
-    value->Clear();
-    if (!point.view->catalogue->IsUserTree(tree)) return false;
-    return point.view->Get(internal_key.view(), point.sequence, value);
-  }
-  const ViewKeeper::ShortPin view(state_->views, 1);
   value->Clear();
-  if (!view->catalogue->IsUserTree(tree)) return false;
+  const ViewKeeper::ShortPin view(state_->views, 1);
   // After the view: whatever is published beyond the view's generations was written later.
   const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
+  if (options.snapshot != nullptr) {
+    // While nobody has written since, the snapshot's state is the present one, which is pinned already.
+    const bool is_latest = options.snapshot->sequence() == sequence && view.IsCurrent();
+    if (!is_latest) {
+      const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
+      if (!point.view->catalogue->IsUserTree(tree)) return false;
+      return point.view->Get(internal_key.view(), point.sequence, value);
+    }
+  }
+  if (!view->catalogue->IsUserTree(tree)) return false;
   return view->Get(internal_key.view(), sequence, value);
 }
 
