@@ -75,9 +75,9 @@ SibylRecordResult sibyl_key_last_integer(const unsigned char* key, size_t key_si
                                          const SibylFieldShape* shape, int key_fields,
                                          int64_t* integer);
 
-// The last field of the record, or of the tail that a value begins with and ends with: the rowid of an
-// index of a rowid table that has it behind the key. SIBYL_RECORD_CORRUPT also if it is no integer, or
-// the value has another form.
+// The last field of the record, or of the tail that a value begins with and ends with: the rowid of
+// an index of a rowid table that has it behind the key. SIBYL_RECORD_CORRUPT also if it is no
+// integer, or the value has another form.
 SibylRecordResult sibyl_record_last_integer(const unsigned char* record, size_t size,
                                             int64_t* integer);
 SibylRecordResult sibyl_tail_last_integer(const unsigned char* value, size_t size,

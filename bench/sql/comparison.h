@@ -41,8 +41,8 @@ class SqlComparison {
   // Loads what Run would, and compacts it.
   Status Prepare();
 
-  // Loads unless that is done, reads compacted, reads with a delta, writes. Errors: kIo from SQLite or the file system;
-  // kCorruption if the answers of the two differ, naming the workload.
+  // Loads unless that is done, reads compacted, reads with a delta, writes. Errors: kIo from SQLite
+  // or the file system; kCorruption if the answers of the two differ, naming the workload.
   Status Run();
 
   std::string PathOf(size_t engine) const;

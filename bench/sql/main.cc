@@ -21,7 +21,7 @@ namespace {
 struct Arguments {
   SqlComparisonOptions comparison;
   std::string directory;
-  std::string kept;        // a folder for the databases that is not removed; empty: none
+  std::string kept;  // a folder for the databases that is not removed; empty: none
   bool load_only = false;
   std::string json;
   std::string native_library = SIBYL_BENCH_NATIVE_SQLITE;

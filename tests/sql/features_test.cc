@@ -209,11 +209,13 @@ TEST_CASE("unique columns with and without NULLs", "[sql][index]") {
       "CREATE TABLE t(a, b); CREATE UNIQUE INDEX ab ON t(a, b DESC);"
       "CREATE TABLE w(k INTEGER PRIMARY KEY, c TEXT COLLATE NOCASE) WITHOUT ROWID;"
       "CREATE UNIQUE INDEX wc ON w(c)");
-  both("INSERT INTO t VALUES(1, 2), (1, 1), (NULL, NULL), (NULL, NULL), (1, NULL), (1, NULL), (1, 3)");
-  both("INSERT INTO t VALUES(1, 2.0)");                     // a constraint fails
+  both(
+      "INSERT INTO t VALUES(1, 2), (1, 1), (NULL, NULL), (NULL, NULL), (1, NULL), (1, NULL), (1, "
+      "3)");
+  both("INSERT INTO t VALUES(1, 2.0)");  // a constraint fails
   both("INSERT OR REPLACE INTO t VALUES(1, 2.0), (NULL, 5)");
-  both("UPDATE t SET rowid = rowid + 100 WHERE b = 3");     // the same key, another rowid
-  both("UPDATE t SET b = NULL WHERE b = 1");                // short to long
+  both("UPDATE t SET rowid = rowid + 100 WHERE b = 3");      // the same key, another rowid
+  both("UPDATE t SET b = NULL WHERE b = 1");                 // short to long
   both("UPDATE t SET b = rowid WHERE b IS NULL AND a = 1");  // and back
   both("INSERT INTO t VALUES(1, 2) ON CONFLICT(a, b) DO UPDATE SET b = -9223372036854775808");
   both("DELETE FROM t WHERE a = 1 AND b = 3");
