@@ -2,14 +2,37 @@
 
 #include <rocksdb/file_system.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace sibyl::storage {
+namespace {
+
+// RocksDB writes all its options to a file, for people, whenever it is opened and whenever a family
+// comes or goes; and reads that again, syncs and renames it, and removes the last but one. Without
+// the file it goes on (fail_if_options_file_error is off).
+class FilesWithoutOptions final : public rocksdb::FileSystemWrapper {
+ public:
+  FilesWithoutOptions() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "SibylDB log"; }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override {
+    if (path.find("/OPTIONS-") != std::string::npos) {
+      return rocksdb::IOStatus::NotSupported("nobody reads it");
+    }
+    return FileSystemWrapper::NewWritableFile(path, options, file, context);
+  }
+};
+
+}  // namespace
+
 LogEnv::LogEnv() : EnvWrapper(rocksdb::Env::Default()) {
   // An EnvWrapper reaches its file system through itself, call by call; the DB may as well have it.
-  file_system_ = rocksdb::FileSystem::Default();
+  file_system_ = std::make_shared<FilesWithoutOptions>();
   system_clock_ = rocksdb::Env::Default()->GetSystemClock();
 }
 

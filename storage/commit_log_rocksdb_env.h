@@ -1,5 +1,5 @@
-// What the commit log lets RocksDB have of the process: the machine's file system without locks, and
-// a background thread of its own.
+// What the commit log lets RocksDB have of the process: the machine's file system without locks and
+// without files of options, and a background thread of its own.
 //
 // RocksDB keeps two things for the whole process that do not survive a fork. The child inherits its
 // table of locked files, and so could never open a database that its parent had open; and it inherits

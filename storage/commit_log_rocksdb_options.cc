@@ -39,6 +39,7 @@ rocksdb::DBOptions LogDbOptions(rocksdb::Env* env, std::shared_ptr<rocksdb::Logg
   options.env = env;
   options.create_if_missing = true;
   options.info_log = std::move(logger);
+  options.fail_if_options_file_error = false;  // LogEnv has no such files
   options.wal_recovery_mode = recovery_mode;
 
   // Generations stay in the log: none becomes a sorted file unless we say so.

@@ -151,6 +151,9 @@ TEST_CASE("opening again and again leaves few files", "[storage][commit_log]") {
   Must(Must(OpenRocksDbLog(directory))->CommitManifest("kept"));
   for (int i = 0; i < 60; ++i) CHECK(Must(OpenRocksDbLog(directory))->Manifest() == "kept");
   CHECK(files() < 30);
+  for (const auto& file : std::filesystem::directory_iterator(directory)) {
+    CHECK_FALSE(file.path().filename().string().starts_with("OPTIONS"));  // nobody reads them
+  }
   {
     const auto log = Must(OpenRocksDbLog(directory));
     AppendFor(*log, 1, 50);
