@@ -127,6 +127,10 @@ int Run(std::vector<char*> arguments) {
   app.add_option("--json", options.json_file, "write all runs to this file");
   app.add_option("--plots", options.plot_directory,
                  "draw memory against time into this directory, an SVG per data set (gnuplot)");
+  app.add_option("--counters", options.hardware_counters,
+                 "hardware events to count per lookup: cycles,instructions,branch-misses,"
+                 "cache-misses,dTLB-load-misses,rXXXX")
+      ->delimiter(',');
   app.add_option("--strings", kinds.string_files,
                  "text file of one key a line, plain or .zst, for StringIndex; repeatable");
   app.add_option("--string-copies", kinds.string_copies,

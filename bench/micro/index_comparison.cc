@@ -110,31 +110,30 @@ void AddClassic(std::vector<Contender>* all) {
 }
 
 Status RunDataset(const Dataset& data, const std::vector<Contender>& contenders,
-                  const std::string& plot_directory, TableReporter* reporter) {
-  const QuerySet queries(data.keys);
-  const EdgeQueries edges(data.keys);
+                  const ComparisonOptions& options, TableReporter* reporter) {
+  const Arena arena(data, options.hardware_counters);
   std::string notes;
   for (const Contender& contender : contenders) {
-    const std::string note = contender.enter(data, queries, edges);
+    const std::string note = contender.enter(arena);
     if (!note.empty()) notes += contender.name + " considered: " + note;
   }
   benchmark::RunSpecifiedBenchmarks(reporter);
   benchmark::ClearRegisteredBenchmarks();
   reporter->PrintTable(data.FullName(), notes, &std::cout);
   std::cout << std::endl;
-  if (plot_directory.empty()) return Ok();
-  return DrawPareto(data.FullName(), reporter->RowsOf(data.FullName()), plot_directory);
+  if (options.plot_directory.empty()) return Ok();
+  return DrawPareto(data.FullName(), reporter->RowsOf(data.FullName()), options.plot_directory);
 }
 
 Status RunAll(const ComparisonOptions& options, const std::vector<Contender>& contenders,
               TableReporter* reporter) {
   for (const std::string& file : options.sosd_files) {
     SIBYL_ASSIGN_OR_RETURN(const Dataset data, LoadSosd(file));
-    SIBYL_RETURN_IF_ERROR(RunDataset(data, contenders, options.plot_directory, reporter));
+    SIBYL_RETURN_IF_ERROR(RunDataset(data, contenders, options, reporter));
   }
   for (const std::string& text : options.generated) {
     SIBYL_ASSIGN_OR_RETURN(const Dataset data, Generate(text));
-    SIBYL_RETURN_IF_ERROR(RunDataset(data, contenders, options.plot_directory, reporter));
+    SIBYL_RETURN_IF_ERROR(RunDataset(data, contenders, options, reporter));
   }
   return Ok();
 }

@@ -17,6 +17,7 @@ struct ComparisonOptions {
   std::vector<std::string> generated = {};  // KIND:COUNT
   std::string json_file = {};               // every run, as Google Benchmark writes it; empty: none
   std::string plot_directory = {};          // one SVG per dataset; empty: none
+  std::vector<std::string> hardware_counters = {};  // per lookup, as HardwareCounters names them
 };
 
 // A SOSD file under its name without endings. Errors: those of ReadSosd; kInvalidArgument without

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/micro/hardware_counters.h"
 #include "bench/micro/query_set.h"
 #include "bench/micro/structures.h"
 
@@ -122,14 +123,41 @@ std::shared_ptr<const Built<Structure>> BuildOver(const Dataset& data, const Edg
                        wrong ? "wrong answer for key " + std::to_string(*wrong) : ""});
 }
 
+// What all contenders meet on. Outlives their runs.
+struct Arena {
+  const Dataset& data;
+  const QuerySet queries;
+  const EdgeQueries edges;
+  const std::vector<std::string> hardware_counters;  // to report per lookup; may be none
+
+  Arena(const Dataset& dataset, std::vector<std::string> counters)
+      : data(dataset),
+        queries(dataset.keys),
+        edges(dataset.keys),
+        hardware_counters(std::move(counters)) {}
+};
+
+// Calls run() and adds what the processor counted meanwhile to the benchmark's counters.
+template <typename Run>
+void CountEvents(const std::vector<std::string>& names, benchmark::State& state, const Run& run) {
+  auto counters = HardwareCounters::Start(names);
+  run();
+  if (!counters) return state.SkipWithError(counters.error().ToString().c_str());
+  for (const auto& [name, events] : counters->Stop()) {
+    state.counters[name] = benchmark::Counter(events, benchmark::Counter::kAvgIterations);
+  }
+}
+
 // Registers LowerBound/<name>/<dataset>/<keys> and its variants.
 template <typename Structure>
-void Register(const std::string& name, const Dataset& data, const QuerySet& queries,
+void Register(const std::string& name, const Arena& arena,
               std::shared_ptr<const Built<Structure>> built) {
-  const std::string full_name = "LowerBound/" + name + "/" + data.FullName();
+  const std::string full_name = "LowerBound/" + name + "/" + arena.data.FullName();
   const auto add = [&](const std::string& variant, auto run) {
-    const auto measure = [=, &queries](benchmark::State& state) {
-      const bool right = run(state, built->structure, queries);
+    const auto measure = [=, &arena](benchmark::State& state) {
+      bool right = false;
+      CountEvents(arena.hardware_counters, state,
+                  [&] { right = run(state, built->structure, arena.queries); });
       if (!right) state.SkipWithError("wrong answers");
       if (!built->error.empty()) state.SkipWithError(built->error.c_str());
       state.counters["bytes_per_key"] = built->bytes_per_key;
@@ -145,16 +173,17 @@ void Register(const std::string& name, const Dataset& data, const QuerySet& quer
 // A structure that takes part, in one shape.
 struct Contender {
   std::string name;  // its family, then its shape after a dash: "pgm-64"
-  // Builds it over a dataset and registers its benchmarks. Returns what it says about itself.
-  std::function<std::string(const Dataset&, const QuerySet&, const EdgeQueries&)> enter;
+  // Builds it over the arena's dataset and registers its benchmarks. Returns what it says about
+  // itself.
+  std::function<std::string(const Arena&)> enter;
 };
 
 // `make(keys)` builds the Structure.
 template <typename Structure, typename Make>
 Contender MakeContender(std::string name, Make make) {
-  return {name, [=](const Dataset& data, const QuerySet& queries, const EdgeQueries& edges) {
-            const auto built = BuildOver<Structure>(data, edges, make);
-            Register<Structure>(name, data, queries, built);
+  return {name, [=](const Arena& arena) {
+            const auto built = BuildOver<Structure>(arena.data, arena.edges, make);
+            Register<Structure>(name, arena, built);
             return ExplanationOf(built->structure);
           }};
 }
