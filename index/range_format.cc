@@ -124,7 +124,7 @@ Result<std::vector<RankLine>> DecodeLines(base::Decoder* decoder, uint64_t count
   for (RankLine& line : lines) {
     line.x0 = decoder->Get64();
     line.base = decoder->Get32();
-    line.slope = decoder->Get32();
+    line.slope = SlopeFromPortable(decoder->Get32());
   }
   return lines;
 }
@@ -153,7 +153,7 @@ void EncodeRangeParts(const RangeParts& parts, std::span<const uint64_t> keys, s
   for (const RankLine& line : lines) {
     base::Put64(out, line.x0);
     base::Put32(out, line.base);
-    base::Put32(out, line.slope);
+    base::Put32(out, PortableSlope(line));
   }
   base::Put64(out, base::Checksum(std::string_view(*out).substr(start)));
 }

@@ -37,6 +37,23 @@ HWY_INLINE int LeadingZeros(uint64_t x) {
 #endif
 }
 
+// LogRoot::ChildOf, which is most of a short lookup: of a distance of 0, too, which as a double is
+// smaller than any.
+HWY_INLINE uint64_t LogChild(const Lookup& lookup, uint64_t distance) {
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3
+  // Towards zero, whatever the rounding mode is.
+  const __m128d rounded_down =
+      _mm_cvt_roundu64_sd(_mm_setzero_pd(), distance, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  const auto bits = static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_castpd_si128(rounded_down)));
+  const uint64_t place = bits >> lookup.double_shift;
+  const uint64_t child = place < lookup.first_bias ? 0 : place - lookup.first_bias;
+  return std::min(child, lookup.last_child);
+#else
+  const uint64_t at_least_one = distance + (distance == 0 ? 1 : 0);
+  return lookup.root.ChildOf(at_least_one, LeadingZeros(at_least_one));
+#endif
+}
+
 HWY_INLINE uint64_t ClampQuery(const Lookup& lookup, uint64_t key) {
   return std::min(std::max(key, lookup.queries.first), lookup.queries.last);
 }
@@ -209,16 +226,18 @@ struct PiecesKernel {
 // Recursive model: a record names its child by a line, until one is a leaf.
 template <size_t kWindow, LastMile kLastMile, bool kLogRoot>
 struct RecursiveKernel {
-  static HWY_INLINE uint64_t FirstRecord(const Lookup& lookup, uint64_t key) {
-    if constexpr (!kLogRoot) return 0;
-    const uint64_t distance = lookup.root.DistanceOf(key);
-    return lookup.root.ChildOf(distance, LeadingZeros(distance));
+  static HWY_INLINE const RankLine* FirstRecord(const Lookup& lookup, uint64_t key) {
+    const uint64_t distance = key - lookup.queries.first;
+    if constexpr (kLogRoot) return lookup.first_records + LogChild(lookup, distance);
+    return lookup.first_records +
+           static_cast<uint64_t>(static_cast<unsigned __int128>(distance) * lookup.first_rise >>
+                                 64);
   }
 
   static uint64_t LowerBound(const void* state, uint64_t key) {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
     const uint64_t x = ClampQuery(lookup, key);
-    const RankLine* line = lookup.lines + FirstRecord(lookup, x);
+    const RankLine* line = FirstRecord(lookup, x);
     while (!IsLeaf(*line)) line = lookup.lines + Evaluate(*line, x);
     const uint64_t start = std::min(Evaluate(*line, x), lookup.last_start);
     return SearchWindow<kWindow, kLastMile>(lookup, start, key);
@@ -229,8 +248,8 @@ struct RecursiveKernel {
     uint64_t queries[kGroup];
     for (size_t k = 0; k < count; ++k) {
       queries[k] = ClampQuery(lookup, keys[k]);
-      lines[k] = lookup.lines + FirstRecord(lookup, queries[k]);
-      if (kLogRoot) PrefetchNear(lines[k]);
+      lines[k] = FirstRecord(lookup, queries[k]);
+      PrefetchNear(lines[k]);
     }
     for (bool descending = true; descending;) {
       descending = false;

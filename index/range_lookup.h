@@ -4,6 +4,7 @@
 #ifndef SIBYL_INDEX_RANGE_LOOKUP_H_
 #define SIBYL_INDEX_RANGE_LOOKUP_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -30,9 +31,8 @@ struct LogRoot {
   // leading zeros.
   static uint64_t ScaleOf(uint64_t distance, int zeros, uint32_t leading_bits) {
     // The leading one, shifted down to 2^leading_bits, counts as one more exponent.
-    const uint64_t significand = (distance << zeros) >> (63 - leading_bits);
-    return (static_cast<uint64_t>(63 - zeros) << leading_bits) + significand -
-           (uint64_t{1} << leading_bits);
+    const uint64_t significand = (distance << zeros) >> (~leading_bits & 63);
+    return significand + (static_cast<uint64_t>(62 - zeros) << leading_bits);
   }
 
   // Distance 0 shares the scale's first position with distance 1.
@@ -43,8 +43,8 @@ struct LogRoot {
 
   uint32_t ChildOf(uint64_t distance, int zeros) const {
     const uint64_t scale = ScaleOf(distance, zeros, leading_bits);
-    const uint64_t child = scale > first ? scale - first : 0;
-    return child < count ? static_cast<uint32_t>(child) : count - 1;
+    const uint64_t child = scale < first ? 0 : scale - first;
+    return static_cast<uint32_t>(std::min<uint64_t>(child, count - 1));
   }
 };
 
@@ -73,6 +73,15 @@ struct alignas(64) Lookup {
   KeyRange queries = {0, 0};
   const RankLine* lines = nullptr;  // kRecursive: [0] is the root, or the log root's children
   LogRoot root;
+  // The root, evaluated as far as it can be before the key is known (range_parts.cc); `d` is the
+  // key's distance from the smallest. Linear: begin with first_records[d * first_rise / 2^64].
+  const RankLine* first_records = nullptr;
+  uint64_t first_rise = 0;
+  // Logarithmic: where a double has its exponent and `leading_bits` of its fraction, which for d,
+  // rounded down, are the position on the scale and a bias: child first_bias has number 0.
+  uint32_t double_shift = 0;
+  uint64_t first_bias = 0;
+  uint64_t last_child = 0;
   const PieceBlock* blocks = nullptr;  // kPieces
   SeparatorTree tree;                  // kPieces: over blocks; kStaticBTree: over windows
 };

@@ -39,6 +39,26 @@ std::unique_ptr<RangeParts> StartParts(std::span<const uint64_t> keys, const Loo
   return parts;
 }
 
+// A linear root that is no leaf and rises by less than a child from key to key is evaluated as one
+// multiplication. Lookups begin with any other root itself.
+void ReadyLinearRoot(Lookup* lookup) {
+  const RankLine& root = lookup->lines[0];
+  lookup->first_records = lookup->lines;
+  if (IsLeaf(root) || root.x0 != lookup->queries.first || Shift(root) + kMantissaBits > 64) return;
+  lookup->first_records += root.base;
+  lookup->first_rise = uint64_t{Mantissa(root)} << Shift(root);
+}
+
+void ReadyLogRoot(const LogRoot& root, Lookup* lookup) {
+  constexpr uint32_t kFractionBits = std::numeric_limits<double>::digits - 1;
+  constexpr uint64_t kExponentBias = std::numeric_limits<double>::max_exponent - 1;
+  lookup->root = root;
+  lookup->first_records = lookup->lines;
+  lookup->double_shift = kFractionBits - root.leading_bits;
+  lookup->first_bias = (kExponentBias << root.leading_bits) + root.first;
+  lookup->last_child = uint64_t{root.count} - 1;
+}
+
 }  // namespace
 
 std::unique_ptr<RangeParts> MakeStaticBTree(std::span<const uint64_t> keys, LookupShape shape) {
@@ -62,7 +82,11 @@ std::unique_ptr<RangeParts> MakeRecursive(std::span<const uint64_t> keys, Lookup
   auto parts = StartParts(keys, shape);
   parts->lines = Table<RankLine>(lines);
   parts->lookup.lines = parts->lines.data();
-  if (root) parts->lookup.root = *root;
+  if (root) {
+    ReadyLogRoot(*root, &parts->lookup);
+  } else {
+    ReadyLinearRoot(&parts->lookup);
+  }
   return parts;
 }
 

@@ -67,7 +67,8 @@ LearnedSize SizeOver(std::span<const uint64_t> stretch, const LookupShape& shape
     // The last piece ends where the stretch does, on average half way through.
     return {lines ? std::max(0.5, static_cast<double>(lines->size()) - 0.5) : 1e9, 1};
   }
-  const auto array = BuildRecursiveArray(stretch, shape.window_keys, RootChoice::kLinear, limit);
+  const auto array =
+      BuildRecursiveArray(stretch, shape.window_keys, RootChoice::kLinear, limit, kUnevenDepth);
   if (!array) return {static_cast<double>(limit), 64};
   return {static_cast<double>(array->lines.size()), MeanStages(*array, stretch)};
 }

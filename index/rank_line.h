@@ -23,20 +23,30 @@ struct KeyRange {
 struct RankLine {
   uint64_t x0;     // not above any key that the line is asked for
   uint32_t base;   // rank of the window's first key, or number of the first child record
-  uint32_t slope;  // bit 0: this is a leaf; bits 1-6: shift; bits 7-31: mantissa
+  uint32_t slope;  // bits 0-5: shift; bit 6: this is a leaf; bits 7-31: mantissa
 };
 static_assert(sizeof(RankLine) == 16);
 
-inline constexpr uint32_t kLeafBit = 1;
+inline constexpr uint32_t kLeafBit = 64;
 inline constexpr int kMantissaBits = 25;
 
+// The shift is lowest, where x86 takes a count from without masking: every instruction of a lookup
+// is room that the lookups behind it do not have in the processor's window.
 constexpr uint32_t EncodeSlope(uint32_t shift, uint32_t mantissa, bool leaf) {
-  return mantissa << 7 | shift << 1 | (leaf ? kLeafBit : 0);
+  return mantissa << 7 | (leaf ? kLeafBit : 0) | shift;
 }
 
 constexpr bool IsLeaf(const RankLine& line) { return (line.slope & kLeafBit) != 0; }
-constexpr uint32_t Shift(const RankLine& line) { return line.slope >> 1 & 63; }
+constexpr uint32_t Shift(const RankLine& line) { return line.slope & 63; }
 constexpr uint32_t Mantissa(const RankLine& line) { return line.slope >> 7; }
+
+// A slope as files have it: bit 0 leaf, bits 1-6 shift, bits 7-31 mantissa.
+constexpr uint32_t PortableSlope(const RankLine& line) {
+  return Mantissa(line) << 7 | Shift(line) << 1 | (IsLeaf(line) ? 1 : 0);
+}
+constexpr uint32_t SlopeFromPortable(uint32_t portable) {
+  return EncodeSlope(portable >> 1 & 63, portable >> 7, (portable & 1) != 0);
+}
 
 inline uint64_t OffsetAt(uint64_t dx, uint32_t shift, uint32_t mantissa) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(dx << shift) * mantissa >> 64);

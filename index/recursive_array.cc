@@ -81,10 +81,12 @@ std::optional<KeyRange> ChildRange(const RankLine& line, KeyRange range, uint64_
 
 class Builder {
  public:
-  Builder(std::span<const uint64_t> keys, uint32_t window_keys, size_t max_lines)
+  Builder(std::span<const uint64_t> keys, uint32_t window_keys, size_t max_lines,
+          uint64_t one_misfit_in)
       : keys_(keys),
         window_keys_(window_keys),
         max_lines_(max_lines),
+        one_misfit_in_(one_misfit_in),
         queries_(QueriesOf(keys)),
         fitter_(keys, window_keys) {}
 
@@ -116,7 +118,8 @@ class Builder {
         const uint64_t rank = RankOf(keys_, 0, queries.first);
         if (Fit({queries, rank, RankOf(keys_, rank, queries.last)})) ++fits;
       }
-      if (fits >= stretches * 4 / 5) return static_cast<double>(length);
+      if (fits * one_misfit_in_ >= stretches * (one_misfit_in_ - 1))
+        return static_cast<double>(length);
     }
     return 32;
   }
@@ -202,6 +205,7 @@ class Builder {
   const std::span<const uint64_t> keys_;
   const uint32_t window_keys_;
   const size_t max_lines_;
+  const uint64_t one_misfit_in_;
   const KeyRange queries_;
   const WindowFitter fitter_;
   double keys_per_child_ = 0;
@@ -254,8 +258,8 @@ class Walker {
 
 std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys,
                                                   uint32_t window_keys, RootChoice root,
-                                                  size_t max_lines) {
-  return Builder(keys, window_keys, max_lines).Build(root);
+                                                  size_t max_lines, uint64_t one_misfit_in) {
+  return Builder(keys, window_keys, max_lines, one_misfit_in).Build(root);
 }
 
 double MeanStages(const RecursiveArray& array, std::span<const uint64_t> keys) {
@@ -294,7 +298,7 @@ std::vector<RootChoice> RootsWorthTrying(std::span<const uint64_t> keys) {
     double stages;
   };
   const auto trial = [&](RootChoice root) {
-    const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size());
+    const auto array = BuildRecursiveArray(sample, kWindow, root, sample.size(), kUnevenDepth);
     const auto most = static_cast<double>(sample.size());
     return array ? Trial{static_cast<double>(array->lines.size()), MeanStages(*array, sample)}
                  : Trial{most, most};

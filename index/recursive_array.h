@@ -30,12 +30,21 @@ struct RecursiveArray {
 
 enum class RootChoice : uint8_t { kLinear, kLogarithmic };
 
+// So few stretches of keys may not fit a leaf that most lookups end at the same stage: where some
+// end later, the processor guesses wrongly, and forgets the lookups it had begun ahead.
+inline constexpr uint64_t kEvenDepth = 32;
+// Larger leaves, of less even depth: smaller models.
+inline constexpr uint64_t kUnevenDepth = 5;
+
+// The root's children get so many keys that of stretches of that length one in `one_misfit_in` does
+// not fit a leaf.
 // None if the model would take more than `max_lines` records, or any lookup more than 16 stages: so
 // no key set, made to hurt or not, costs more than that. Precondition: keys is sorted and
 // longer than a window.
 std::optional<RecursiveArray> BuildRecursiveArray(std::span<const uint64_t> keys,
                                                   uint32_t window_keys, RootChoice root,
-                                                  size_t max_lines);
+                                                  size_t max_lines,
+                                                  uint64_t one_misfit_in = kEvenDepth);
 
 // The root that suits the keys' distribution: linear, unless a sample needs many more records or
 // stages under it. Precondition: keys is sorted and longer than a window.

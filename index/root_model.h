@@ -14,25 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "sibyl/two_stage_index.h"
+
 namespace sibyl::index {
-
-enum class RootKind : uint8_t {
-  kLinear,     // least squares over the keys
-  kLogLinear,  // over the logarithm of the distance from the smallest key
-  kCubic,      // over the first three powers of the key
-  kSpline,     // straight lines through keys at equal steps of rank
-  kRadix,      // the leading bits of the distance from the smallest key
-  kNet0,       // neural nets with no, one and two hidden layers of ReLU units, trained with Adam
-  kNet1,
-  kNet2,
-};
-
-struct RootOptions {
-  RootKind kind = RootKind::kLinear;
-  uint32_t hidden_units = 32;      // of each hidden layer: 1 to 32
-  uint32_t training_steps = 1500;  // of a net, each with 256 keys
-  uint32_t spline_knots = 64;      // at least 2
-};
 
 // For example "net 2x32".
 std::string NameOf(const RootOptions& options);

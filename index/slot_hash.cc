@@ -59,7 +59,7 @@ std::optional<SlotHash> SlotHash::Learn(std::span<const uint64_t> keys, PointHas
   const RootChoice root = PickRoot(keys);
   std::optional<RecursiveArray> array;
   for (size_t i = 0; i < windows.size() && !array; ++i) {
-    array = BuildRecursiveArray(keys, windows[i], root, most_lines);
+    array = BuildRecursiveArray(keys, windows[i], root, most_lines, kUnevenDepth);
   }
   if (!array) return std::nullopt;
   SlotHash hash(slots);
@@ -176,7 +176,7 @@ void SlotHash::Encode(std::string* out) const {
   for (const RankLine& line : lines_.span()) {
     base::Put64(out, line.x0);
     base::Put32(out, line.base);
-    base::Put32(out, line.slope);
+    base::Put32(out, PortableSlope(line));
   }
   for (const uint32_t slot : group_slots_.span()) base::Put32(out, slot);
   for (const uint8_t seed : seeds_.span()) base::Put8(out, seed);
@@ -209,7 +209,7 @@ bool SlotHash::DecodeModel(base::Decoder* decoder) {
   }
   lines_ = Table<RankLine>(line_count);
   for (size_t i = 0; i < line_count; ++i) {
-    lines_[i] = {decoder->Get64(), decoder->Get32(), decoder->Get32()};
+    lines_[i] = {decoder->Get64(), decoder->Get32(), SlopeFromPortable(decoder->Get32())};
   }
   return VisitLeaves(lines_.span(), root_, queries_, [](KeyRange) {});
 }

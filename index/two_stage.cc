@@ -13,7 +13,7 @@ constexpr int kMaxSteps = 4;  // to a neighbour, before the borders are searched
 
 }  // namespace
 
-TwoStageIndex::TwoStageIndex(std::span<const uint64_t> keys, const RootOptions& root,
+TwoStageParts::TwoStageParts(std::span<const uint64_t> keys, const RootOptions& root,
                              uint32_t leaves)
     : keys_(keys) {
   if (keys.empty()) return;
@@ -35,7 +35,7 @@ TwoStageIndex::TwoStageIndex(std::span<const uint64_t> keys, const RootOptions& 
 
 // Where the root's choice passes a leaf's number for the first time, that leaf begins: so leaves
 // are in the order of the keys whatever the root does.
-void TwoStageIndex::CutLeaves(uint32_t leaves) {
+void TwoStageParts::CutLeaves(uint32_t leaves) {
   leaves_.reserve(leaves);
   leaves_.push_back({queries_.first, 0, 0, 0, 0});
   const uint64_t step = std::max<uint64_t>(1, keys_.size() / (kProbesPerLeaf * leaves));
@@ -46,7 +46,7 @@ void TwoStageIndex::CutLeaves(uint32_t leaves) {
   while (leaves_.size() < leaves) leaves_.push_back({queries_.last, 0, 0, 0, 0});
 }
 
-void TwoStageIndex::FitLeaf(size_t number, KeyRange queries, uint64_t* rank) {
+void TwoStageParts::FitLeaf(size_t number, KeyRange queries, uint64_t* rank) {
   Leaf& leaf = leaves_[number];
   const auto begin = keys_.begin() + static_cast<ptrdiff_t>(*rank);
   const auto first =
@@ -72,14 +72,14 @@ void TwoStageIndex::FitLeaf(size_t number, KeyRange queries, uint64_t* rank) {
   *rank = end;
 }
 
-int64_t TwoStageIndex::RankAt(const Leaf& leaf, uint64_t query) {
+int64_t TwoStageParts::RankAt(const Leaf& leaf, uint64_t query) {
   // Beyond any array: a line may rise steeply in the space behind its last key.
   constexpr double kMost = 4294967295.0;
   const double rise = leaf.slope * static_cast<double>(query - leaf.first_query);
   return static_cast<int64_t>(std::min(leaf.rank + rise, kMost));
 }
 
-const TwoStageIndex::Leaf& TwoStageIndex::LeafOf(uint64_t query) const {
+const TwoStageParts::Leaf& TwoStageParts::LeafOf(uint64_t query) const {
   size_t at = root_.ChildOf(query);
   for (int step = 0; step < kMaxSteps; ++step) {
     if (query < leaves_[at].first_query) {
@@ -96,7 +96,7 @@ const TwoStageIndex::Leaf& TwoStageIndex::LeafOf(uint64_t query) const {
   return *(next - 1);
 }
 
-uint64_t TwoStageIndex::LowerBound(uint64_t key) const {
+uint64_t TwoStageParts::LowerBound(uint64_t key) const {
   if (keys_.empty()) return 0;
   const uint64_t query = std::clamp(key, queries_.first, queries_.last);
   const Leaf& leaf = LeafOf(query);
@@ -108,11 +108,11 @@ uint64_t TwoStageIndex::LowerBound(uint64_t key) const {
                                keys_.begin());
 }
 
-uint64_t TwoStageIndex::memory_bytes() const {
+uint64_t TwoStageParts::memory_bytes() const {
   return leaves_.size() * sizeof(Leaf) + root_.memory_bytes();
 }
 
-double TwoStageIndex::MeanSearchedKeys() const {
+double TwoStageParts::MeanSearchedKeys() const {
   double sum = 0;
   for (const uint64_t key : keys_) {
     const Leaf& leaf = LeafOf(key);

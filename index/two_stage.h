@@ -1,11 +1,8 @@
-// The index of the paper, for comparison: two stages, a root of any kind over many lines.
+// What a TwoStageIndex (sibyl/two_stage_index.h) owns: a root of any kind over many lines.
 //
-// Kraska et al., "The Case for Learned Index Structures" (SIGMOD 2018, section 3.2, and Algorithm 1
-// for two stages): the root picks one of 10,000 to 200,000 leaves, a leaf is a line with the
-// largest errors it makes, and a binary search between them finds the rank. Two differences make it
-// exact for keys that are not stored: each leaf keeps the first query that is its own, so a root
-// that is wrong or not monotone is corrected, and errors are taken over all queries, not over keys.
-// RangeIndex's recursive kind is what we made of it.
+// Two differences to the published index make it exact for keys that are not stored: each leaf
+// keeps the first query that is its own, so a root that is wrong or not monotone is corrected, and
+// errors are taken over all queries, not over keys.
 
 #ifndef SIBYL_INDEX_TWO_STAGE_H_
 #define SIBYL_INDEX_TWO_STAGE_H_
@@ -20,15 +17,16 @@
 namespace sibyl::index {
 
 // Immutable once built; any number of threads may ask.
-class TwoStageIndex {
+class TwoStageParts {
  public:
   // Preconditions: `keys` is sorted, fewer than 2^32, and outlives the index; leaves > 0.
   // Time O(keys + 16 leaves x the root's evaluation).
-  TwoStageIndex(std::span<const uint64_t> keys, const RootOptions& root, uint32_t leaves);
+  TwoStageParts(std::span<const uint64_t> keys, const RootOptions& root, uint32_t leaves);
 
   // Keys smaller than `key`.
   uint64_t LowerBound(uint64_t key) const;
 
+  uint64_t size() const { return keys_.size(); }
   uint64_t memory_bytes() const;
 
   // The mean width of the last search, over the stored keys: what the root and its leaves miss by.

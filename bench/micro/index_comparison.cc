@@ -12,8 +12,8 @@
 #include "bench/micro/comparison_table.h"
 #include "bench/micro/pareto_plot.h"
 #include "bench/micro/published_indexes.h"
-#include "index/two_stage.h"
 #include "sibyl/range_index.h"
+#include "sibyl/two_stage_index.h"
 
 namespace sibyl::bench {
 namespace {
@@ -84,7 +84,9 @@ void AddTwoStage(bool sweep, std::vector<Contender>* all) {
     all->push_back(MakeContender<OneByOne<index::TwoStageIndex>>(
         "rmi_" + name + "-" + std::to_string(leaves / 1000) + "k",
         [=](std::span<const uint64_t> keys) {
-          return OneByOne<index::TwoStageIndex>(keys, root, leaves);
+          // Keys are sorted and options valid: Build cannot fail.
+          return OneByOne<index::TwoStageIndex>(
+              index::TwoStageIndex::Build(keys, {root, leaves}).value());
         }));
   };
   add("linear", {.kind = RootKind::kLinear}, 100'000);

@@ -218,42 +218,88 @@ TEST_CASE("regions cover all scores in order, and reach the rate", "[index][exis
   }
 }
 
-// Trained once, when the file was written: training is in floating point and may round elsewhere.
-constexpr char kGoldenFile[] = "existence_index_v1.bin";
+// Trained once, when the files were written: training is in floating point and may round elsewhere.
 constexpr const char* kGoldenRoots[] = {"user/", "order/"};
 constexpr const char* kGoldenAbsentRoots[] = {"tmp/", "order/"};
+constexpr char kGoldenFile[] = "existence_index_v1.bin";
+
+struct Golden {
+  const char* file;
+  ExistenceOptions options;
+  uint64_t yes;  // of 2000 absent keys
+  uint64_t
+      which;  // the sum of their squared numbers: the very answers of the machine that wrote it
+};
+
+constexpr Golden kGoldenStrings[] = {
+    {kGoldenFile, {ExistenceKind::kPartitioned, 0.1}, 74, 89807434},
+    {"existence_index_v1_learned.bin", {ExistenceKind::kLearnedBloom, 0.1}, 71, 100280066},
+    {"existence_index_v1_bloom.bin", {ExistenceKind::kBlockedBloom, 0.1}, 163, 231335280},
+};
+constexpr Golden kGoldenIntegers[] = {
+    {"existence_index_v1_integers_partitioned.bin",
+     {ExistenceKind::kPartitioned, 0.1},
+     13,
+     18024776},
+    {"existence_index_v1_integers_learned.bin", {ExistenceKind::kLearnedBloom, 0.1}, 78, 109091441},
+    {"existence_index_v1_integers_bloom.bin", {ExistenceKind::kBlockedBloom, 0.1}, 162, 222693076},
+};
 
 Strings GoldenKeys() { return Names(kGoldenRoots, 2, 200, 14); }
 
-TEST_CASE("golden file of an existence index", "[index][existence_index]") {
-  const std::string bytes = test::ReadGolden(kGoldenFile);
+// Two dense stretches in a wide space.
+Integers GoldenIntegers() {
+  Integers keys = test::DenseIntegers(100, uint64_t{1} << 40);
+  const Integers more = test::DenseIntegers(100, uint64_t{1} << 50);
+  keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
+template <typename Key>
+void CheckGolden(const Golden& golden, const std::vector<Key>& stored,
+                 const std::vector<Key>& others) {
+  INFO(golden.file);
+  const std::string bytes = test::ReadGolden(golden.file);
   const auto index = ExistenceIndex::Deserialize(bytes);
   REQUIRE(index.has_value());
-  CHECK(index->kind() == ExistenceKind::kPartitioned);
-  CheckNoneDenied(*index, GoldenKeys());
-  // The very answers of the machine that wrote the file.
+  CHECK(index->kind() == golden.options.kind);
+  CheckNoneDenied(*index, stored);
   uint64_t yes = 0;
   uint64_t which = 0;
-  const Strings others = Names(kGoldenAbsentRoots, 2, 2000, 16);
   for (size_t i = 0; i < others.size(); ++i) {
     if (!index->MayContain(others[i])) continue;
     ++yes;
     which += i * i;
   }
-  CHECK(yes == 74);
-  CHECK(which == 89807434);
+  CHECK(yes == golden.yes);
+  CHECK(which == golden.which);
   std::string again;
   index->Serialize(&again);
   CHECK((again == bytes));
 }
 
-TEST_CASE("writes the golden file", "[.write-golden-files]") {
+TEST_CASE("golden files of existence indexes", "[index][existence_index]") {
+  const Strings others = Names(kGoldenAbsentRoots, 2, 2000, 16);
+  for (const Golden& golden : kGoldenStrings) {
+    CheckGolden(golden, ViewsOf(GoldenKeys()), ViewsOf(others));
+  }
+  for (const Golden& golden : kGoldenIntegers) {
+    CheckGolden(golden, GoldenIntegers(), test::UniformIntegers(2000, 20));
+  }
+}
+
+TEST_CASE("writes the golden files", "[.write-golden-files]") {
+  const auto write = [](const Golden& golden, const auto& keys, const auto& sample) {
+    std::string bytes;
+    ExistenceIndex::Build(keys, sample, golden.options)->Serialize(&bytes);
+    test::WriteGolden(golden.file, bytes);
+  };
   const Strings keys = GoldenKeys();
   const Strings sample = Names(kGoldenAbsentRoots, 2, 1500, 15);
-  std::string bytes;
-  ExistenceIndex::Build(ViewsOf(keys), ViewsOf(sample), {ExistenceKind::kPartitioned, 0.1})
-      ->Serialize(&bytes);
-  test::WriteGolden(kGoldenFile, bytes);
+  for (const Golden& golden : kGoldenStrings) write(golden, ViewsOf(keys), ViewsOf(sample));
+  for (const Golden& golden : kGoldenIntegers) {
+    write(golden, GoldenIntegers(), test::UniformIntegers(1500, 19));
+  }
 }
 
 TEST_CASE("damage is refused", "[index][existence_index]") {

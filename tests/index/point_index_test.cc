@@ -154,33 +154,53 @@ TEST_CASE("bad input is an error that names it", "[index][point_index]") {
   CHECK_FALSE(PointIndex::Build(Keys{1}, Keys{1}, {PointHash::kXxh3, PointTable::kChained, NAN}));
 }
 
-Keys GoldenKeys() {
+Keys GoldenKeys(uint64_t count = 260) {
   Keys keys;
-  for (uint64_t i = 0; i < 260; ++i) keys.push_back(i * i * 11 + i % 7);
+  for (uint64_t i = 0; i < count; ++i) keys.push_back(i * i * 11 + i % 7);
   return keys;
 }
 
-std::string GoldenBytes() {
-  const Keys keys = GoldenKeys();
+std::string GoldenBytes(const PointIndexOptions& options = {PointHash::kLearned},
+                        uint64_t count = 260) {
+  const Keys keys = GoldenKeys(count);
   std::string bytes;
-  PointIndex::Build(keys, ValuesOf(keys), {PointHash::kLearned})->Serialize(&bytes);
+  PointIndex::Build(keys, ValuesOf(keys), options)->Serialize(&bytes);
   return bytes;
 }
 
-constexpr char kGoldenFile[] = "point_index_v1.bin";
+struct Golden {
+  const char* file;
+  PointIndexOptions options;
+  uint64_t keys = 600;  // fewer are not worth a model today
+};
 
-TEST_CASE("golden file of a point index", "[index][point_index]") {
-  const auto index = PointIndex::Deserialize(test::ReadGolden(kGoldenFile));
-  REQUIRE(index.has_value());
-  CHECK(index->hash() == PointHash::kLearned);
-  std::string again;  // a map built today may have learned another model
-  index->Serialize(&again);
-  CHECK((again == test::ReadGolden(kGoldenFile)));
-  CheckAnswers(*index, GoldenKeys());
+constexpr Golden kGoldenFiles[] = {
+    {"point_index_v1.bin", {PointHash::kLearned}, 260},
+    {"point_index_v1_learned_chained.bin", {PointHash::kLearned, PointTable::kChained, 1.5}},
+    {"point_index_v1_cdf.bin", {PointHash::kCdf}},
+    {"point_index_v1_cdf_chained.bin", {PointHash::kCdf, PointTable::kChained, 0.5}},
+    {"point_index_v1_xxh3.bin", {PointHash::kXxh3, PointTable::kInPlace, 1.25}},
+    {"point_index_v1_xxh3_chained.bin", {PointHash::kXxh3, PointTable::kChained}},
+};
+
+TEST_CASE("golden files of point indexes", "[index][point_index]") {
+  for (const Golden& golden : kGoldenFiles) {
+    INFO(golden.file);
+    const auto index = PointIndex::Deserialize(test::ReadGolden(golden.file));
+    REQUIRE(index.has_value());
+    CHECK(index->hash() == golden.options.hash);
+    CHECK(index->table() == golden.options.table);
+    std::string again;  // a map built today may have learned another model
+    index->Serialize(&again);
+    CHECK((again == test::ReadGolden(golden.file)));
+    CheckAnswers(*index, GoldenKeys(golden.keys));
+  }
 }
 
-TEST_CASE("writes the golden file", "[.write-golden-files]") {
-  test::WriteGolden(kGoldenFile, GoldenBytes());
+TEST_CASE("writes the golden files", "[.write-golden-files]") {
+  for (const Golden& golden : kGoldenFiles) {
+    test::WriteGolden(golden.file, GoldenBytes(golden.options, golden.keys));
+  }
 }
 
 TEST_CASE("damage is refused", "[index][point_index]") {

@@ -24,6 +24,8 @@ const std::vector<Golden>& GoldenFiles() {
   static const std::vector<Golden> files = {
       {"range_index_v2_recursive.bin",
        {.kind = RangeIndexKind::kRecursive, .window_keys = 16, .root = RangeIndexRoot::kLogLinear}},
+      {"range_index_v2_recursive_wide.bin",
+       {.kind = RangeIndexKind::kRecursive, .window_keys = 128, .root = RangeIndexRoot::kLinear}},
       {"range_index_v2_pieces.bin",
        {.kind = RangeIndexKind::kPieces, .window_keys = 32, .last_mile = LastMile::kBranchy}},
       {"range_index_v2_tree.bin", {.kind = RangeIndexKind::kStaticBTree, .window_keys = 64}},

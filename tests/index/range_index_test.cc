@@ -138,13 +138,16 @@ std::vector<RangeIndexOptions> AllOptions() {
       }
     }
   }
+  all.push_back({.kind = Kind::kRecursive, .window_keys = 16, .root = RangeIndexRoot::kLinear});
+  all.push_back({.kind = Kind::kRecursive, .window_keys = 16, .root = RangeIndexRoot::kLogLinear});
   return all;
 }
 
 std::string Describe(const RangeIndexOptions& options) {
   return "kind " + std::to_string(static_cast<int>(options.kind)) + ", window " +
          std::to_string(options.window_keys) + ", last mile " +
-         std::to_string(static_cast<int>(options.last_mile));
+         std::to_string(static_cast<int>(options.last_mile)) + ", root " +
+         std::to_string(static_cast<int>(options.root));
 }
 
 // Each key, its neighbours, the extremes, and random keys near and far.
@@ -369,6 +372,12 @@ TEST_CASE("half the memory is no failure, down to none", "[index][range]") {
   }
 }
 
+// Replaces the checksum at the end by the right one.
+void Seal(std::string* bytes) {
+  bytes->resize(bytes->size() - 8);
+  base::Put64(bytes, base::Checksum(*bytes));
+}
+
 // Takes the better targets away, one after another, for as long as it lives.
 class OnlyTarget {
  public:
@@ -397,6 +406,45 @@ TEST_CASE("every SIMD target of this CPU gives the same answers", "[index][range
     ++tried;
   }
   CHECK(tried >= 1);
+}
+
+// Lines that point elsewhere than the builder's: what they answer tells where the window was.
+TEST_CASE("every SIMD target predicts the same window, bit for bit", "[index][range]") {
+  const int64_t supported = hwy::SupportedTargets();
+  std::mt19937_64 random(19);
+  for (const NamedKeys& set : RandomSets(1500, 18)) {
+    const Keys queries = Queries(set.keys, 20);
+    for (const auto root : {RangeIndexRoot::kLinear, RangeIndexRoot::kLogLinear}) {
+      const auto index = RangeIndex::Build(
+          set.keys, {.kind = RangeIndexKind::kRecursive, .window_keys = 16, .root = root});
+      REQUIRE(index.has_value());
+      if (index->kind() != RangeIndexKind::kRecursive) continue;
+      std::string bytes;
+      index->Serialize(&bytes);
+      // Bases of leaves, by which a line is only shifted: every other one, by some windows.
+      constexpr size_t kHeaderBytes = 64;
+      for (size_t at = kHeaderBytes; at + 24 <= bytes.size(); at += 16) {
+        if ((bytes[at + 12] & 1) == 0 || random() % 2 == 0) continue;
+        bytes[at + 8] = static_cast<char>(random());
+      }
+      Seal(&bytes);
+      std::vector<Keys> answers;
+      for (int64_t target = 1; target > 0 && target <= supported; target <<= 1) {
+        if ((supported & target) == 0) continue;
+        const OnlyTarget only(target);
+        INFO(set.name << ", target " << hwy::TargetName(target));
+        const auto shifted = RangeIndex::Deserialize(bytes, set.keys);
+        REQUIRE(shifted.has_value());
+        Keys& ranks = answers.emplace_back(queries.size());
+        shifted->LowerBoundBatch(queries, ranks);
+        bool same = ranks == answers.front();
+        for (size_t i = 0; i < queries.size(); ++i) {
+          same = same && shifted->LowerBound(queries[i]) == ranks[i];
+        }
+        CHECK(same);
+      }
+    }
+  }
 }
 
 TEST_CASE("small learned indexes are small, and no kind exceeds its bound", "[index][range]") {
@@ -455,12 +503,6 @@ TEST_CASE("an index is bound to its array, and to its version", "[index][range]"
   const auto newer = RangeIndex::Deserialize(bytes, keys);
   REQUIRE_FALSE(newer.has_value());
   CHECK(newer.error().code == ErrorCode::kNotSupported);
-}
-
-// Replaces the checksum at the end by the right one.
-void Seal(std::string* bytes) {
-  bytes->resize(bytes->size() - 8);
-  base::Put64(bytes, base::Checksum(*bytes));
 }
 
 TEST_CASE("version 1, which stored the window itself, is still read", "[index][range]") {

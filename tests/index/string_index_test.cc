@@ -266,27 +266,42 @@ const Strings& GoldenKeys() {
   return keys;
 }
 
-std::string GoldenBytes() {
+std::string GoldenBytes(const StringIndexOptions& options = {StringIndexKind::kRecursive, 4, 1}) {
   const Views keys = ViewsOf(GoldenKeys());
   std::string bytes;
-  StringIndex::Build(keys, {StringIndexKind::kRecursive, 4, 1})->Serialize(&bytes);
+  StringIndex::Build(keys, options)->Serialize(&bytes);
   return bytes;
 }
 
-constexpr char kGoldenFile[] = "string_index_v1.bin";
+struct Golden {
+  const char* file;
+  StringIndexOptions options;
+};
 
-TEST_CASE("golden file of a string index", "[index][string_index]") {
+constexpr Golden kGoldenFiles[] = {
+    {"string_index_v1.bin", {StringIndexKind::kRecursive, 4, 1}},
+    {"string_index_v1_halves.bin", {StringIndexKind::kRecursive, 4, 0}},
+    {"string_index_v1_btree.bin", {StringIndexKind::kBTree, 4, 2}},
+};
+
+TEST_CASE("golden files of string indexes", "[index][string_index]") {
   const Views keys = ViewsOf(GoldenKeys());
-  const auto index = StringIndex::Deserialize(test::ReadGolden(kGoldenFile), keys);
-  REQUIRE(index.has_value());
-  CheckAnswers(*index, keys, Queries(GoldenKeys(), 100, 3));
-  std::string again;  // an index built today may have learned another model
-  index->Serialize(&again);
-  CHECK((again == test::ReadGolden(kGoldenFile)));
+  for (const Golden& golden : kGoldenFiles) {
+    INFO(golden.file);
+    const auto index = StringIndex::Deserialize(test::ReadGolden(golden.file), keys);
+    REQUIRE(index.has_value());
+    CHECK(index->kind() == golden.options.kind);
+    CheckAnswers(*index, keys, Queries(GoldenKeys(), 100, 3));
+    std::string again;  // an index built today may have learned another model
+    index->Serialize(&again);
+    CHECK((again == test::ReadGolden(golden.file)));
+  }
 }
 
-TEST_CASE("writes the golden file", "[.write-golden-files]") {
-  test::WriteGolden(kGoldenFile, GoldenBytes());
+TEST_CASE("writes the golden files", "[.write-golden-files]") {
+  for (const Golden& golden : kGoldenFiles) {
+    test::WriteGolden(golden.file, GoldenBytes(golden.options));
+  }
 }
 
 TEST_CASE("damage is refused", "[index][string_index]") {

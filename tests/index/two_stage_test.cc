@@ -3,7 +3,7 @@
 // Method: hostile and friendly sets, each asked for every key, its neighbours, the extremes and
 // random keys; roots are also compared by what is left to search.
 
-#include "index/two_stage.h"
+#include "sibyl/two_stage_index.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "index/root_model.h"
 #include "tests/support/key_sets.h"
 
 namespace sibyl::index {
@@ -59,6 +60,13 @@ std::vector<Keys> Sets() {
   return sets;
 }
 
+TwoStageIndex BuildOver(const Keys& keys, const RootOptions& root, uint32_t leaves) {
+  auto index = TwoStageIndex::Build(keys, {root, leaves});
+  REQUIRE(index.has_value());
+  CHECK(index->size() == keys.size());
+  return std::move(*index);
+}
+
 // The first query of many that is answered wrongly.
 std::string FirstWrong(const TwoStageIndex& index, const Keys& keys) {
   std::mt19937_64 random(6);
@@ -67,8 +75,10 @@ std::string FirstWrong(const TwoStageIndex& index, const Keys& keys) {
     queries.insert(queries.end(), {key - 1, key, key + 1, random() >> (random() % 64)});
   }
   for (const uint64_t query : queries) {
-    const auto truth = std::lower_bound(keys.begin(), keys.end(), query) - keys.begin();
-    if (index.LowerBound(query) != static_cast<uint64_t>(truth)) return std::to_string(query);
+    const auto equal = std::equal_range(keys.begin(), keys.end(), query);
+    const std::pair<uint64_t, uint64_t> truth(equal.first - keys.begin(),
+                                              equal.second - keys.begin());
+    if (index.EqualRange(query) != truth) return std::to_string(query);
   }
   return "";
 }
@@ -78,14 +88,29 @@ TEST_CASE("every root is exact for every query", "[index][two_stage]") {
     for (const RootOptions& root : AllRoots()) {
       for (const uint32_t leaves : {1u, 3u, 100u, 5000u}) {
         INFO(keys.size() << " keys, root " << NameOf(root) << ", " << leaves << " leaves");
-        CHECK(FirstWrong(TwoStageIndex(keys, root, leaves), keys) == "");
+        CHECK(FirstWrong(BuildOver(keys, root, leaves), keys) == "");
       }
     }
   }
 }
 
+// Kraska et al., section 3.7.1: 10,000 to 200,000 leaves; nets of up to two layers of 32 units.
+TEST_CASE("the shapes of the paper, with every root", "[index][two_stage]") {
+  Keys keys = test::LognormalIntegers(10000, 7);
+  std::sort(keys.begin(), keys.end());
+  for (RootOptions root : AllRoots()) {
+    root.hidden_units = 32;
+    for (const uint32_t leaves : {10'000u, 50'000u, 200'000u}) {
+      INFO("root " << NameOf(root) << ", " << leaves << " leaves");
+      const TwoStageIndex index = BuildOver(keys, root, leaves);
+      CHECK(FirstWrong(index, keys) == "");
+      CHECK(index.memory_bytes() >= leaves * 32);
+    }
+  }
+}
+
 double SearchedUnder(const Keys& keys, const RootOptions& root) {
-  return TwoStageIndex(keys, root, 200).MeanSearchedKeys();
+  return BuildOver(keys, root, 200).MeanSearchedKeys();
 }
 
 TEST_CASE("each root suits its distribution", "[index][two_stage]") {
@@ -102,6 +127,19 @@ TEST_CASE("each root suits its distribution", "[index][two_stage]") {
   const RootOptions net{.kind = RootKind::kNet1, .hidden_units = 8, .training_steps = 800};
   CHECK(SearchedUnder(squares, net) < line);
   CHECK(SearchedUnder(squares, {.kind = RootKind::kCubic}) < line);
+}
+
+TEST_CASE("what cannot be built is refused with a reason", "[index][two_stage]") {
+  const Keys sorted = {1, 2, 3};
+  const auto refused = TwoStageIndex::Build(Keys{1, 3, 2});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+  CHECK(refused.error().message.find("rank 2") != std::string::npos);
+  CHECK_FALSE(TwoStageIndex::Build(sorted, {.leaves = 0}));
+  CHECK_FALSE(TwoStageIndex::Build(sorted, {{.kind = RootKind::kNet2, .hidden_units = 33}}));
+  CHECK_FALSE(TwoStageIndex::Build(sorted, {{.kind = RootKind::kNet1, .hidden_units = 0}}));
+  CHECK_FALSE(TwoStageIndex::Build(sorted, {{.kind = RootKind::kSpline, .spline_knots = 1}}));
+  CHECK(TwoStageIndex::Build(sorted).has_value());
 }
 
 TEST_CASE("training is deterministic", "[index][two_stage]") {
