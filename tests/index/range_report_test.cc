@@ -1,7 +1,8 @@
 // Goal: what a report says is true: losses stay within half a window and match the answers, the
 // worst keys are the worst, ranges cover all keys, outliers, shared bits, runs and drift are found
 // where they were put and nowhere else, suggestions can be built as they say; and the maps to
-// 64-bit keys keep the order. Method: small sets whose properties are known.
+// 64-bit keys keep the order, so that an index over images finds every key. Method: small sets whose
+// properties are known.
 
 #include "sibyl/range_report.h"
 
@@ -163,6 +164,38 @@ TEST_CASE("signed integers, doubles and bytes keep their order as keys", "[index
   }
   CHECK(OrderedFromBytes("") == 0);
   CHECK_FALSE(OrderedFromBytes("ninebytes").has_value());
+}
+
+// Every key is found where std::lower_bound finds it by its own order.
+template <typename Key, typename Map>
+void CheckFoundThroughMap(std::vector<Key> keys, const Map& map) {
+  std::sort(keys.begin(), keys.end());
+  Keys images;
+  for (const Key& key : keys) images.push_back(map(key));
+  const auto index = RangeIndex::Build(images, {.kind = RangeIndexKind::kRecursive});
+  REQUIRE(index.has_value());
+  for (const Key& key : keys) {
+    const auto equal = std::equal_range(keys.begin(), keys.end(), key);
+    REQUIRE(index->EqualRange(map(key)) ==
+            std::pair<uint64_t, uint64_t>(equal.first - keys.begin(), equal.second - keys.begin()));
+  }
+}
+
+TEST_CASE("an index over images finds signed integers, doubles and bytes", "[index][report]") {
+  std::mt19937_64 random(6);
+  std::vector<int64_t> integers = {std::numeric_limits<int64_t>::min(), -1, 0, 1,
+                                   std::numeric_limits<int64_t>::max()};
+  std::vector<double> doubles = {-std::numeric_limits<double>::infinity(), -0.0, 0.0,
+                                 std::numeric_limits<double>::denorm_min()};
+  std::vector<std::string> bytes;
+  for (int i = 0; i < 2000; ++i) {
+    integers.push_back(static_cast<int64_t>(random()) >> (random() % 64));
+    doubles.push_back(std::ldexp(static_cast<double>(random() % 2000) - 1000, i % 200 - 100));
+    bytes.push_back(test::BigEndian(random() % 5000).substr(3));
+  }
+  CheckFoundThroughMap(integers, OrderedFromInt64);
+  CheckFoundThroughMap(doubles, OrderedFromDouble);
+  CheckFoundThroughMap(bytes, [](const std::string& key) { return *OrderedFromBytes(key); });
 }
 
 }  // namespace
