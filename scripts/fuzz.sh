@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 TARGETS=(
   manifest backup_record batch log_records segment segment_sections block models marker translate
-  wire copy
+  wire copy values
   range_index range_build string_index string_build point_index point_build existence_index
   existence_build
 )

@@ -2,7 +2,8 @@
 # Installs what SibylDB needs: Debian 12 packages, and SQLite's source. The only script that
 # installs anything. Run it as root or as a user with sudo; a second run changes nothing.
 # With --fuzz it installs what scripts/fuzz.sh needs, too; with --postgresql a PostgreSQL 15, which
-# bench/server compares the server with. Debian's package starts a server of its own.
+# bench/server compares the server with; with --clients that and the other large programs that a test
+# of the server runs where they are installed. Debian's package starts a server of its own.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -13,7 +14,7 @@ PACKAGES=(
   libeigen3-dev libcli11-dev nlohmann-json3-dev libjemalloc-dev  # the product: training, tool
   tcl tcl-dev dpkg-dev xz-utils libreadline-dev zlib1g-dev               # SQLite from Debian's source
   libpg-query-dev libprotobuf-c-dev libre2-dev                   # the server: PostgreSQL's parser
-  libasio-dev libssl-dev                                         # the server: network, TLS
+  libasio-dev libssl-dev libidn-dev libpq-dev                    # the server: network, TLS, its shell
   catch2 zstd python3 sqlite3                                    # tests
   postgresql-client-15 python3-psycopg2 python3-psycopg openssl  # tests: clients of the server
   libbenchmark-dev libabsl-dev liblmdb-dev libsqlite3-dev        # benchmarks and their rivals
@@ -22,6 +23,7 @@ PACKAGES=(
 
 FUZZ_PACKAGES=(clang libclang-rt-14-dev)
 POSTGRESQL_PACKAGES=(postgresql-15)
+CLIENT_PACKAGES=(postgresql-15 python3-sqlalchemy libpostgresql-jdbc-java default-jdk-headless)
 
 require_debian_12() {
   local id="" version="" name="an unknown system"
@@ -82,12 +84,15 @@ install_missing() {
 }
 
 main() {
-  case ${1:-} in
-    "") ;;
-    --fuzz) PACKAGES+=("${FUZZ_PACKAGES[@]}") ;;
-    --postgresql) PACKAGES+=("${POSTGRESQL_PACKAGES[@]}") ;;
-    *) fail "unknown option $1: there are --fuzz and --postgresql" ;;
-  esac
+  local option
+  for option in "$@"; do
+    case $option in
+      --fuzz) PACKAGES+=("${FUZZ_PACKAGES[@]}") ;;
+      --postgresql) PACKAGES+=("${POSTGRESQL_PACKAGES[@]}") ;;
+      --clients) PACKAGES+=("${CLIENT_PACKAGES[@]}") ;;
+      *) fail "unknown option $option: there are --fuzz, --postgresql and --clients" ;;
+    esac
+  done
   require_debian_12
   require_room
   find_missing

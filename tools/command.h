@@ -18,6 +18,7 @@ namespace sibyl::tools {
 void AddShellCommand(CommandLine& commands);
 void AddSqliteCommands(CommandLine& commands);  // import, export
 void AddServerCommands(CommandLine& commands);  // serve, user; none without SQL
+void AddUserCommand(CommandLine& commands);     // one of them
 void AddLoadCommand(CommandLine& commands);
 void AddRecordCommands(CommandLine& commands);  // get, put, delete
 void AddScanCommand(CommandLine& commands);

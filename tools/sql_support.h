@@ -32,6 +32,9 @@ Result<bool> MakeSqlDatabase(const std::filesystem::path& folder);
 // Runs SQLite's shell with the words of its command line, its name first. Returns its exit code.
 Result<int> RunSqlShell(std::vector<std::string> arguments);
 
+// A shell for the server at `url`: see remote_shell.h. Returns its exit code.
+Result<int> RunServerShell(const std::string& url, const std::vector<std::string>& commands);
+
 // The names of the tables and indexes that the trees of the SQL database at `path` hold.
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path& path);
 

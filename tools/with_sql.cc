@@ -11,6 +11,7 @@
 #include "sibyl/sql.h"
 #include "sql/marker_file.h"
 #include "sql/store_file.h"
+#include "tools/remote_shell/remote_shell.h"
 #include "tools/sql_support.h"
 #include "tools/sqlite_connection.h"
 #include "tools/text_table.h"
@@ -152,6 +153,10 @@ Result<int> RunSqlShell(std::vector<std::string> arguments) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   return sql::RunShell(static_cast<int>(arguments.size()), argv.data());
+}
+
+Result<int> RunServerShell(const std::string& url, const std::vector<std::string>& commands) {
+  return static_cast<int>(RunRemoteShell(url, commands));
 }
 
 Result<std::map<Tree, std::string>> SqlTreeNames(const std::filesystem::path& path) {

@@ -2,11 +2,26 @@
 
 #include "sql/server/type_oids.h"
 #include "sql/server/types.h"
-#include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {
 
-void DescribeColumns(sqlite3_stmt* statement, const Translated& translated,
+namespace {
+
+// Which column of which table it is, if it is one.
+void FindOrigin(sqlite3_stmt* statement, int column, const Schema& schema,
+                wire::FieldDescription* field) {
+  const char* table = sqlite3_column_table_name(statement, column);
+  const char* origin = sqlite3_column_origin_name(statement, column);
+  if (table == nullptr || origin == nullptr) return;
+  const RelationInfo* relation = schema.Find(table);
+  if (relation == nullptr || relation->oid == 0) return;
+  field->table_oid = relation->oid;
+  field->column_number = relation->ColumnNumber(origin);
+}
+
+}  // namespace
+
+void DescribeColumns(sqlite3_stmt* statement, const Translated& translated, const Schema& schema,
                      std::vector<wire::FieldDescription>* fields) {
   const auto columns = static_cast<size_t>(sqlite3_column_count(statement));
   const bool is_known = translated.result_columns.size() == columns;
@@ -27,7 +42,15 @@ void DescribeColumns(sqlite3_stmt* statement, const Translated& translated,
       field.type_modifier = TypmodOf(declared);
     }
     field.type_size_bytes = TypeSizeBytes(field.type_oid);
+    FindOrigin(statement, column, schema, &field);
   }
+}
+
+wire::FieldDescription TextField(std::string name) {
+  wire::FieldDescription field;
+  field.name = std::move(name);
+  field.type_oid = kTextOid;
+  return field;
 }
 
 }  // namespace sibyl::sql::server

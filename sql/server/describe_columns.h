@@ -13,9 +13,13 @@
 namespace sibyl::sql::server {
 
 // Names and types from the translation where it knows them, else from the declarations of the
-// columns. A type that nothing tells is kUnspecifiedOid.
-void DescribeColumns(sqlite3_stmt* statement, const Translated& translated,
+// columns; the columns of tables that they are. A type that nothing tells is kUnspecifiedOid.
+// `schema`: of the statement's connection.
+void DescribeColumns(sqlite3_stmt* statement, const Translated& translated, const Schema& schema,
                      std::vector<wire::FieldDescription>* fields);
+
+// A column of text that is none of a table's.
+wire::FieldDescription TextField(std::string name);
 
 }  // namespace sibyl::sql::server
 

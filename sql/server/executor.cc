@@ -10,13 +10,6 @@
 namespace sibyl::sql::server {
 namespace {
 
-wire::FieldDescription TextField(std::string name) {
-  wire::FieldDescription field;
-  field.name = std::move(name);
-  field.type_oid = kTextOid;
-  return field;
-}
-
 // Whether `kind` is SQL that SQLite runs, with `sql` set.
 bool IsSql(StatementKind kind) { return kind <= StatementKind::kUtility; }
 
@@ -30,6 +23,7 @@ bool HasUnknownTypes(const Statement& statement) {
 Executor::Executor(ServerState* server, Channel* channel, const SessionFacts* facts)
     : server_(server),
       channel_(channel),
+      facts_(facts),
       transaction_(&server->pool, &server->writers, &server->schema_generation, &channel->loop(),
                    &interrupt_, facts) {
   const ServerOptions& options = server->options;
@@ -229,7 +223,10 @@ Task<SqlStatus> Executor::Describe(Statement* statement) {
       co_return translated.syntax_error ? *translated.syntax_error : std::move(prepared).error();
     }
     if (*prepared != nullptr) {
-      DescribeColumns((*prepared)->handle, translated, &statement->fields);
+      DescribeColumns(
+          (*prepared)->handle, translated,
+          (*connection)->translations().SchemaOf((*connection)->db(), server_->schema_generation),
+          &statement->fields);
       (*connection)->Release(*prepared);
     }
   }

@@ -145,6 +145,8 @@ class Executor {
   Task<SqlStatus> ExecutePrepared(const Translated& command, RunOptions options);
   Task<SqlResult<std::vector<OwnedValue>>> Evaluate(const std::vector<std::string>& expressions);
   SqlStatus Deallocate(const Translated& command);
+  Task<SqlStatus> ManageUsers(const Translated& command);
+  SqlStatus ChangeUsers(const Translated& command);
 
   // ---- COPY ----
   Task<SqlStatus> CopyIn(const Translated& command);
@@ -160,6 +162,7 @@ class Executor {
 
   ServerState* const server_;
   Channel* const channel_;
+  const SessionFacts* const facts_;
   Settings settings_;
   Interrupt interrupt_;
   Transaction transaction_;

@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "sql/server/executor.h"
 #include "sql/server/type_oids.h"
+#include "sql/server/types.h"
 #include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {

@@ -1,6 +1,7 @@
 #include "sql/server/login.h"
 
 #include "sql/server/auth/scram.h"
+#include "sql/server/tls.h"
 #include "sql/server/wire/backend.h"
 #include "sql/server/wire/frontend.h"
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr size_t kMaxLoginMessageBytes = 10'000;
 constexpr std::string_view kScramSha256 = "SCRAM-SHA-256";
+constexpr std::string_view kScramSha256Plus = "SCRAM-SHA-256-PLUS";
 
 // The steps of one login.
 class Login {
@@ -23,8 +25,8 @@ class Login {
   Task<bool> AnswerEncryption(bool wants_tls);
   bool TakeParameters(const wire::StartupRequest& request);
   bool NeedsPassword() const {
-    return network_ == Network::kTcp ? !server_->options.trust_tcp
-                                     : server_->options.scram_on_socket;
+    if (network_ == Network::kTcp) return !server_->options.trust_tcp;
+    return network_ == Network::kUnixSocket && server_->options.scram_on_socket;
   }
   Task<bool> Authenticate();
   Task<std::optional<std::string>> ReceiveSasl();
@@ -55,6 +57,7 @@ Task<std::optional<LoginResult>> Login::Run() {
     if (const bool proved = co_await Authenticate(); !proved) co_return std::nullopt;
   }
   wire::WriteAuthenticationOk(channel_->out());
+  result_.is_owner = network_ != Network::kTcp;
   co_return std::move(result_);
 }
 
@@ -125,8 +128,13 @@ bool Login::TakeParameters(const wire::StartupRequest& request) {
 }
 
 Task<bool> Login::Authenticate() {
-  wire::WriteSaslMechanisms(channel_->out(), {kScramSha256});
-  ScramExchange exchange(VerifierOfUser(), RandomNonce());
+  ChannelBinding binding;
+  if (channel_->encrypted()) binding.end_point = EndPointOf(server_->tls.get());
+  if (binding.end_point.empty()) {
+    wire::WriteSaslMechanisms(channel_->out(), {kScramSha256});
+  } else {
+    wire::WriteSaslMechanisms(channel_->out(), {kScramSha256Plus, kScramSha256});
+  }
   const SqlError failure{"28P01",
                          "password authentication failed for user \"" + result_.user + "\""};
   const auto first = co_await ReceiveSasl();
@@ -136,10 +144,12 @@ Task<bool> Login::Authenticate() {
     Refuse(initial.error());
     co_return co_await SendRefusal();
   }
-  if (initial->mechanism != kScramSha256) {
+  binding.is_required = initial->mechanism == kScramSha256Plus && !binding.end_point.empty();
+  if (!binding.is_required && initial->mechanism != kScramSha256) {
     Refuse({"08P01", "client selected an invalid SASL authentication mechanism"});
     co_return co_await SendRefusal();
   }
+  ScramExchange exchange(VerifierOfUser(), RandomNonce(), std::move(binding));
   const auto first_reply = exchange.FirstReply(initial->data);
   if (!first_reply) {
     Refuse({"08P01", "malformed SCRAM message"});

@@ -17,10 +17,15 @@ namespace sibyl::sql::server {
 struct LoginResult {
   std::string user;
   std::string database;
+  bool is_owner = false;                                      // came over a Unix socket
   std::vector<std::pair<std::string, std::string>> settings;  // from the startup packet
 };
 
-enum class Network : uint8_t { kTcp, kUnixSocket };
+enum class Network : uint8_t {
+  kTcp,
+  kUnixSocket,
+  kOwnerSocket,  // in the folder of the database
+};
 
 // Encryption, startup packet, authentication. nullopt: the client was refused, was told why if it
 // can understand it, and the connection is to be closed; or it was a cancel request, now done.

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <asio/steady_timer.hpp>
+#include <filesystem>
 #include <future>
 #include <limits>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "sibyl/sql.h"
 #include "sql/server/http_endpoint.h"
 #include "sql/server/listener.h"
 #include "sql/server/net/event_loop.h"
@@ -58,6 +60,7 @@ class ServerImpl : public Server {
  private:
   Status OpenDatabase();
   Status Listen();
+  void ListenForOwner(asio::io_context* io);
   void Accept(int fd, Network network);
   void Tick();
   void InControl(std::function<void()> action);
@@ -73,6 +76,7 @@ class ServerImpl : public Server {
   std::unique_ptr<PooledConnection> first_connection_;  // keeps the database open
   std::unique_ptr<Listener> tcp_;
   std::unique_ptr<Listener> unix_socket_;
+  std::unique_ptr<Listener> owner_socket_;
   std::unique_ptr<HttpEndpoint> http_;
   bool stopped_ = false;
 };
@@ -125,11 +129,24 @@ Status ServerImpl::Listen() {
                              Accept(fd, Network::kUnixSocket);
                            }));
   }
+  ListenForOwner(io);
   if (!options.metrics_listen.empty()) {
     SIBYL_ASSIGN_OR_RETURN(http_,
                            HttpEndpoint::Open(&control_.Next(), options.metrics_listen, &state_));
   }
   return Ok();
+}
+
+// The socket in the database's own folder, for `sibyl user`. Without it all else works.
+void ServerImpl::ListenForOwner(asio::io_context* io) {
+  const std::string path = OwnerSocketPath(state_.options.database_path);
+  auto listener =
+      Listener::OnUnixSocket(io, path, [this](int fd) { Accept(fd, Network::kOwnerSocket); });
+  if (listener) {
+    owner_socket_ = std::move(*listener);
+  } else {
+    state_.log.Warning("no_owner_socket", {{"error", listener.error().message}});
+  }
 }
 
 void ServerImpl::Accept(int fd, Network network) {
@@ -187,6 +204,7 @@ void ServerImpl::Stop() {
   InControl([this] {
     if (tcp_ != nullptr) tcp_->Close();
     if (unix_socket_ != nullptr) unix_socket_->Close();
+    if (owner_socket_ != nullptr) owner_socket_->Close();
   });
   state_.registry.EndAll(false);
   if (!WaitForSessions(milliseconds(state_.options.shutdown_timeout_ms))) {
@@ -206,6 +224,14 @@ void ServerImpl::Stop() {
 }
 
 }  // namespace
+
+std::string OwnerSocketDirectory(const std::string& database_path) {
+  return DataDirectoryOf(std::filesystem::absolute(database_path));
+}
+
+std::string OwnerSocketPath(const std::string& database_path) {
+  return OwnerSocketDirectory(database_path) + "/.s.PGSQL." + std::to_string(kOwnerPort);
+}
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   auto server = std::make_unique<ServerImpl>(std::move(options));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "sibyl/result.h"
 #include "sql/server/server_options.h"
@@ -28,6 +29,12 @@ class Server {
   // closes the database cleanly. Returns when all that is done.
   virtual void Stop() = 0;
 };
+
+// A server also listens on a Unix socket in the folder of its database, which the database's owner
+// alone can reach: for libpq the host is this folder, the port kOwnerPort.
+constexpr uint16_t kOwnerPort = 5432;
+std::string OwnerSocketDirectory(const std::string& database_path);
+std::string OwnerSocketPath(const std::string& database_path);
 
 }  // namespace sibyl::sql::server
 

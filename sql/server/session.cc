@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/status_macros.h"
+#include "sql/server/startup_options.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -69,7 +70,8 @@ Task<void> Session::Run(Network network, EventLoop* loop) {
   executor_ = std::make_unique<Executor>(server_, channel_.get(), this);
   control_.interrupt = &executor_->interrupt();
   control_.logged_in = true;
-  if (!ApplyStartupSettings()) {
+  if (const auto applied = ApplyStartupSettings(); !applied) {
+    wire::WriteError(channel_->out(), wire::Severity::kFatal, applied.error());
     co_await channel_->Send();
     co_return;
   }
@@ -82,19 +84,24 @@ std::optional<std::string> Session::Setting(std::string_view name) const {
   return executor_->settings().Get(name);
 }
 
-// What the client set in its startup packet, and options=-c name=value.
-bool Session::ApplyStartupSettings() {
+// What the client set in its startup packet. Its own parameters win over those in `options`.
+SqlStatus Session::ApplyStartupSettings() {
   Settings& settings = executor_->settings();
   settings.Force("session_authorization", login_.user);
   for (const auto& [name, value] : login_.settings) {
-    if (name == "replication" || name == "options") continue;
-    if (auto set = settings.Set(name, value); !set) {
-      wire::WriteError(channel_->out(), wire::Severity::kFatal, set.error());
-      return false;
+    if (name != "options") continue;
+    SIBYL_ASSIGN_OR_RETURN(const auto options, ParseStartupOptions(value));
+    for (const auto& [option, setting] : options) {
+      SIBYL_RETURN_IF_ERROR(settings.Set(option, setting));
     }
   }
+  for (const auto& [name, value] : login_.settings) {
+    if (name == "replication" || name == "options") continue;
+    SIBYL_RETURN_IF_ERROR(settings.Set(name, value));
+  }
+  executor_->transaction().limits.lock_timeout_ms = settings.TimeLimitMs(TimeLimit::kLock);
   settings.KeepAsDefaults();
-  return true;
+  return SqlOk();
 }
 
 void Session::Greet() {

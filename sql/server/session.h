@@ -28,14 +28,16 @@ class Session : public SessionFacts {
   // ---- SessionFacts ----
   const std::string& user() const override { return login_.user; }
   const std::string& database() const override { return login_.database; }
+  bool may_manage_users() const override { return login_.is_owner; }
   int32_t backend_pid() const override { return control_.backend_pid; }
+  int64_t transaction_start_us() const override { return executor_->transaction().start_us(); }
   std::optional<std::string> Setting(std::string_view name) const override;
 
  private:
   Session(ServerState* server, std::unique_ptr<Channel> channel);
 
   Task<void> Run(Network network, EventLoop* loop);
-  bool ApplyStartupSettings();
+  SqlStatus ApplyStartupSettings();
   void Greet();
   Task<void> ServeMessages();
   Task<bool> WaitForMessage();

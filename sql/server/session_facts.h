@@ -18,7 +18,11 @@ class SessionFacts {
 
   virtual const std::string& user() const = 0;
   virtual const std::string& database() const = 0;
+  // It came over a Unix socket, which only the owner of the database can reach.
+  virtual bool may_manage_users() const = 0;
   virtual int32_t backend_pid() const = 0;
+  // When its transaction began, in microseconds since 1970: what now() gives.
+  virtual int64_t transaction_start_us() const = 0;
   // The value that SHOW name would give; nullopt if there is no such parameter.
   virtual std::optional<std::string> Setting(std::string_view name) const = 0;
 };

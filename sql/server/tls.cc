@@ -1,6 +1,8 @@
 #include "sql/server/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 namespace sibyl::sql::server {
 namespace {
@@ -32,6 +34,24 @@ Result<SslContext> MakeTlsContext(const std::string& certificate_path,
     return TlsError("key " + key_path + " does not belong to " + certificate_path);
   }
   return context;
+}
+
+std::string EndPointOf(const SSL_CTX* context) {
+  const X509* certificate = SSL_CTX_get0_certificate(context);
+  int hash_id = NID_undef;
+  if (certificate == nullptr ||
+      X509_get_signature_info(const_cast<X509*>(certificate), &hash_id, nullptr, nullptr,
+                              nullptr) != 1 ||
+      hash_id == NID_md5 || hash_id == NID_sha1 || hash_id == NID_undef) {
+    hash_id = NID_sha256;
+  }
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  unsigned size_bytes = 0;
+  if (certificate == nullptr ||
+      X509_digest(certificate, EVP_get_digestbynid(hash_id), hash, &size_bytes) != 1) {
+    return {};
+  }
+  return {reinterpret_cast<const char*>(hash), size_bytes};
 }
 
 }  // namespace sibyl::sql::server

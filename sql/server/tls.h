@@ -14,6 +14,10 @@ namespace sibyl::sql::server {
 // cannot be read or do not belong together.
 Result<SslContext> MakeTlsContext(const std::string& certificate_path, const std::string& key_path);
 
+// The binding tls-server-end-point (RFC 5929): the hash of the certificate, by the function that it
+// is signed with, or by SHA-256 where that is MD5, SHA-1 or none.
+std::string EndPointOf(const SSL_CTX* context);
+
 }  // namespace sibyl::sql::server
 
 #endif  // SIBYL_SQL_SERVER_TLS_H_

@@ -1,6 +1,7 @@
 #include "sql/server/transaction.h"
 
 #include "base/status_macros.h"
+#include "sql/server/dialect/datetime.h"
 
 namespace sibyl::sql::server {
 
@@ -31,7 +32,13 @@ bool Transaction::takes_fresh_snapshots() const {
 
 // ---- Blocks ----
 
+int64_t Transaction::start_us() {
+  if (start_us_ == 0) start_us_ = NowMicros();
+  return start_us_;
+}
+
 void Transaction::Begin(IsolationLevel isolation, bool read_only) {
+  start_us();
   state_ = State::kBlock;
   isolation_ = isolation == IsolationLevel::kUnspecified ? default_isolation : isolation;
   read_only_ = read_only;
@@ -40,6 +47,7 @@ void Transaction::Begin(IsolationLevel isolation, bool read_only) {
 void Transaction::BeginImplicit() {
   if (state_ != State::kNone) return;
   state_ = State::kImplicit;
+  start_us();
   isolation_ = default_isolation;
 }
 
@@ -85,6 +93,7 @@ void Transaction::Rollback() {
 
 void Transaction::EndBlock() {
   state_ = State::kNone;
+  start_us_ = 0;
   read_only_ = false;
   changed_schema_ = false;
   savepoints_.clear();
@@ -191,6 +200,7 @@ void Transaction::AfterStatement() {
   }
   if (changed_schema_) ++*schema_generation_;
   changed_schema_ = false;
+  start_us_ = 0;
   GiveTurn();
   GiveConnectionBack();
 }

@@ -53,6 +53,10 @@ class Transaction {
   IsolationLevel isolation() const { return isolation_; }
   bool read_only() const { return read_only_; }
 
+  // When it began, in microseconds since 1970; outside a block, when the current statement first
+  // asked.
+  int64_t start_us();
+
   // Whether a statement that reads now gets a new snapshot.
   bool takes_fresh_snapshots() const;
 
@@ -128,6 +132,7 @@ class Transaction {
   State state_ = State::kNone;
   IsolationLevel isolation_ = IsolationLevel::kReadCommitted;
   bool read_only_ = false;
+  int64_t start_us_ = 0;               // 0: nobody has asked yet
   std::atomic<bool> has_turn_{false};  // read by the server's watcher too
   bool changed_schema_ = false;
   std::vector<SavepointRecord> savepoints_;

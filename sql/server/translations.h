@@ -28,6 +28,9 @@ class Translations {
                              const std::vector<uint32_t>& declared_oids,
                              uint64_t schema_generation);
 
+  // The schema, valid until the next call with another generation.
+  const Schema& SchemaOf(sqlite3* connection, uint64_t schema_generation);
+
  private:
   uint64_t schema_generation_ = 0;
   std::unique_ptr<SqliteSchema> schema_;  // of that generation

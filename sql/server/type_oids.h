@@ -53,6 +53,13 @@ constexpr uint32_t kJsonbOid = 3802;
 constexpr uint32_t kRegnamespaceOid = 4089;
 constexpr uint32_t kRegroleOid = 4096;
 
+// Whether values of the type are written as integers: also oid, and what is an oid with a name.
+constexpr bool IsIntegerOid(uint32_t oid) {
+  return oid == kInt2Oid || oid == kInt4Oid || oid == kInt8Oid || oid == kOidOid ||
+         oid == kRegclassOid || oid == kRegtypeOid || oid == kRegprocOid ||
+         oid == kRegnamespaceOid || oid == kRegroleOid;
+}
+
 }  // namespace sibyl::sql::server
 
 #endif  // SIBYL_SQL_SERVER_TYPE_OIDS_H_

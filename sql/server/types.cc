@@ -251,6 +251,11 @@ int32_t TypmodOf(std::string_view declared) {
   return -1;
 }
 
+int16_t TypeSizeBytes(uint32_t oid) {
+  const TypeInfo* type = FindType(oid);
+  return type != nullptr ? type->length_bytes : int16_t{-1};
+}
+
 std::string FormatType(uint32_t oid, int32_t typmod) {
   const TypeInfo* type = FindType(oid);
   if (type == nullptr) return "???";

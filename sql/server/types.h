@@ -64,6 +64,9 @@ uint32_t TypeOidOf(std::string_view declared);
 // PostgreSQL's type modifier: VARCHAR(20) -> 24, NUMERIC(10,2) -> (10 << 16 | 2) + 4; -1: none.
 int32_t TypmodOf(std::string_view declared);
 
+// pg_type.typlen: 4 for int4, -1 for what has no fixed size or is unknown.
+int16_t TypeSizeBytes(uint32_t oid);
+
 // As format_type() gives it: "character varying(20)", "integer[]"; "???" if the oid is unknown.
 std::string FormatType(uint32_t oid, int32_t typmod);
 

@@ -71,7 +71,8 @@ Status Users::Set(std::string_view name, std::string_view password) {
     return Error{ErrorCode::kInvalidArgument, "an empty password lets everybody in"};
   }
   SIBYL_RETURN_IF_ERROR(Run(kCreate, {}));
-  const std::string verifier = ToText(MakeScramVerifier(password));
+  const std::string verifier =
+      ScramVerifierFromText(password) ? std::string(password) : ToText(MakeScramVerifier(password));
   SIBYL_RETURN_IF_ERROR(
       Run("INSERT INTO sibyl_users VALUES(?1,?2) "
           "ON CONFLICT(name) DO UPDATE SET verifier=excluded.verifier",
@@ -85,15 +86,6 @@ Result<bool> Users::Delete(std::string_view name) {
   SIBYL_ASSIGN_OR_RETURN(const auto deleted,
                          Run("DELETE FROM sibyl_users WHERE name=?1 RETURNING name", {name}));
   return !deleted.empty();
-}
-
-Result<std::vector<std::string>> Users::List() {
-  SIBYL_ASSIGN_OR_RETURN(const auto exists, Run(kExists, {}));
-  std::vector<std::string> names;
-  if (exists.empty()) return names;
-  SIBYL_ASSIGN_OR_RETURN(const auto rows, Run("SELECT name FROM sibyl_users ORDER BY name", {}));
-  for (const Row& row : rows) names.push_back(row[0]);
-  return names;
 }
 
 Result<std::optional<ScramVerifier>> Users::Find(std::string_view name) {

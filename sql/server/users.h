@@ -26,13 +26,12 @@ class Users {
   Users(const Users&) = delete;
   Users& operator=(const Users&) = delete;
 
-  // Adds a user, or gives one another password.
+  // Adds a user, or gives one another password. A password in the form of a verifier is taken for
+  // one, as PostgreSQL does: then nobody but its owner has seen it.
   Status Set(std::string_view name, std::string_view password);
 
   // False: there is none.
   Result<bool> Delete(std::string_view name);
-
-  Result<std::vector<std::string>> List();
 
   // nullopt: there is none.
   Result<std::optional<ScramVerifier>> Find(std::string_view name);

@@ -1,4 +1,4 @@
-// sibyl serve and sibyl user: a database for many clients, over the PostgreSQL wire protocol.
+// sibyl serve: a database for many clients, over the PostgreSQL wire protocol.
 
 #include <sys/resource.h>
 
@@ -8,7 +8,6 @@
 
 #include "sql/server/configuration.h"
 #include "sql/server/server.h"
-#include "sql/server/users.h"
 #include "tools/command.h"
 
 namespace sibyl::tools {
@@ -32,15 +31,6 @@ constexpr char kTeachingServe[] =
 
 One server per database; other processes may read it meanwhile. SIGTERM and SIGINT end it: open
 transactions may finish, then everything is written out. A second signal ends it at once.)help";
-
-constexpr char kTeachingUser[] =
-    R"help(Users are kept in the database, their passwords as SCRAM-SHA-256 verifiers.
-
-  sibyl user add shop.db ann        reads the password from standard input, one line
-  sibyl user list shop.db
-  sibyl user delete shop.db ann
-
-While a server has the database open these commands wait, and then give up: stop it first.)help";
 
 struct ServeArguments {
   std::string path;
@@ -119,44 +109,6 @@ ExitCode Serve(const ServeArguments& arguments) {
   return ExitCode::kOk;
 }
 
-struct UserArguments {
-  std::string action;
-  std::string path;
-  std::string name;
-};
-
-ExitCode AddUser(sql::server::Users& users, const std::string& name) {
-  std::string password;
-  if (!std::getline(std::cin, password)) {
-    return Complain(ExitCode::kUsage, "the password comes on standard input: one line");
-  }
-  const auto set = users.Set(name, password);
-  return set ? ExitCode::kOk : Complain(set.error());
-}
-
-ExitCode DeleteUser(sql::server::Users& users, const std::string& name) {
-  const auto deleted = users.Delete(name);
-  if (!deleted) return Complain(deleted.error());
-  return *deleted ? ExitCode::kOk : Complain(ExitCode::kNegative, "no user " + name);
-}
-
-ExitCode ListUsers(sql::server::Users& users) {
-  const auto names = users.List();
-  if (!names) return Complain(names.error());
-  std::string lines;
-  for (const std::string& name : *names) lines += name + "\n";
-  return Answer(lines);
-}
-
-ExitCode RunUser(const UserArguments& arguments) {
-  sql::server::Users users(arguments.path);
-  if (arguments.action == "list") return ListUsers(users);
-  if (arguments.name.empty()) return Complain(ExitCode::kUsage, "which user? add PATH NAME");
-  if (arguments.action == "add") return AddUser(users, arguments.name);
-  if (arguments.action == "delete") return DeleteUser(users, arguments.name);
-  return Complain(ExitCode::kUsage, "user add, list or delete, not " + arguments.action);
-}
-
 void AddServe(CommandLine& commands) {
   const auto arguments = std::make_shared<ServeArguments>();
   Command& serve = commands.Add("serve", "Serve a SQL database over the PostgreSQL wire protocol");
@@ -174,16 +126,6 @@ void AddServe(CommandLine& commands) {
   serve.Flag("--print-config", &arguments->print_config, "Print a configuration file and end");
   serve.Teach(kTeachingServe);
   serve.Does([=] { return Serve(*arguments); });
-}
-
-void AddUserCommand(CommandLine& commands) {
-  const auto arguments = std::make_shared<UserArguments>();
-  Command& user = commands.Add("user", "The users of a served database: add, list, delete");
-  user.Positional("ACTION", &arguments->action, "add, list or delete");
-  user.Positional("PATH", &arguments->path, "The database");
-  user.OptionalPositional("NAME", &arguments->name, "The user");
-  user.Teach(kTeachingUser);
-  user.Does([=] { return RunUser(*arguments); });
 }
 
 }  // namespace

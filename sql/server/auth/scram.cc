@@ -5,8 +5,11 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <stringprep.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <memory>
 
 #include "base/check.h"
 
@@ -17,6 +20,7 @@ constexpr int kIterations = 4096;  // PostgreSQL's; RFC 7677 asks for at least a
 constexpr size_t kSaltBytes = 16;
 constexpr size_t kHashBytes = SHA256_DIGEST_LENGTH;
 constexpr std::string_view kScheme = "SCRAM-SHA-256";
+constexpr std::string_view kBoundHeader = "p=tls-server-end-point,,";
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -42,6 +46,19 @@ std::string Xor(std::string a, std::string_view b) {
   return a;
 }
 
+// SASLprep: other ways to write the same characters become one.
+std::string Prepared(std::string_view password) {
+  char* prepared = nullptr;
+  if (password.find('\0') != std::string_view::npos ||
+      stringprep_profile(std::string(password).c_str(), &prepared, "SASLprep",
+                         STRINGPREP_NO_UNASSIGNED) != STRINGPREP_OK) {
+    return std::string(password);
+  }
+  const std::unique_ptr<char, decltype(&std::free)> owned(prepared, std::free);
+  return owned.get()[0] == '\0' ? std::string(password) : std::string(owned.get());
+}
+
+// `password` is prepared.
 std::string SaltedPassword(std::string_view password, std::string_view salt, int iterations) {
   std::string salted(kHashBytes, '\0');
   PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), Bytes(salt),
@@ -91,7 +108,7 @@ ScramVerifier VerifierOf(std::string_view password, std::string salt) {
 }  // namespace
 
 ScramVerifier MakeScramVerifier(std::string_view password) {
-  return VerifierOf(password, RandomBytes(kSaltBytes));
+  return VerifierOf(Prepared(password), RandomBytes(kSaltBytes));
 }
 
 ScramVerifier MakeMockVerifier(std::string_view user, std::string_view server_secret) {
@@ -132,10 +149,15 @@ std::optional<ScramVerifier> ScramVerifierFromText(std::string_view text) {
 }
 
 std::optional<std::string> ScramExchange::FirstReply(std::string_view client_first) {
-  // gs2-header: "n,," or "y,,": no channel binding, no other identity.
-  if (!client_first.starts_with("n,,") && !client_first.starts_with("y,,")) return std::nullopt;
-  gs2_header_ = client_first.substr(0, 3);
-  std::string_view bare = client_first.substr(3);
+  // The gs2 header: what the login is bound to ("n": the client cannot, "y": it could but has not
+  // seen that we can, which with TLS somebody has hidden from it), and no other identity.
+  std::string_view header = binding_.is_required ? kBoundHeader : "n,,";
+  if (!binding_.is_required && binding_.end_point.empty() && client_first.starts_with('y')) {
+    header = "y,,";
+  }
+  if (!client_first.starts_with(header)) return std::nullopt;
+  expected_binding_ = std::string(header) + (binding_.is_required ? binding_.end_point : "");
+  std::string_view bare = client_first.substr(header.size());
   client_first_bare_ = bare;
   if (!TakeAttribute(&bare, 'n')) return std::nullopt;
   const auto client_nonce = TakeAttribute(&bare, 'r');
@@ -155,7 +177,7 @@ std::optional<std::string> ScramExchange::FinalReply(std::string_view client_fin
   const auto binding = TakeAttribute(&list, 'c');
   const auto nonce = TakeAttribute(&list, 'r');
   if (!binding || !nonce || !proof || proof->size() != kHashBytes) return std::nullopt;
-  if (*binding != Base64(gs2_header_) || *nonce != nonce_) return std::nullopt;
+  if (*binding != Base64(expected_binding_) || *nonce != nonce_) return std::nullopt;
   const std::string message = client_first_bare_ + "," + server_first_ + "," + without_proof;
   const std::string client_key = Xor(*proof, Hmac(verifier_.stored_key, message));
   if (CRYPTO_memcmp(Hash(client_key).data(), verifier_.stored_key.data(), kHashBytes) != 0) {
@@ -164,7 +186,9 @@ std::optional<std::string> ScramExchange::FinalReply(std::string_view client_fin
   return "v=" + Base64(Hmac(verifier_.server_key, message));
 }
 
-std::string ScramClient::First() { return "n,,n=,r=" + nonce_; }
+std::string ScramClient::First() {
+  return std::string(end_point_.empty() ? "n,," : kBoundHeader) + "n=,r=" + nonce_;
+}
 
 std::optional<std::string> ScramClient::Final(std::string_view server_first) {
   std::string_view list = server_first;
@@ -177,9 +201,11 @@ std::optional<std::string> ScramClient::Final(std::string_view server_first) {
   std::from_chars(iterations_text->data(), iterations_text->data() + iterations_text->size(),
                   iterations);
   if (!salt || iterations < 1) return std::nullopt;
-  const std::string salted = SaltedPassword(password_, *salt, iterations);
+  const std::string salted = SaltedPassword(Prepared(password_), *salt, iterations);
   const std::string client_key = Hmac(salted, "Client Key");
-  const std::string without_proof = "c=biws,r=" + std::string(*nonce);
+  const std::string header(end_point_.empty() ? "n,," : kBoundHeader);
+  const std::string without_proof =
+      "c=" + Base64(header + end_point_) + ",r=" + std::string(*nonce);
   const std::string message =
       "n=,r=" + nonce_ + "," + std::string(server_first) + "," + without_proof;
   server_signature_ = Hmac(Hmac(salted, "Server Key"), message);

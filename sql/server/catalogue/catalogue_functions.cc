@@ -235,13 +235,14 @@ void GetIndexdef(sqlite3_context* context, int count, sqlite3_value** values) {
   if (index == nullptr) return;
   const int column = count > 1 ? sqlite3_value_int(values[1]) : 0;
   if (column <= 0) {
-    ResultText(context, std::string_view(IndexDefinition(*table, *index)));
+    const bool pretty = count > 2 && sqlite3_value_int(values[2]) != 0;
+    ResultText(context, std::string_view(IndexDefinition(*table, *index, pretty)));
   } else {
     ResultText(context, std::string_view(IndexColumn(*table, *index, static_cast<size_t>(column) - 1)));
   }
 }
 
-std::optional<std::string> ConstraintDefinition(const Model& model, uint32_t oid) {
+std::optional<std::string> ConstraintDefinition(const Model& model, uint32_t oid, bool pretty) {
   for (const ModelTable& table : model.tables) {
     for (const ModelIndex& index : table.indexes) {
       if (index.constraint_oid == oid) return KeyDefinition(table, index);
@@ -250,16 +251,18 @@ std::optional<std::string> ConstraintDefinition(const Model& model, uint32_t oid
       if (key.oid == oid) return ForeignKeyDefinition(key);
     }
     for (const ModelCheck& check : table.checks) {
-      if (check.oid == oid) return "CHECK (" + check.expression + ")";
+      if (check.oid == oid) return CheckDefinition(check, pretty);
     }
   }
   return std::nullopt;
 }
 
-void GetConstraintdef(sqlite3_context* context, int, sqlite3_value** values) {
+// constraint [, pretty]
+void GetConstraintdef(sqlite3_context* context, int count, sqlite3_value** values) {
   const auto model = CatalogueOf(context)->CurrentModel();
   const uint32_t oid = OidArgument(values[0]);
-  if (oid != 0) ResultText(context, ConstraintDefinition(*model, oid));
+  const bool pretty = count > 1 && sqlite3_value_int(values[1]) != 0;
+  if (oid != 0) ResultText(context, ConstraintDefinition(*model, oid, pretty));
 }
 
 void GetViewdef(sqlite3_context* context, int, sqlite3_value** values) {

@@ -232,6 +232,24 @@ void CompleteForeignKeys(Model* model) {
   }
 }
 
+// Whether one pair of parentheses is around all of `expression`.
+bool IsInParentheses(const std::string& expression) {
+  if (!expression.starts_with('(')) return false;
+  int depth = 0;
+  char quote = '\0';
+  for (size_t i = 0; i < expression.size(); ++i) {
+    const char c = expression[i];
+    if (quote != '\0') {
+      if (c == quote) quote = '\0';  // a doubled one opens the next at once
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c == '(') ++depth;
+    if (c == ')' && --depth == 0) return i + 1 == expression.size();
+  }
+  return false;
+}
+
 std::string List(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + Quoted(name);
@@ -319,14 +337,21 @@ std::string IndexColumn(const ModelTable& table, const ModelIndex& index, size_t
   return expression < index.expressions.size() ? index.expressions[expression] : "";
 }
 
-std::string IndexDefinition(const ModelTable& table, const ModelIndex& index) {
+std::string CheckDefinition(const ModelCheck& check, bool pretty) {
+  const bool has_parentheses = IsInParentheses(check.expression);
+  if (pretty && has_parentheses) return "CHECK " + check.expression;
+  return "CHECK (" + (pretty || has_parentheses ? check.expression : "(" + check.expression + ")") +
+         ")";
+}
+
+std::string IndexDefinition(const ModelTable& table, const ModelIndex& index, bool pretty) {
   std::string columns;
   for (size_t i = 0; i < index.columns.size(); ++i) {
     columns += (columns.empty() ? "" : ", ") + IndexColumn(table, index, i);
     if (index.columns[i] > 0 && index.descending[i]) columns += " DESC";
   }
   return std::string("CREATE ") + (index.unique ? "UNIQUE " : "") + "INDEX " + Quoted(index.name) +
-         " ON " + NamespaceName(table.namespace_oid) + "." + Quoted(table.name) +
+         " ON " + (pretty ? "" : NamespaceName(table.namespace_oid) + ".") + Quoted(table.name) +
          " USING btree (" + columns + ")" +
          (index.where.empty() ? "" : " WHERE (" + index.where + ")");
 }

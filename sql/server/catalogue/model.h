@@ -1,8 +1,5 @@
 // The real schema as the catalogue tells it: tables, columns, indexes, constraints, with oids. Internal
 // to catalogue/.
-//
-// Oids are made from the rowids of sqlite_schema, so that every connection gives the same, and keeps
-// giving them as long as the object lives and VACUUM INTO another file does not renumber it.
 
 #ifndef SIBYL_SQL_SERVER_CATALOGUE_MODEL_H_
 #define SIBYL_SQL_SERVER_CATALOGUE_MODEL_H_
@@ -13,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sql/server/dialect/schema.h"
 
 namespace sibyl::sql::server {
 
@@ -27,11 +26,9 @@ constexpr uint32_t kDatabaseOid = 16001;
 constexpr uint32_t kBtreeOid = 403;
 constexpr uint32_t kHeapOid = 2;
 
-// Where the oids of each kind begin.
-constexpr uint32_t kFirstObjectOid = 16384;
+// Where the oids of each kind begin, beside those of dialect/schema.h.
 constexpr uint32_t kFirstSequenceOid = 0x10000000;
 constexpr uint32_t kFirstRowidIndexOid = 0x20000000;
-constexpr uint32_t kFirstTemporaryOid = 0x30000000;
 constexpr uint32_t kFirstDefaultOid = 0x40000000;
 constexpr uint32_t kFirstConstraintOid = 0x50000000;  // 256 for each of the first million tables
 
@@ -118,8 +115,9 @@ int64_t SchemaVersion(sqlite3* db);
 // "public", ...
 std::string NamespaceName(uint32_t oid);
 
-// As pg_get_constraintdef and pg_get_indexdef give them.
-std::string IndexDefinition(const ModelTable& table, const ModelIndex& index);
+// As pg_get_constraintdef and pg_get_indexdef give them; `pretty`: without what may be left out.
+std::string IndexDefinition(const ModelTable& table, const ModelIndex& index, bool pretty = false);
+std::string CheckDefinition(const ModelCheck& check, bool pretty);
 std::string IndexColumn(const ModelTable& table, const ModelIndex& index, size_t column);
 std::string KeyDefinition(const ModelTable& table, const ModelIndex& index);
 std::string ForeignKeyDefinition(const ModelForeignKey& key);

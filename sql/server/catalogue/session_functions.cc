@@ -86,12 +86,21 @@ void SetConfig(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_value(context, values[1]);
 }
 
+// One time for all statements of a transaction.
+int64_t TransactionStartUs(sqlite3_context* context) {
+  const SessionFacts* session = SessionOf(context);
+  return session != nullptr ? session->transaction_start_us() : NowMicros();
+}
+
 void Now(sqlite3_context* context, int, sqlite3_value**) {
-  // One time for all rows of a statement.
-  ResultText(context, FormatTimestamp(NowMicros()));
+  ResultText(context, FormatTimestamp(TransactionStartUs(context)));
 }
 void CurrentDate(sqlite3_context* context, int, sqlite3_value**) {
-  ResultText(context, FormatDate(NowMicros() / kMicrosPerDay));
+  ResultText(context, FormatDate(TransactionStartUs(context) / kMicrosPerDay));
+}
+void CurrentTime(sqlite3_context* context, int, sqlite3_value**) {
+  const std::string time = FormatTime(TransactionStartUs(context) % kMicrosPerDay);
+  ResultText(context, std::string_view(time));
 }
 
 void Version(sqlite3_context* context, int, sqlite3_value**) { ResultText(context, kVersion); }
@@ -124,11 +133,17 @@ void EncodingNumber(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int(context, Lower(TextArgument(values[0])) == "utf8" ? kUtf8 : -1);
 }
 
+// Those of time replace SQLite's, too, which defaults of columns call.
 constexpr SqlFunction kSessionFunctions[] = {
     {"current_database", 0, CurrentDatabase},
+    {"current_date", 0, CurrentDate},
     {"current_setting", 1, CurrentSetting},
     {"current_setting", 2, CurrentSetting},
+    {"current_time", 0, CurrentTime},
+    {"current_timestamp", 0, Now},
+    {"now", 0, Now},
     {"pg_backend_pid", 0, BackendPid},
+    {"pg_current_date", 0, CurrentDate},
     {"pg_session_user", 0, SessionUser},
 };
 
@@ -136,10 +151,8 @@ constexpr SqlFunction kOtherFunctions[] = {
     {"current_schema", 0, CurrentSchema},
     {"current_schemas", 1, CurrentSchemas},
     {"has_privilege", -1, True, false},
-    {"now", 0, Now},
     {"pg_char_to_encoding", 1, EncodingNumber},
     {"pg_client_encoding", 0, ClientEncoding},
-    {"pg_current_date", 0, CurrentDate},
     {"pg_empty", -1, Empty, false},
     {"pg_encoding_to_char", 1, EncodingName},
     {"pg_false", -1, Zero, false},

@@ -45,7 +45,7 @@ SqlStatus CopyTarget::Prepare() {
   SIBYL_ASSIGN_OR_RETURN(
       PreparedStatement* const select,
       connection_->Prepare("SELECT " + (list.empty() ? "*" : list) + " FROM " + table));
-  DescribeColumns(select->handle, {}, &fields_);
+  DescribeColumns(select->handle, {}, EmptySchema(), &fields_);
   connection_->Release(select);
   insert_into_ = "INSERT INTO " + (list.empty() ? table : table + "(" + list + ")") + " VALUES";
   rows_at_once_ = std::clamp<size_t>(kMostValuesAtOnce / fields_.size(), 1, kMostRowsAtOnce);

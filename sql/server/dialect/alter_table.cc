@@ -155,7 +155,7 @@ std::string Translator::AddPrimaryKey(const RelationInfo& info, const pg::Constr
   bool all_not_null = true;
   for (const std::string& key : keys) all_not_null &= info.FindColumn(key)->not_null;
   auto text = TableText::Read(info.create_sql);
-  if (info.is_referenced || !text) {
+  if (!info.referencing.empty() || !text) {
     if (!all_not_null) Unsupported("a primary key for this table", constraint.location);
     return "CREATE UNIQUE INDEX " + Quoted(info.name + "_pkey") + " ON " + Quoted(info.name) +
            " (" + List(keys) + ")";
@@ -180,7 +180,7 @@ std::string Translator::AddPrimaryKey(const RelationInfo& info, const pg::Constr
 // `not_null` are checked on the way: a rowid alias takes NULL for "the next number".
 std::string Translator::Rebuild(const RelationInfo& info, const TableText& text,
                                 const std::vector<std::string>& not_null) {
-  if (info.is_referenced) {
+  if (!info.referencing.empty()) {
     Unsupported("this change of a table that others refer to");
     return "";
   }

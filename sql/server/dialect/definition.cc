@@ -373,9 +373,8 @@ Translated Translator::Drop(const pg::DropStmt& drop) {
       Unsupported("DROP of this kind of object");
       return {};
   }
-  if (drop.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE) {
-    notices_.push_back("CASCADE drops nothing else here");
-  }
+  const bool cascade = drop.behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+  std::vector<std::string> dropped;
   Translated result = Simple(StatementKind::kUtility, std::string("DROP ") + word);
   for (pg::Node* const node : Items(drop.n_objects, drop.objects)) {
     const auto names = StringsOf(std::span<pg::Node* const>(&node, 1));
@@ -384,11 +383,47 @@ Translated Translator::Drop(const pg::DropStmt& drop) {
     if (!schema.empty() && schema != "public" && schema != "pg_temp") {
       Fail("3F000", "schema \"" + schema + "\" does not exist");
     }
-    if (!result.sql.empty()) result.sql += "; ";
-    result.sql += std::string("DROP ") + word + (drop.missing_ok ? " IF EXISTS " : " ") +
-                  Quoted(names.back());
+    dropped.push_back(names.back());
+  }
+  if (drop.remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE) OrderForDrop(cascade, &dropped);
+  for (const std::string& name : dropped) {
+    result.sql += (result.sql.empty() ? "DROP " : "; DROP ") + std::string(word) +
+                  (drop.missing_ok ? " IF EXISTS " : " ") + Quoted(name);
   }
   return result;
+}
+
+// Tables before those that their foreign keys refer to, for SQLite deletes the rows of each first. A
+// table that others refer to, which stay, cannot go.
+void Translator::OrderForDrop(bool cascade, std::vector<std::string>* tables) {
+  std::vector<std::string> waiting = std::move(*tables);
+  tables->clear();
+  const auto referencing = [&](const std::string& table) {
+    const RelationInfo* info = schema_.Find(table);
+    return info == nullptr ? std::vector<std::string>() : info->referencing;
+  };
+  const auto is_among = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& other) { return EqualIgnoringCase(other, name); });
+  };
+  for (const std::string& table : waiting) {
+    for (const std::string& other : referencing(table)) {
+      if (is_among(waiting, other)) continue;
+      if (cascade) return Unsupported("CASCADE to the foreign key of table \"" + other + "\"");
+      return Fail("2BP01", "cannot drop table " + table + " because table " + other +
+                               " has a foreign key that depends on it");
+    }
+  }
+  while (!waiting.empty()) {
+    auto next = std::find_if(waiting.begin(), waiting.end(), [&](const std::string& table) {
+      const auto others = referencing(table);
+      return std::none_of(others.begin(), others.end(),
+                          [&](const std::string& other) { return is_among(waiting, other); });
+    });
+    if (next == waiting.end()) next = waiting.begin();  // they refer to each other
+    tables->push_back(std::move(*next));
+    waiting.erase(next);
+  }
 }
 
 Translated Translator::Rename(const pg::RenameStmt& rename) {

@@ -60,23 +60,27 @@ void MarkRowidAlias(RelationInfo* relation) {
 
 void ReadDependents(sqlite3* db, RelationInfo* relation) {
   Query objects(db,
-                "SELECT type, sql FROM (SELECT * FROM sqlite_schema UNION ALL"
-                " SELECT * FROM sqlite_temp_schema) WHERE tbl_name = ?1 AND sql IS NOT NULL",
+                "SELECT type, sql, number, temporary FROM"
+                " (SELECT *, rowid AS number, 0 AS temporary FROM sqlite_schema UNION ALL"
+                " SELECT *, rowid, 1 FROM sqlite_temp_schema)"
+                " WHERE tbl_name = ?1 AND sql IS NOT NULL ORDER BY temporary",
                 relation->name);
   while (objects.Step()) {
     const std::string type = objects.Text(0);
     if (type == "table" || type == "view") {
       relation->create_sql = objects.Text(1);
+      const uint32_t first = objects.Int(3) != 0 ? kFirstTemporaryOid : kFirstObjectOid;
+      relation->oid = first + static_cast<uint32_t>(objects.Int(2));
     } else {
       relation->dependent_sql.push_back(objects.Text(1));
     }
   }
   Query references(db,
-                   "SELECT 1 FROM sqlite_schema s, pragma_foreign_key_list(s.name) f"
+                   "SELECT DISTINCT s.name FROM sqlite_schema s, pragma_foreign_key_list(s.name) f"
                    " WHERE s.type = 'table' AND lower(f.\"table\") = lower(?1)"
-                   " AND lower(s.name) <> lower(?1) LIMIT 1",
+                   " AND lower(s.name) <> lower(?1)",
                    relation->name);
-  relation->is_referenced = references.Step();
+  while (references.Step()) relation->referencing.push_back(references.Text(0));
   Query users(db,
               "SELECT 1 FROM sqlite_schema WHERE type = 'view'"
               " OR (type = 'trigger' AND lower(tbl_name) <> lower(?1)) LIMIT 1",
@@ -112,6 +116,11 @@ const ColumnInfo* RelationInfo::FindColumn(std::string_view column) const {
     if (EqualIgnoringCase(candidate.name, column)) return &candidate;
   }
   return nullptr;
+}
+
+int16_t RelationInfo::ColumnNumber(std::string_view column) const {
+  const ColumnInfo* found = FindColumn(column);
+  return found == nullptr ? int16_t{0} : static_cast<int16_t>(found - columns.data() + 1);
 }
 
 const RelationInfo* SqliteSchema::Find(std::string_view name) const {

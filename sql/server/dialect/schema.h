@@ -14,6 +14,11 @@
 
 namespace sibyl::sql::server {
 
+// Oids are made from the rowids of sqlite_schema, so that every connection gives the same, and keeps
+// giving them as long as the object lives. Objects of the database, and temporary ones:
+constexpr uint32_t kFirstObjectOid = 16384;
+constexpr uint32_t kFirstTemporaryOid = 0x30000000;
+
 struct ColumnInfo {
   std::string name;
   uint32_t type_oid = 0;
@@ -27,16 +32,18 @@ struct ColumnInfo {
 
 struct RelationInfo {
   std::string name;
+  uint32_t oid = 0;  // pg_class.oid; 0 for the catalogue
   bool is_view = false;
   bool is_virtual = false;
   bool has_rowid = true;
   std::string create_sql;                  // as sqlite_schema has it; empty for the catalogue
   std::vector<std::string> dependent_sql;  // of its indexes and triggers
-  bool is_referenced = false;              // by a foreign key of another table
+  std::vector<std::string> referencing;    // other tables with foreign keys to it
   bool may_be_used = false;                // there are views, or triggers of other tables
   std::vector<ColumnInfo> columns;
 
   const ColumnInfo* FindColumn(std::string_view column) const;
+  int16_t ColumnNumber(std::string_view column) const;  // pg_attribute.attnum, from 1; 0: none
 };
 
 // The relations of one database at one moment. Not for several threads at once.

@@ -49,6 +49,9 @@ enum class StatementKind : uint8_t {
   kCopyIn,             // copy
   kCopyOut,            // copy; sql is the query
   kDiscardAll,
+  kCreateUser,         // name, value: the password
+  kAlterUser,          // the same
+  kDropUser,           // arguments: names; missing_ok
   kNothing,            // answered with its tag alone: LOCK, LISTEN, COMMENT, ...
 };
 
@@ -94,9 +97,10 @@ struct Translated {
   bool is_local = false;   // kSet: until the end of the transaction
   bool hold = false;
   bool scroll = false;
+  bool missing_ok = false;  // kDropUser: IF EXISTS
   FetchDirection fetch_direction = FetchDirection::kForward;
   int64_t count = 1;  // kFetch, kMove; INT64_MAX: all
-  std::vector<std::string> arguments;  // kExecute: SQLite expressions
+  std::vector<std::string> arguments;  // kExecute: SQLite expressions; kDropUser: names
   std::string inner_text;              // kPrepare: the statement to prepare, in PostgreSQL's SQL
   CopyOptions copy;
 };

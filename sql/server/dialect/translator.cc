@@ -124,6 +124,12 @@ Translated Translator::SessionStatement(const pg::Node& statement,
       return Copy(*statement.copy_stmt);
     case PG_QUERY__NODE__NODE_DISCARD_STMT:
       return Discard(*statement.discard_stmt);
+    case PG_QUERY__NODE__NODE_CREATE_ROLE_STMT:
+      return CreateUser(*statement.create_role_stmt);
+    case PG_QUERY__NODE__NODE_ALTER_ROLE_STMT:
+      return AlterUser(*statement.alter_role_stmt);
+    case PG_QUERY__NODE__NODE_DROP_ROLE_STMT:
+      return DropUser(*statement.drop_role_stmt);
     default:
       return StatementWithoutEffect(statement);
   }

@@ -259,6 +259,7 @@ class Translator {
   Translated CreateIndex(const pg::IndexStmt& create);
   Translated CreateView(const pg::ViewStmt& create);
   Translated Drop(const pg::DropStmt& drop);
+  void OrderForDrop(bool cascade, std::vector<std::string>* tables);
   Translated Rename(const pg::RenameStmt& rename);
   Translated AlterTable(const pg::AlterTableStmt& alter);
   std::string AlterCommand(const std::string& table, const RelationInfo* info,
@@ -276,6 +277,11 @@ class Translator {
   Translated StatementWithoutEffect(const pg::Node& statement);
   Translated SetConstraints(const PgQuery__ConstraintsSetStmt& statement);
   Translated Discard(const PgQuery__DiscardStmt& statement);
+  Translated CreateUser(const PgQuery__CreateRoleStmt& statement);
+  Translated AlterUser(const PgQuery__AlterRoleStmt& statement);
+  Translated DropUser(const PgQuery__DropRoleStmt& statement);
+  std::string PasswordAmong(std::span<pg::Node* const> options);
+  std::string UserName(const PgQuery__RoleSpec& role);
   Translated Transaction(const pg::TransactionStmt& statement);
   Translated Set(const pg::VariableSetStmt& statement);
   Translated Show(const pg::VariableShowStmt& statement);

@@ -5,6 +5,7 @@
 
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
+#include "sql/server/isolation.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -42,12 +43,6 @@ bool IsOn(const pg::Node* value) {
   if (value == nullptr) return true;  // FREEZE alone
   const std::string text = Lower(ConstantText(value));
   return text == "true" || text == "on" || text == "1";
-}
-
-IsolationLevel IsolationOf(const std::string& words) {
-  if (words == "serializable") return IsolationLevel::kSerializable;
-  if (words == "repeatable read") return IsolationLevel::kRepeatableRead;
-  return IsolationLevel::kReadCommitted;
 }
 
 void ReadTransactionModes(std::span<pg::Node* const> modes, Translated* result) {

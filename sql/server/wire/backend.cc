@@ -122,8 +122,8 @@ void WriteRowDescription(std::string* out, const std::vector<FieldDescription>& 
   AppendBig(out, static_cast<uint16_t>(fields.size()));
   for (const FieldDescription& field : fields) {
     AppendString(out, field.name);
-    AppendBig(out, int32_t{0});  // table and column: not told
-    AppendBig(out, int16_t{0});
+    AppendBig(out, field.table_oid);
+    AppendBig(out, field.column_number);
     AppendBig(out, field.type_oid);
     AppendBig(out, field.type_size_bytes);
     AppendBig(out, field.type_modifier);

@@ -24,7 +24,9 @@ struct FieldDescription {
   uint32_t type_oid = 0;
   int16_t type_size_bytes = -1;
   int32_t type_modifier = -1;
-  int16_t format = 0;  // 0 text, 1 binary
+  int16_t format = 0;         // 0 text, 1 binary
+  uint32_t table_oid = 0;     // of the table whose column it is; 0: of none
+  int16_t column_number = 0;  // in that table, from 1; 0: of none
 };
 
 // Puts the length into a message when the message ends.

@@ -2,6 +2,7 @@
 
 #include "base/status_macros.h"
 #include "sql/server/wire/big_endian.h"
+#include "sql/server/wire/utf8.h"
 
 namespace sibyl::sql::server::wire {
 namespace {
@@ -155,6 +156,7 @@ SqlResult<std::string_view> DecodeText(std::string_view body) {
   Reader reader(body);
   const std::string_view text = reader.String();
   if (!reader.ok() || !reader.at_end()) return Malformed("a string does not end with its message");
+  SIBYL_RETURN_IF_ERROR(CheckText(text));
   return text;
 }
 
@@ -167,7 +169,7 @@ SqlStatus DecodeParse(std::string_view body, ParseMessage* message) {
     message->parameter_type_oids.push_back(reader.Integer<uint32_t>());
   }
   if (!reader.ok() || !reader.at_end()) return Malformed("Parse");
-  return SqlOk();
+  return CheckText(message->sql);
 }
 
 SqlStatus DecodeBind(std::string_view body, BindMessage* message) {

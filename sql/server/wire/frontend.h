@@ -3,7 +3,8 @@
 //
 // Decoded messages point into the bytes they were decoded from. Each decoder demands that its
 // message fills the frame exactly; what is malformed is an SqlError 08P01, after which the place of
-// the next message is still known, because the frame's length was right.
+// the next message is still known, because the frame's length was right. SQL that is not UTF-8 is
+// 22021.
 
 #ifndef SIBYL_SQL_SERVER_WIRE_FRONTEND_H_
 #define SIBYL_SQL_SERVER_WIRE_FRONTEND_H_

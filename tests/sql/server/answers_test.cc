@@ -1,7 +1,7 @@
 // Goal: what PostgreSQL's clients ask is answered as PostgreSQL answers it.
-// Method: files of statements and answers. dialect.test holds the answers of a real PostgreSQL 15 to
-// the same text; recorded.test the queries that psql, pgbench, psycopg, SQLAlchemy and postgres_fdw
-// were recorded to send, with answers read by people. Each statement is translated and run on a
+// Method: files of statements and answers, which postgresql_answers_test.py asks of a PostgreSQL 15,
+// too. recorded.test has the queries that psql, pgbench, psycopg, SQLAlchemy and postgres_fdw were
+// recorded to send. Each statement is translated and run on a
 // connection of ours with all functions and the catalogue, and its values written as the protocol
 // writes them.
 //

@@ -1,6 +1,6 @@
 // Goal: SCRAM-SHA-256 lets in whoever knows the password and nobody else, and keeps no password.
 // Method: both sides against each other (that they speak the RFC is for psql to say, in
-// server_test.py), with every message damaged in turn.
+// operations_test.py), with every message damaged in turn.
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -63,6 +63,39 @@ TEST_CASE("a client must prove, and for this conversation", "[server][scram]") {
     if (i + 2 < proof.size()) CHECK_FALSE(again.FinalReply(damaged).has_value());
     CHECK_FALSE(again.FinalReply(proof.substr(0, i)).has_value());
   }
+}
+
+TEST_CASE("a password is the same however its characters are written", "[server][scram]") {
+  // RFC 4013, section 3; and e with an accent as one character and as two.
+  CHECK(LogsIn(MakeScramVerifier("I\u00ADX"), "IX"));
+  CHECK(LogsIn(MakeScramVerifier("\u00AA"), "a"));
+  CHECK(LogsIn(MakeScramVerifier("\u2168"), "IX"));
+  CHECK(LogsIn(MakeScramVerifier("e\u0301"), "\u00e9"));
+  CHECK_FALSE(LogsIn(MakeScramVerifier("user"), "USER"));
+  // What SASLprep refuses counts byte by byte.
+  for (const std::string& strange : {std::string("\x07"), std::string("\xff\xfe"),
+                                     std::string("a\0b", 3), std::string("\u0627\u0031")}) {
+    CHECK(LogsIn(MakeScramVerifier(strange), strange));
+    CHECK_FALSE(LogsIn(MakeScramVerifier(strange), strange + "x"));
+  }
+}
+
+TEST_CASE("a login over TLS is bound to the server's certificate", "[server][scram]") {
+  const ScramVerifier verifier = MakeScramVerifier("pencil");
+  const auto logs_in = [&](const ChannelBinding& server_binding, const std::string& seen) {
+    ScramExchange server(verifier, "server", server_binding);
+    ScramClient client("pencil", "client", seen);
+    const auto first = server.FirstReply(client.First());
+    return first && server.FinalReply(*client.Final(*first)).has_value();
+  };
+  CHECK(logs_in({"certificate", true}, "certificate"));
+  CHECK_FALSE(logs_in({"certificate", true}, "another one"));
+  CHECK_FALSE(logs_in({"certificate", true}, ""));              // chosen and not done
+  CHECK_FALSE(logs_in({"certificate", false}, "certificate"));  // done and not chosen
+  CHECK(logs_in({"certificate", false}, ""));
+  // A client that was made to believe that the server cannot bind.
+  CHECK_FALSE(ScramExchange(verifier, "s", {"certificate", false}).FirstReply("y,,n=,r=x"));
+  CHECK(ScramExchange(verifier, "s", {"", false}).FirstReply("y,,n=,r=x"));
 }
 
 TEST_CASE("malformed first messages", "[server][scram]") {

@@ -1,49 +1,18 @@
-"""Goal: `sibyl serve` answers as PostgreSQL's protocol demands, whatever clients do, and loses nothing.
+"""Goal: `sibyl serve` answers as PostgreSQL's protocol demands, whatever is asked in it.
 
-Method: a server as a process; message by message with a client of our own, then with the programs
-that people use: psql, pgbench, psycopg2, psycopg 3. What is not installed is skipped, in a line.
-server_test.py SIBYL [PART ...]
+Method: a server as a process; message by message with a client of our own. What clients do that mean
+harm: hostile_test.py. Passwords, crashes, backups: operations_test.py. Programs that people use:
+clients_test.py. server_test.py SIBYL [PART ...]
 """
 
 import os
-import resource
-import shutil
 import struct
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server_process import ServerProcess  # noqa: E402
-from wire_client import Closed, WireClient, errors, kinds, rows, status, tags  # noqa: E402
-
-SIBYL = sys.argv[1]
-
-
-def check(condition, *why):
-    assert condition, why
-
-
-def equal(found, expected):
-    assert found == expected, f"{found!r} is not {expected!r}"
-
-
-def connect(server):
-    client = WireClient(server.port)
-    client.start()
-    return client
-
-
-def expect_closed(client):
-    try:
-        while True:
-            client.read()
-    except Closed:
-        pass
-    client.close()
+from test_support import check, connect, equal, expect_closed, run_all, run_parts  # noqa: E402
+from wire_client import WireClient, errors, kinds, rows, status, tags  # noqa: E402
 
 
 # ---- Protocol ----
@@ -271,6 +240,42 @@ def settings(server):
     client.close()
 
 
+def startup_options(server):
+    client = WireClient(server.port)
+    client.start(options="-c statement_timeout=1234 --application-name=of\\ options",
+                 search_path="public")
+    equal(rows(client.query("SHOW statement_timeout")), [[b"1234"]])
+    equal(rows(client.query("SHOW application_name")), [[b"of options"]])
+    client.close()
+    client = WireClient(server.port)
+    body = struct.pack("!I", 3 << 16) + b"user\0ann\0options\0-c nothing_known=1\0\0"
+    client.send_raw(struct.pack("!I", len(body) + 4) + body)
+    equal(kinds([client.read()]), "R")
+    equal(errors([client.read()]), ["42704"])
+    expect_closed(client)
+
+
+def transaction_time(server):
+    """now() and CURRENT_TIMESTAMP are the time at which the transaction began, in defaults too."""
+    client = connect(server)
+    client.query("CREATE TABLE clock(a int, t timestamptz DEFAULT CURRENT_TIMESTAMP, "
+                 "d date DEFAULT CURRENT_DATE)")
+    client.query("BEGIN")
+    first = rows(client.query("SELECT now()"))
+    time.sleep(0.01)
+    equal(rows(client.query("SELECT CURRENT_TIMESTAMP")), first)
+    client.query("INSERT INTO clock(a) VALUES (1)")
+    equal(rows(client.query("SELECT t, t = now(), d = CURRENT_DATE FROM clock")),
+          [[first[0][0], b"t", b"t"]])
+    equal(rows(client.query("SELECT clock_timestamp() > now()")), [[b"t"]])
+    client.query("COMMIT")
+    equal(rows(client.query(f"SELECT now() > '{first[0][0].decode()}'")), [[b"t"]])
+    time.sleep(0.01)
+    equal(rows(client.query("SELECT now() > max(t), count(DISTINCT now()) = 1 FROM clock, "
+                            "generate_series(1, 1000)")), [[b"t", b"t"]])
+    client.close()
+
+
 def temporary_tables(server):
     one, two = connect(server), connect(server)
     one.query("CREATE TEMP TABLE mine(a int); INSERT INTO mine VALUES (1)")
@@ -278,83 +283,6 @@ def temporary_tables(server):
     equal(errors(two.query("SELECT a FROM mine")), ["42P01"])
     one.close()
     two.close()
-
-
-# ---- Hostile clients ----
-
-def malformed(server):
-    for bytes_sent in (b"\0\0\0\3", b"\xff\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n",
-                       struct.pack("!II", 8, 3 << 16), struct.pack("!II", 8, 2 << 16),
-                       struct.pack("!II", 9, 3 << 16) + b"x", os.urandom(64)):
-        client = WireClient(server.port)
-        client.send_raw(bytes_sent)
-        client.socket.shutdown(1)
-        expect_closed(client)
-    for kind, body in ((b"Q", b"no end"), (b"P", b"x"), (b"B", b"\0\0\xff\xff"), (b"D", b"?\0"),
-                       (b"E", b"\0"), (b"C", b""), (b"F", b"\0\0\0\1")):
-        client = connect(server)
-        client.send(kind, body)
-        if kind not in b"QF":
-            equal(errors(client.sync()), ["08P01"])
-        else:
-            check(errors(client.read_until_ready()), kind)
-        equal(rows(client.query("SELECT 1")), [[b"1"]])  # the session lives
-        client.close()
-    for raw in (b"Q\0\0\0\3", b"Q\x7f\xff\xff\xff", b"\0\0\0\0\4", b"z\0\0\0\4"):
-        client = connect(server)
-        client.send_raw(raw)
-        expect_closed(client)
-    client = connect(server)
-    client.send_raw(b"Q\0\0")  # and goes
-    client.close()
-    # Out of order: COPY's messages without COPY, Execute before Bind, many Syncs.
-    client = connect(server)
-    client.send(b"d", b"1\t2\n")
-    client.send(b"c")
-    client.execute()
-    equal(kinds(client.sync()), "EZ")
-    client.send_raw(b"S\0\0\0\4" * 100)
-    for _ in range(100):
-        equal(client.read()[0], b"Z")
-    client.close()
-
-
-def strange_text(server):
-    client = connect(server)
-    client.send(b"Q", b"SELECT '\xff\xfe'\0")
-    client.read_until_ready()
-    client.send(b"Q", b"SELECT 1\0SELECT 2\0")
-    equal(errors(client.read_until_ready()), ["08P01"])
-    check(errors(client.query("SELECT " + "(" * 5000 + "1" + ")" * 5000)))
-    equal(rows(client.query("SELECT '" + "x" * 300000 + "'")), [[b"x" * 300000]])
-    equal(rows(client.query("SELECT 1")), [[b"1"]])
-    client.close()
-
-
-def denied(server):
-    client = connect(server)
-    for sql in ("ATTACH 'other.db' AS other", "SELECT load_extension('x')",
-                "SELECT readfile('/etc/passwd')", "SELECT writefile('/tmp/x', 'y')",
-                "VACUUM INTO '/tmp/stolen.db'", "PRAGMA writable_schema = 1",
-                "PRAGMA temp_store_directory = '/tmp'", "SELECT * FROM sibyl_users",
-                "CREATE TABLE sibyl_users(a int)", "BEGIN IMMEDIATE",
-                "COPY (SELECT 1) TO '/tmp/x'", "COPY t FROM PROGRAM 'id'"):
-        check(errors(client.query(sql)), sql)
-        equal(status(client.query("SELECT 1")), "I")
-    check(not os.path.exists("/tmp/stolen.db"))
-    client.close()
-
-
-def slow_reader(server):
-    """A client that does not read holds back itself only, and costs little memory."""
-    slow = connect(server)
-    slow.send(b"Q", b"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-              b"WHERE i < 2000000) SELECT i, 'some text that makes rows longer' FROM n\0")
-    time.sleep(0.3)
-    other = connect(server)
-    equal(rows(other.query("SELECT 1")), [[b"1"]])
-    other.close()
-    slow.close()
 
 
 def cancel(server):
@@ -429,21 +357,6 @@ def copy_in(server):
     client.close()
 
 
-def many_connections(server):
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    clients = [connect(server) for _ in range(min(950, most - 50))]
-    for client in clients[::20]:
-        client.query("BEGIN")
-        equal(rows(client.query("SELECT 1")), [[b"1"]])
-    for client in clients:
-        client.send(b"Q", b"SELECT 2\0")
-    for client in clients:
-        equal(rows(client.read_until_ready()), [[b"2"]])
-    for client in clients:
-        client.close()
-
-
 def parallel_writers(server):
     """Each increment arrives: transactions that write take turns."""
     client = connect(server)
@@ -465,381 +378,8 @@ def parallel_writers(server):
     client.close()
 
 
-def run_all(works):
-    failures = []
-
-    def guarded(work):
-        try:
-            work()
-        except BaseException as failure:  # told to the main thread
-            failures.append(failure)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
-def operations(server):
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/health") as response:
-        equal(response.read(), b"ok\n")
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as response:
-        text = response.read().decode()
-    check("\nsibyl_statements_total " in text and "\nsibyl_sessions " in text, text)
-
-
-# ---- Programs ----
-
-def psql(server, *commands, user="ann", password=None, **options):
-    words = ["psql", "-X", "-h", "127.0.0.1", "-p", str(server.port), "-U", user, "-At", "test"]
-    for command in commands:
-        words += ["-c", command]
-    environment = {**os.environ, "PGCONNECT_TIMEOUT": "30"}
-    if password is not None:
-        environment["PGPASSWORD"] = password
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False,
-                          stdin=subprocess.DEVNULL, env=environment, **options)
-
-
-def psql_queries(server):
-    if not shutil.which("psql"):
-        return "psql is not installed"
-    done = psql(server, "CREATE TABLE p(a int primary key, b text)",
-                "INSERT INTO p VALUES (1,'x'),(2,NULL)", "SELECT * FROM p ORDER BY a")
-    equal((done.stdout, done.returncode), ("CREATE TABLE\nINSERT 0 2\n1|x\n2|\n", 0))
-    with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
-        file.write("3,three\n4,\"fo\"\"ur\"\n")
-        file.flush()
-        done = psql(server, f"\\copy p FROM '{file.name}' CSV",
-                    "\\copy (SELECT * FROM p WHERE a > 2 ORDER BY a) TO STDOUT")
-    equal((done.stdout, done.stderr), ("COPY 2\n3\tthree\n4\tfo\"ur\n", ""))
-    done = psql(server, "SELECT * FROM p WHERE")
-    check("syntax error" in done.stderr, done)
-    return None
-
-
-def pgbench(server):
-    if not shutil.which("pgbench"):
-        return "pgbench is not installed"
-    base = ["pgbench", "-h", "127.0.0.1", "-p", str(server.port), "-U", "ann", "test"]
-
-    def run(*options):
-        done = subprocess.run(base + list(options), capture_output=True, text=True, timeout=240,
-                              stdin=subprocess.DEVNULL, check=False)
-        check(done.returncode == 0, done.stdout, done.stderr)
-        return done.stdout
-
-    run("-i", "-s", "1", "-q")
-    for mode in ("simple", "extended", "prepared"):
-        run("-n", "-S", "-M", mode, "-c", "4", "-t", "25")
-        output = run("-n", "-M", mode, "-c", "4", "-t", "10")
-        check("number of transactions actually processed: 40/40" in output, output)
-    client = connect(server)
-    equal(rows(client.query("SELECT count(*) FROM pgbench_history")), [[b"120"]])
-    sums = rows(client.query(
-        "SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(bbalance) FROM "
-        "pgbench_branches), (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(delta) FROM "
-        "pgbench_history)"))[0]
-    equal(len(set(sums)), 1)
-    client.close()
-    return None
-
-
-def psycopg2_driver(server):
-    try:
-        import psycopg2
-    except ImportError:
-        return "psycopg2 is not installed"
-    connection = psycopg2.connect(host="127.0.0.1", port=server.port, user="ann", dbname="test")
-    with connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE py2(a serial primary key, b text, c float8, d bytea)")
-        cursor.execute("INSERT INTO py2(b, c, d) VALUES (%s, %s, %s) RETURNING a",
-                       ("ten", 1.5, psycopg2.Binary(b"\0\xff")))
-        equal(cursor.fetchone()[0], 1)
-        cursor.execute("SELECT b, c, d FROM py2 WHERE a = %s", (1,))
-        text, number, data = cursor.fetchone()
-        equal((text, number, bytes(data)), ("ten", 1.5, b"\0\xff"))
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute("INSERT INTO py2(a) VALUES (1)")
-        check(False, "a duplicate key was accepted")
-    except psycopg2.errors.UniqueViolation:
-        pass
-    connection.close()
-    return None
-
-
-def psycopg3_driver(server):
-    try:
-        import psycopg
-    except ImportError:
-        return "psycopg is not installed"
-    where = f"host=127.0.0.1 port={server.port} user=ann dbname=test"
-    with psycopg.connect(where) as connection:
-        connection.execute("CREATE TABLE py3(a int primary key, b text, c bool)")
-        with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO py3 VALUES (%s, %s, %s)",
-                               [(i, f"row {i}", i % 2 == 0) for i in range(50)])
-            cursor.execute("SELECT a, b, c FROM py3 WHERE a = %s", (7,))
-            equal(cursor.fetchone(), (7, "row 7", False))
-            cursor.execute("SELECT a, c FROM py3 WHERE a < 2 ORDER BY a", binary=True)
-            equal(cursor.fetchall(), [(0, True), (1, False)])
-            with cursor.copy("COPY py3 (a, b) FROM STDIN") as copy:
-                for i in range(50, 60):
-                    copy.write_row((i, "copied"))
-            cursor.execute("SELECT count(*) FROM py3 WHERE b = 'copied'")
-            equal(cursor.fetchone(), (10,))
-        with connection.cursor(name="named") as cursor:
-            cursor.execute("SELECT a FROM py3 ORDER BY a")
-            equal(len(cursor.fetchmany(20)), 20)
-            equal(len(cursor.fetchall()), 40)
-    return None
-
-
-# ---- Servers of their own ----
-
-def passwords(folder):
-    """SCRAM: with the password and not without; verifiers in the database."""
-    subprocess.run([SIBYL, "user", "add", os.path.join(folder, "scram.db"), "ann"], check=True,
-                   input="sesame\n", text=True)
-    server = ServerProcess(SIBYL, folder, trust=False, name="scram.db")
-    try:
-        client = WireClient(server.port)
-        body = struct.pack("!I", 3 << 16) + b"user\0ann\0\0"
-        client.send_raw(struct.pack("!I", len(body) + 4) + body)
-        kind, body = client.read()
-        equal((kind, body[4:]), (b"R", b"SCRAM-SHA-256\0\0"))
-        client.send(b"Q", b"SELECT 1\0")  # no way around it
-        equal(client.read()[0], b"E")
-        expect_closed(client)
-        if not shutil.which("psql"):
-            return "psql is not installed"
-        equal(psql(server, "SELECT 5", password="sesame").stdout, "5\n")
-        check("password authentication failed" in
-              psql(server, "SELECT 5", password="wrong").stderr)
-        check("password authentication failed" in
-              psql(server, "SELECT 5", user="bob", password="sesame").stderr)
-    finally:
-        equal(server.stop(), 0)
-    listed = subprocess.run([SIBYL, "user", "list", os.path.join(folder, "scram.db")], check=True,
-                            capture_output=True, text=True)
-    equal(listed.stdout, "ann\n")
-    return None
-
-
-def tls(folder):
-    if not shutil.which("openssl") or not shutil.which("psql"):
-        return "openssl or psql is not installed"
-    key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", certificate,
-                    "-days", "2", "-subj", "/CN=localhost"], check=True, capture_output=True)
-    server = ServerProcess(SIBYL, folder, "--tls-cert", certificate, "--tls-key", key,
-                           name="tls.db")
-    try:
-        words = ["psql", "-X", "-At", "-c", "SELECT length(repeat('x', 300000))",
-                 f"host=127.0.0.1 port={server.port} user=ann dbname=x sslmode=require"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False,
-                              stdin=subprocess.DEVNULL)
-        equal((done.stdout, done.stderr), ("300000\n", ""))
-        # Bytes in the clear behind the request are not taken for encrypted ones.
-        client = WireClient(server.port)
-        client.send_raw(struct.pack("!II", 8, 80877103) + b"Q\0\0\0\5\0")
-        expect_closed(client)
-    finally:
-        equal(server.stop(), 0)
-    return None
-
-
-def killed(folder):
-    """kill -9: what was acknowledged is there, nothing is torn."""
-    server = ServerProcess(SIBYL, folder, name="killed.db")
-    client = connect(server)
-    client.query("CREATE TABLE k(a int primary key, b int)")
-    acknowledged = [0] * 3
-
-    def write(worker):
-        mine = connect(server)
-        try:
-            for i in range(1, 100000):
-                a = worker * 1000000 + i
-                for sql in ("BEGIN", f"INSERT INTO k VALUES ({a}, 1)",
-                            f"INSERT INTO k VALUES ({-a}, 1)", "COMMIT"):
-                    if errors(mine.query(sql)):
-                        return
-                acknowledged[worker] = i
-        except (Closed, OSError):
-            pass
-
-    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(3)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.7)
-    server.kill()
-    for thread in threads:
-        thread.join()
-    server = ServerProcess(SIBYL, folder, name="killed.db")
-    client = connect(server)
-    for worker, count in enumerate(acknowledged):
-        low = worker * 1000000
-        found = rows(client.query(f"SELECT count(*) FROM k WHERE a > {low} AND a <= {low + count}"))
-        equal(found, [[str(count).encode()]])
-    equal(rows(client.query("SELECT sum(a) FROM k")), [[b"0"]])
-    client.close()
-    equal(server.stop(), 0)
-
-
-def shutdown(folder):
-    """SIGTERM: a transaction may end; the idle are sent away; the data is there afterwards."""
-    server = ServerProcess(SIBYL, folder, name="stop.db")
-    idle, busy = connect(server), connect(server)
-    busy.query("CREATE TABLE s(a int)")
-    busy.query("BEGIN; INSERT INTO s VALUES (1)")
-    server.process.terminate()
-    equal(errors([idle.read()]), ["57P01"])
-    equal(tags(busy.query("COMMIT")), ["COMMIT"])
-    equal(server.wait(), 0)
-    server = ServerProcess(SIBYL, folder, name="stop.db")
-    client = connect(server)
-    equal(rows(client.query("SELECT a FROM s")), [[b"1"]])
-    client.close()
-    equal(server.stop(), 0)
-
-
-def few_descriptors(folder):
-    """Clients beyond what the process may open are refused; the others and the database go on."""
-    few = 128
-    server = ServerProcess(SIBYL, folder, name="few.db", descriptors=few)
-    clients, refused = [], 0
-    for _ in range(few + 20):
-        try:
-            clients.append(connect(server))
-        except (Closed, OSError):
-            refused += 1
-    check(len(clients) > 20 and refused > 20, len(clients), refused)
-    equal(errors(clients[0].query("CREATE TABLE t(a int); INSERT INTO t VALUES (1); VACUUM")), [])
-    for client in clients[1:]:
-        client.close()
-    for _ in range(1000):  # until the server has seen that they are gone
-        try:
-            connect(server).close()
-            break
-        except (Closed, OSError):
-            time.sleep(0.01)
-    else:
-        check(False, "nobody can connect any more")
-    equal(rows(clients[0].query("SELECT a FROM t")), [[b"1"]])
-    clients[0].close()
-    equal(server.stop(), 0)
-
-
-def cursor_memory(folder):
-    """What the rows of one cursor, and of all, may take; what ends gives its memory back."""
-    path = os.path.join(folder, "cursors.conf")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("max_cursor_bytes = 900000\nmax_cursors_bytes = 1500000\n")
-    server = ServerProcess(SIBYL, folder, "--config", path, name="cursors.db")
-
-    def declare(client, name, kilobytes):
-        failures = errors(client.query(
-            f"BEGIN; DECLARE {name} SCROLL CURSOR WITH HOLD FOR SELECT repeat('x', 1000) "
-            f"FROM generate_series(1, {kilobytes}); COMMIT"))
-        if failures:
-            client.query("ROLLBACK")
-        return failures
-
-    def fill(client):
-        """How many cursors there is memory for."""
-        for i in range(20):
-            if failures := declare(client, f"c{i}", 300):
-                equal(failures, ["53200"])
-                return i
-        return 20
-
-    first, second = connect(server), connect(server)
-    equal(declare(first, "a", 1000), ["53200"])  # of the one
-    for _ in range(3):
-        check(2 <= fill(second) <= 4)
-        check(fill(first) <= 1)
-        equal(len(rows(second.query("FETCH ALL FROM c1"))), 300)
-        first.query("CLOSE ALL")
-        second.query("CLOSE ALL")
-    check(2 <= fill(second) <= 4)
-    second.close()
-    for _ in range(1000):  # until the server has seen that it is gone
-        if 2 <= fill(first):
-            break
-        first.query("CLOSE ALL")
-        time.sleep(0.01)
-    else:
-        check(False, "the memory of a session that ended is not free")
-    first.close()
-    equal(server.stop(), 0)
-
-
-def limits(folder):
-    path = os.path.join(folder, "limits.conf")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("max_connections = 3\nmax_message_bytes = 1000\npool_connections = 1\n"
-                   "idle_in_transaction_timeout_ms = 300\nlock_timeout_ms = 100\n")
-    server = ServerProcess(SIBYL, folder, "--config", path, name="limits.db")
-    clients = [connect(server) for _ in range(3)]
-    fourth = WireClient(server.port)
-    try:
-        fourth.start()
-        check(False, "a fourth client was let in")
-    except Closed:
-        pass
-    clients[0].query("CREATE TABLE l(a int)")
-    clients[0].query("BEGIN; INSERT INTO l VALUES (1)")  # has the only connection
-    equal(errors(clients[1].query("SELECT 1")), ["53300"])
-    messages = [clients[0].read()]  # sent away, for doing nothing
-    equal(errors(messages), ["25P03"])
-    equal(rows(clients[1].query("SELECT count(*) FROM l")), [[b"0"]])
-    clients[1].send_raw(b"Q\0\0\7\0")
-    equal(errors([clients[1].read()]), ["08P01"])
-    expect_closed(clients[1])
-    equal(server.stop(), 0)
-
-
-SHARED = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
-          settings, temporary_tables, malformed, strange_text, denied, slow_reader, cancel,
-          copy_in, many_connections, parallel_writers, operations, psql_queries, pgbench, psycopg2_driver,
-          psycopg3_driver]
-OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory, limits]
-
-
-def main():
-    wanted = sys.argv[2:]
-    failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        server = ServerProcess(SIBYL, folder, "--metrics", "127.0.0.1:0", "--synchronous", "normal")
-        for part in SHARED + OWN:
-            if wanted and part.__name__ not in wanted:
-                continue
-            start = time.time()
-            try:
-                skipped = part(server if part in SHARED else folder)
-                result = f"skipped: {skipped}" if skipped else "ok"
-            except Exception as failure:  # the other parts are worth running
-                result = f"FAILED: {type(failure).__name__} {failure}"
-                line = failure.__traceback__
-                while line.tb_next:
-                    line = line.tb_next
-                    if line.tb_frame.f_code.co_name == part.__name__:
-                        result += f" (line {line.tb_lineno})"
-                failed += 1
-            print(f"{part.__name__:20} {time.time() - start:5.1f} s  {result}", flush=True)
-        if server.stop() != 0:
-            failed += 1
-            print("the server did not end well")
-        if failed:
-            print(server.said()[-4000:])
-    return 1 if failed else 0
-
+PARTS = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
+         settings, startup_options, transaction_time, temporary_tables, cancel, copy_in, parallel_writers]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_parts(PARTS, [], "--synchronous", "normal"))

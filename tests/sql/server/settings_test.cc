@@ -7,6 +7,7 @@
 #include "sql/server/authorizer.h"
 #include "sql/server/configuration.h"
 #include "sql/server/settings.h"
+#include "sql/server/startup_options.h"
 
 #include <sqlite3.h>
 
@@ -120,6 +121,20 @@ TEST_CASE("what reaches beyond the database is denied", "[server][authorizer]") 
   CHECK(WhyDenied(SQLITE_CREATE_TRIGGER, "t", "sibyl_users"));
   CHECK_FALSE(WhyDenied(SQLITE_READ, "t", "a"));
   CHECK(WhyDenied(SQLITE_TRANSACTION, "BEGIN", nullptr));
+}
+
+TEST_CASE("options of a startup packet", "[server][settings]") {
+  const auto parsed =
+      ParseStartupOptions("-c a=1  -cb=two\\ words --work-mem=4MB -c search_path=x=\\\\y ");
+  REQUIRE(parsed);
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"a", "1"}, {"b", "two words"}, {"work_mem", "4MB"}, {"search_path", "x=\\y"}};
+  CHECK(*parsed == expected);
+  CHECK(ParseStartupOptions(" ")->empty());
+  for (const char* bad : {"-c", "-c a", "-d 5", "a=1", "--a", "-c =1", "--"}) {
+    INFO(bad);
+    CHECK(ParseStartupOptions(bad).error().sqlstate == "42601");
+  }
 }
 
 }  // namespace

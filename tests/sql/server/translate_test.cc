@@ -13,7 +13,8 @@
 namespace sibyl::sql::server {
 namespace {
 
-// t(id, a int, b varchar(10), n numeric(10,2), f bool, ts timestamp, d date), u(id, tid), v: a view.
+// t(id, a int, b varchar(10), n numeric(10,2), f bool, ts timestamp, d date), u(id, tid); parent and
+// child, which refers to it.
 class FixedSchema : public Schema {
  public:
   FixedSchema() {
@@ -31,15 +32,23 @@ class FixedSchema : public Schema {
     u_.dependent_sql = {"CREATE INDEX u_tid ON u (tid)"};
     u_.columns = {{"id", kInt4Oid, -1, false, false, 0, "", false},
                   {"tid", kInt8Oid, -1, false, false, 0, "", false}};
+    parent_.name = "parent";
+    parent_.referencing = {"child"};
+    child_.name = "child";
   }
   const RelationInfo* Find(std::string_view name) const override {
-    return name == "t" ? &t_ : name == "u" ? &u_ : nullptr;
+    for (const RelationInfo* relation : {&t_, &u_, &parent_, &child_}) {
+      if (relation->name == name) return relation;
+    }
+    return nullptr;
   }
   bool HasIndex(std::string_view name) const override { return name == "t_a_idx"; }
 
  private:
   RelationInfo t_;
   RelationInfo u_;
+  RelationInfo parent_;
+  RelationInfo child_;
 };
 
 std::vector<Translated> All(const std::string& sql) {
@@ -264,6 +273,28 @@ TEST_CASE("statements of the session come as data", "[sql][server][translate]") 
   CHECK(prepare.parameter_type_oids == std::vector<uint32_t>{kInt4Oid, kTextOid});
   CHECK(One("EXECUTE p (1, 'x')").arguments == std::vector<std::string>{"1", "'x'"});
   CHECK(One("DEALLOCATE ALL").name.empty());
+}
+
+TEST_CASE("tables are dropped before those that they refer to", "[sql][server][translate]") {
+  CHECK(Sql("DROP TABLE parent, t, child") == "DROP TABLE t; DROP TABLE child; DROP TABLE parent");
+  CHECK(Sql("DROP TABLE IF EXISTS child, absent, parent CASCADE") ==
+        "DROP TABLE IF EXISTS child; DROP TABLE IF EXISTS absent; DROP TABLE IF EXISTS parent");
+  CHECK(ErrorOf("DROP TABLE t, parent").sqlstate == "2BP01");
+  CHECK(ErrorOf("DROP TABLE parent CASCADE").sqlstate == "0A000");
+}
+
+TEST_CASE("users have a name and a password", "[sql][server][translate]") {
+  const Translated create = One("CREATE USER ann WITH LOGIN PASSWORD 'sesame'");
+  CHECK(create.kind == StatementKind::kCreateUser);
+  CHECK((create.name == "ann" && create.value == "sesame" && create.tag_word == "CREATE ROLE"));
+  const Translated alter = One("ALTER ROLE \"Ann B\" PASSWORD 'x'");
+  CHECK((alter.kind == StatementKind::kAlterUser && alter.name == "Ann B" && alter.value == "x"));
+  const Translated drop = One("DROP USER IF EXISTS ann, bob");
+  CHECK((drop.kind == StatementKind::kDropUser && drop.missing_ok));
+  CHECK(drop.arguments == std::vector<std::string>{"ann", "bob"});
+  CHECK(ErrorOf("CREATE USER ann").sqlstate == "0A000");
+  CHECK(ErrorOf("CREATE ROLE ann SUPERUSER PASSWORD 'x'").sqlstate == "0A000");
+  CHECK(ErrorOf("ALTER USER ann PASSWORD NULL").sqlstate == "0A000");
 }
 
 TEST_CASE("COPY comes as options; files of the server stay closed", "[sql][server][translate]") {

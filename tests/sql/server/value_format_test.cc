@@ -9,6 +9,7 @@
 #include "sql/server/calendar.h"
 #include "sql/server/numeric_format.h"
 #include "sql/server/type_oids.h"
+#include "sql/server/types.h"
 #include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {
@@ -112,6 +113,94 @@ TEST_CASE("values that do not fit their type have no binary form", "[server][val
   CHECK_FALSE(EncodeBinary(kUuidOid, SqlValue::Text("0011"), &out));
   CHECK_FALSE(EncodeBinary(kOidOid, SqlValue::Integer(-1), &out));
   CHECK_FALSE(EncodeBinary(kTextArrayOid + 1'000'000, SqlValue::Text("x"), &out));
+}
+
+TEST_CASE("intervals and infinity in binary", "[server][values]") {
+  CHECK(Binary(kIntervalOid, SqlValue::Text("1 mon 2 days 00:00:00.000003")) ==
+        "\0\0\0\0\0\0\0\3\0\0\0\2\0\0\0\1"s);
+  for (const char* interval : {"00:00:00", "1 year 2 mons 3 days -04:05:06.5", "-3 days"}) {
+    CHECK(Again(kIntervalOid, SqlValue::Text(interval)) == interval);
+  }
+  CHECK(Binary(kDateOid, SqlValue::Text("infinity")) == "\x7f\xff\xff\xff"s);
+  CHECK(Again(kDateOid, SqlValue::Text("-infinity")) == "-infinity");
+  CHECK(Again(kTimestampOid, SqlValue::Text("infinity")) == "infinity");
+  CHECK(Again(kTimestamptzOid, SqlValue::Text("-infinity")) == "-infinity");
+  std::string scratch;
+  for (const char byte : {'\x80', '\x7f', '\x92'}) {
+    CHECK(Decode(kIntervalOid, 1, std::string(16, byte), &scratch).error().sqlstate == "22008");
+  }
+  CHECK_FALSE(Decode(kIntervalOid, 1, std::string(15, '\0'), &scratch));
+}
+
+TEST_CASE("arrays in binary", "[server][values]") {
+  const std::string one_two =
+      "\0\0\0\1\0\0\0\0\0\0\0\x17\0\0\0\2\0\0\0\1"s + "\0\0\0\4\0\0\0\1\0\0\0\4\0\0\0\2"s;
+  CHECK(Binary(kInt4ArrayOid, SqlValue::Text("{1,2}")) == one_two);
+  CHECK(Binary(kInt4ArrayOid, SqlValue::Text("{}")) == "\0\0\0\0\0\0\0\0\0\0\0\x17"s);
+  struct Example {
+    uint32_t oid;
+    const char* text;
+  };
+  for (const Example& example : std::initializer_list<Example>{
+           {kInt2ArrayOid, "{-32768,32767}"},
+           {kInt4ArrayOid, "{NULL}"},
+           {kInt8ArrayOid, "{9223372036854775807,NULL,0}"},
+           {kFloat8ArrayOid, "{0.5,-1e+300}"},
+           {kBoolArrayOid, "{t,f,NULL}"},
+           {kTextArrayOid, R"({a,"b c","NULL",NULL,"{\"x\\\\\"}",""})"},
+           {kVarcharArrayOid, "{äö}"},
+           {kInt2VectorOid, "1 2 3"},
+           {FindType("timestamp[]")->oid, "{\"2024-02-29 12:00:00.5\"}"},
+           {FindType("timestamptz[]")->oid, "{\"2024-02-29 12:00:00+00\"}"},
+           {FindType("date[]")->oid, "{2024-02-29}"},
+           {FindType("numeric[]")->oid, "{1.5,-3}"},
+           {FindType("bytea[]")->oid, R"({"\\x00ff"})"},
+           {FindType("uuid[]")->oid, "{00112233-4455-6677-8899-aabbccddeeff}"}}) {
+    INFO(example.text);
+    CHECK(Again(example.oid, SqlValue::Text(example.text)) == example.text);
+  }
+}
+
+TEST_CASE("arrays that are none", "[server][values]") {
+  std::string out;
+  CHECK_FALSE(EncodeBinary(kInt4ArrayOid, SqlValue::Text("{1,x}"), &out));
+  CHECK_FALSE(EncodeBinary(kInt4ArrayOid, SqlValue::Text("{1,2"), &out));
+  CHECK_FALSE(EncodeBinary(kInt4ArrayOid, SqlValue::Text("{{1},{2}}"), &out));
+  CHECK_FALSE(EncodeBinary(kInt4ArrayOid, SqlValue::Integer(1), &out));
+  std::string scratch;
+  const std::string whole = Binary(kTextArrayOid, SqlValue::Text("{ab,NULL}"));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    INFO("size " << size);
+    CHECK(Decode(kTextArrayOid, 1, whole.substr(0, size), &scratch).error().sqlstate == "22P03");
+  }
+  CHECK(Decode(kTextArrayOid, 1, whole + "x", &scratch).error().sqlstate == "22P03");
+  CHECK(Decode(kInt4ArrayOid, 1, whole, &scratch).error().sqlstate ==
+        "22P03");  // of other elements
+  const auto changed = [&](size_t at, char byte) {
+    std::string bytes = whole;
+    bytes[at] = byte;
+    return Decode(kTextArrayOid, 1, bytes, &scratch).error().sqlstate;
+  };
+  CHECK(changed(3, 2) == "0A000");  // dimensions
+  CHECK(changed(0, '\x80') == "22P03");
+  CHECK(changed(12, '\x7f') == "22P03");  // two thousand million elements
+  CHECK(changed(12, '\xff') == "22P03");
+  CHECK(changed(19, 0) == "0A000");       // counted from 0
+  CHECK(changed(20, '\xfe') == "22P03");  // a length below -1
+}
+
+TEST_CASE("numbers and days that cannot be kept are refused", "[server][values]") {
+  std::string scratch;
+  CHECK(Decode(kFloat8Oid, 0, "NaN", &scratch).error().sqlstate == "0A000");
+  CHECK(Decode(kFloat8Oid, 1, "\x7f\xf8\0\0\0\0\0\0"s, &scratch).error().sqlstate == "0A000");
+  CHECK(Decode(kNumericOid, 1, "\0\0\0\0\xc0\0\0\0"s, &scratch).error().sqlstate == "0A000");
+  for (const char* bytes : {"\x7f\xff\xff\xfe", "\x80\x01\x01\x01"}) {
+    CHECK(Decode(kDateOid, 1, std::string(bytes, 4), &scratch).error().sqlstate == "22008");
+    const std::string moment = std::string(bytes, 4) + std::string(4, '\xff');
+    CHECK(Decode(kTimestampOid, 1, moment, &scratch).error().sqlstate == "22008");
+  }
+  CHECK(Decode(kDateOid, 1, "\0\x2c\x95\xd3"s, &scratch)->bytes == "9999-12-31");
+  CHECK(Decode(kDateOid, 1, "\0\x2c\x95\xd4"s, &scratch).error().sqlstate == "22008");
 }
 
 TEST_CASE("parameters as text", "[server][values]") {

@@ -9,6 +9,7 @@
 #include "sql/server/wire/backend.h"
 #include "sql/server/wire/big_endian.h"
 #include "sql/server/wire/frontend.h"
+#include "sql/server/wire/utf8.h"
 
 namespace sibyl::sql::server::wire {
 namespace {
@@ -169,6 +170,28 @@ TEST_CASE("backend messages have the bytes that the protocol says", "[server][wi
   NullField(&out);
   EndRow(&out, row);
   CHECK(out == "D\0\0\0\x10\0\2\0\0\0\2ab\377\377\377\377"s);
+}
+
+TEST_CASE("text that is UTF-8, and what is not", "[server][wire]") {
+  const std::string plain = "SELECT 12345678 plain bytes";
+  for (const std::string& good :
+       {""s, plain, "\x01\x7f"s, "\u00e4\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"s}) {
+    CHECK(CheckText(good));
+    CHECK(CheckText(plain + good + plain));
+  }
+  for (const std::string& bad :
+       {"\0"s, "\x80"s, "\xc0\x80"s, "\xc1\xbf"s, "\xc3"s, "\xe0\x9f\xbf"s, "\xe2\x82"s,
+        "\xed\xa0\x80"s, "\xf0\x8f\xbf\xbf"s, "\xf4\x90\x80\x80"s, "\xf5\x80\x80\x80"s, "\xff"s,
+        "\xe2\x28\xa1"s, "\xf0\x90\x80"s}) {
+    for (size_t before = 0; before < 9; ++before) {
+      CHECK(CheckText(plain.substr(0, before) + bad + plain).error().sqlstate == "22021");
+    }
+    CHECK(CheckText(plain + bad).error().sqlstate == "22021");
+  }
+  CHECK(CheckText("a\xff"s).error().message == "invalid byte sequence for encoding \"UTF8\": 0xff");
+  CHECK(DecodeText("SELECT '\xff'\0"s).error().sqlstate == "22021");
+  ParseMessage parse;
+  CHECK(DecodeParse("\0SELECT '\xc3'\0\0\0"s, &parse).error().sqlstate == "22021");
 }
 
 }  // namespace

@@ -1,0 +1,30 @@
+// PostgreSQL's text formats of values. What a value of each type looks like in SQLite:
+// sql/server/value_format.h.
+
+#ifndef SIBYL_SQL_SERVER_TEXT_FORMAT_H_
+#define SIBYL_SQL_SERVER_TEXT_FORMAT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sql/server/sql_error.h"
+#include "sql/server/sql_value.h"
+
+namespace sibyl::sql::server {
+
+// Appends. Precondition: `value` is not NULL.
+void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out);
+
+// `real` as a parameter; 0A000 for NaN.
+SqlResult<SqlValue> RealValue(double real);
+
+// `bytes` as a text; 22021 if they are not UTF-8 or have a NUL.
+SqlResult<SqlValue> TextValue(std::string_view bytes);
+
+// The bytes of the answer are those of `bytes`, or in `scratch`.
+SqlResult<SqlValue> DecodeText(uint32_t type_oid, std::string_view bytes, std::string* scratch);
+
+}  // namespace sibyl::sql::server
+
+#endif  // SIBYL_SQL_SERVER_TEXT_FORMAT_H_
