@@ -55,6 +55,21 @@ TEST_CASE("a loop falls asleep in time, and slow clients are not waited for",
   CHECK_FALSE(loop.wait.GoesOn(loop.now_ns));
 }
 
+TEST_CASE("now and then a long yield, as by an interrupt, changes nothing",
+          "[server][wakeful_wait]") {
+  Loop loop;
+  loop.BeQuick();
+  for (int i = 0; i < 1000; ++i) {
+    INFO("wait " << i);
+    if (i % 50 == 0) {
+      REQUIRE(loop.wait.GoesOn(loop.now_ns));
+      loop.now_ns += 2 * WakefulWait::kCrowdedNs;
+      loop.wait.End(loop.now_ns, false);
+    }
+    REQUIRE(loop.WaitFor(kQuickNs));
+  }
+}
+
 TEST_CASE("a processor that others need is left, longer each time", "[server][wakeful_wait]") {
   Loop loop;
   uint64_t last_ns = 0;
