@@ -45,9 +45,11 @@ class SegmentCursor final : public Cursor {
     status_ = Ok();
     const auto position = segment_.Locate(target);
     if (!position) return Fail(position.error());
+    segment_.file().PrefetchWalk(position->block, position->fraction);
     if (!Load(position->block)) return;
     slot_ = block_.view().LowerBound(
         target, segment_.file().RecordFraction(position->block, position->fraction));
+    segment_.file().PrefetchWalk(position->block + 1, 0);
     if (slot_ < block_.view().record_count()) {
       Show();
     } else {
@@ -129,6 +131,7 @@ class SegmentCursor final : public Cursor {
     for (; block < segment_.file().block_count(); ++block) {
       if (!Load(static_cast<uint32_t>(block))) return;
       if (block_.view().record_count() > 0) {
+        segment_.file().PrefetchWalk(block_number_ + 1, 0);
         slot_ = 0;
         Show();
         return;

@@ -100,7 +100,7 @@ class LearnedSegment {
   // Asks for the block that a cursor's Seek will read, if the file is mapped.
   void PrefetchSeek(std::string_view internal_key) const {
     const index::BlockPosition position = Predict(internal_key);
-    file_->PrefetchBlock(position.block, position.fraction);
+    file_->PrefetchWalk(position.block, position.fraction);
   }
 
   // Checks the whole file, that every record lies in the block its model predicts, that the

@@ -69,6 +69,15 @@ class MappedSegment final : public SegmentBase {
     PrefetchWindows(bytes, quartiles_.RecordFraction(block, line_fraction));
   }
 
+  void PrefetchWalk(uint32_t block, uint16_t line_fraction) const override {
+    const std::string_view bytes = BlockBytes(block);
+    if (bytes.empty() || (kMayBeCompressed && !IsVerified(block))) return;
+    const uint16_t fraction = quartiles_.RecordFraction(block, line_fraction);
+    __builtin_prefetch(bytes.data());
+    PrefetchWindows(bytes, fraction);
+    PrefetchValuesFrom(bytes, fraction);
+  }
+
   InPlace LookupPrefetched(std::string_view key, uint32_t block,
                            uint16_t line_fraction) const override {
     const std::string_view bytes = BlockBytes(block);
@@ -164,6 +173,22 @@ class MappedSegment final : public SegmentBase {
     for (ptrdiff_t line = 1; line <= kReachLines; ++line) {  // the likeliest first
       __builtin_prefetch(expected + line * kCacheLineBytes);
       __builtin_prefetch(expected - line * kCacheLineBytes);
+    }
+  }
+
+  // Asks for the lines where the values of the next records are expected: a few before, in case the
+  // expectation is late.
+  void PrefetchValuesFrom(std::string_view bytes, uint16_t fraction) const {
+    constexpr ptrdiff_t kLinesBefore = 2;
+    constexpr ptrdiff_t kLinesAfter = 16;
+    const uint64_t windows_bytes = bytes.size() * window_share_ >> 16;
+    const char* const expected =
+        bytes.data() + windows_bytes + ((bytes.size() - windows_bytes) * fraction >> 16);
+    const char* const end = bytes.data() + bytes.size();
+    for (ptrdiff_t line = -kLinesBefore; line < kLinesAfter; ++line) {
+      const char* const place = expected + line * kCacheLineBytes;
+      if (place >= end) break;
+      __builtin_prefetch(place);
     }
   }
 
