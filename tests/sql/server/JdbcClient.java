@@ -171,8 +171,8 @@ public class JdbcClient {
       same(error.getSQLState(), "23505");
     }
     connection.rollback(point);
-    connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
     connection.commit();
+    connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
     connection.setAutoCommit(true);
     CopyManager copies = ((PGConnection) connection).getCopyAPI();
     same(copies.copyIn("COPY k FROM STDIN", new StringReader("1000\tcopied\n1001\t\\N\n")), 2);
