@@ -1,8 +1,8 @@
 // Goal: what a report says is true: losses stay within half a window and match the answers, the
 // worst keys are the worst, ranges cover all keys, outliers, shared bits, runs and drift are found
 // where they were put and nowhere else, suggestions can be built as they say; and the maps to
-// 64-bit keys keep the order, so that an index over images finds every key. Method: small sets whose
-// properties are known.
+// 64-bit keys keep the order, so that an index over images finds every key. Method: small sets
+// whose properties are known.
 
 #include "sibyl/range_report.h"
 
