@@ -1,13 +1,10 @@
 #include "engine/registry.h"
 
 #include <pthread.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -17,7 +14,8 @@ namespace sibyl::engine {
 
 namespace {
 
-// RocksDB's static objects, when exit() destroys them, wait for a thread that the child does not have.
+// RocksDB's static objects, when exit() destroys them, wait for a thread that the child does not
+// have.
 void EndProcess(int status, void*) {
   std::fflush(nullptr);
   _exit(status);
@@ -60,18 +58,11 @@ void Registry::EndBackgroundWork() {
   for (const auto& database : open) database->EndBackgroundWork();
 }
 
-Result<Registry::FileId> Registry::IdOf(const std::filesystem::path& directory) {
-  struct stat status = {};
-  if (stat(directory.c_str(), &status) != 0) {
-    return Error{ErrorCode::kIo, directory.string() + ": " + std::strerror(errno)};
-  }
-  return FileId{status.st_dev, status.st_ino};
-}
-
 Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
     const std::filesystem::path& directory,
     const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open) {
-  SIBYL_ASSIGN_OR_RETURN(const FileId id, IdOf(directory));
+  SIBYL_ASSIGN_OR_RETURN(auto identity, base::FileIdentity::Of(directory));
+  const FileId id = identity.id();
   {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -80,7 +71,7 @@ Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
       if (auto database = found->second.handle.lock()) return database;
       changed_.wait(lock);  // it is being opened or closed
     }
-    entries_[id];
+    entries_[id].identity = std::move(identity);
   }
   auto opened = open();
   if (opened) return Publish(id, std::move(*opened));
@@ -97,7 +88,9 @@ std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id, std::unique_ptr<Datab
   // been constructed, runs before any of it is destroyed.
   std::call_once(exit_handler_, [] { std::atexit([] { Instance().EndBackgroundWork(); }); });
   const std::lock_guard lock(mutex_);
-  entries_[id] = {handle.get(), handle};
+  Entry& entry = entries_[id];
+  entry.database = handle.get();
+  entry.handle = handle;
   changed_.notify_all();
   return handle;
 }

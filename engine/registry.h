@@ -2,10 +2,10 @@
 //
 // A directory, known by device and inode, is open at most once: later openings share the first
 // one's database. After fork() the child's registry is empty and every inherited database is marked
-// as such, so that it touches no file. exit() in such a child runs the handlers that were registered
-// since the fork and then ends the process: those of before are its parent's. When the process exits
-// with databases open, their background threads are ended before the libraries that they use are
-// torn down.
+// as such, so that it touches no file. exit() in such a child runs the handlers that were
+// registered since the fork and then ends the process: those of before are its parent's. When the
+// process exits with databases open, their background threads are ended before the libraries that
+// they use are torn down.
 
 #ifndef SIBYL_ENGINE_REGISTRY_H_
 #define SIBYL_ENGINE_REGISTRY_H_
@@ -16,8 +16,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <utility>
+#include <optional>
 
+#include "base/file_identity.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -36,14 +37,14 @@ class Registry {
       const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open);
 
  private:
-  using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
+  using FileId = base::FileIdentity::Id;
   struct Entry {
-    DatabaseImpl* database = nullptr;  // null while it opens or closes
+    std::optional<base::FileIdentity> identity;  // of the directory, which may have been deleted
+    DatabaseImpl* database = nullptr;            // null while it opens or closes
     std::weak_ptr<DatabaseImpl> handle;
   };
 
   Registry();
-  static Result<FileId> IdOf(const std::filesystem::path& directory);
   std::shared_ptr<DatabaseImpl> Publish(FileId id, std::unique_ptr<DatabaseImpl> database);
   void Close(FileId id, DatabaseImpl* database);
   void ForgetAllInChild();
