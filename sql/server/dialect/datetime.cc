@@ -32,7 +32,7 @@ class Reader {
     }
   }
   bool Take(char c) {
-    if (front() != c) return false;
+    if (rest_.empty() || rest_.front() != c) return false;  // `c` may be NUL
     rest_.remove_prefix(1);
     return true;
   }
