@@ -189,18 +189,5 @@ TEST_CASE("stopped at each call that changes the disk", "[crash][commit_log]") {
   }
 }
 
-TEST_CASE("a second process is told that the log is in use", "[crash][commit_log]") {
-  const TemporaryDirectory home;
-  const auto log = Must(OpenRocksDbLog(home.path() / "log"));
-  const Child child = StartChild(home.path() / "log", 1, 0, CrashKind::kKill);
-  char said[4096] = {};
-  REQUIRE(read(child.output, said, sizeof(said) - 1) > 0);
-  close(child.output);
-  int status = 0;
-  REQUIRE(waitpid(child.process, &status, 0) == child.process);
-  CHECK_THAT(said, Catch::StartsWith("error busy: ") && Catch::Contains(home.path().string()));
-  AppendFor(*log, 1, 10);  // the first is none the worse
-}
-
 }  // namespace
 }  // namespace sibyl::storage
