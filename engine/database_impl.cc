@@ -395,6 +395,11 @@ Result<Tree> DatabaseImpl::CreateTree(std::string_view name, const TreeOptions& 
   }
 }
 
+Result<bool> DatabaseImpl::HasTree(const ReadOptions& options, Tree tree) {
+  SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
+  return ReadPointOf(options.snapshot).view->catalogue->IsUserTree(tree);
+}
+
 Result<std::optional<Tree>> DatabaseImpl::FindTree(std::string_view name) {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   return state_->views.Current()->catalogue->Find(name);

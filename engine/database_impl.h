@@ -53,6 +53,7 @@ class DatabaseImpl final : public Database {
 
   Result<Tree> CreateTree(std::string_view name, const TreeOptions& options) override;
   Result<std::optional<Tree>> FindTree(std::string_view name) override;
+  Result<bool> HasTree(const ReadOptions& options, Tree tree) override;
   Status DropTree(Tree tree) override;
   Result<std::vector<TreeInfo>> ListTrees() override;
   Status SetTreeOptions(Tree tree, const TreeOptions& options) override;

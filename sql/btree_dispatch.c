@@ -524,14 +524,16 @@ SQLITE_PRIVATE int sqlite3BtreeCursor(Btree* p, Pgno root, int writable, struct 
                                       BtCursor* cursor) {
   if (!sibylIsOurs(p)) return nativeBtreeCursor(p, root, writable, info, cursor);
   if (root < 1) return SQLITE_CORRUPT_BKPT;
-  const int rc = info != 0 ? shapeOf(p, info) : SQLITE_OK;
+  int rc = info != 0 ? shapeOf(p, info) : SQLITE_OK;
   if (rc != SQLITE_OK) return rc;
+  rc = sibyl_cursor_open(storeOf(p), root, writable != 0, p->pSibyl->shape.bytes,
+                         info != 0 ? info->nKeyField : 0, info != 0 ? uniqueFields(p, info) : 0,
+                         &cursor->eState, &cursor->pSibyl);
+  if (rc != SQLITE_OK) return rc;  // closing a cursor that has no Btree does nothing
   cursor->pBtree = p;
   cursor->pgnoRoot = root;
   cursor->pKeyInfo = info;
-  return sibyl_cursor_open(storeOf(p), root, writable != 0, p->pSibyl->shape.bytes,
-                           info != 0 ? info->nKeyField : 0, info != 0 ? uniqueFields(p, info) : 0,
-                           &cursor->eState, &cursor->pSibyl);
+  return SQLITE_OK;
 }
 
 SQLITE_PRIVATE int sqlite3BtreeCloseCursor(BtCursor* cursor) {
@@ -858,15 +860,17 @@ SQLITE_PRIVATE int sqlite3BtreeInsert(BtCursor* cursor, const BtreePayload* payl
 // Copies a row from one table to another of the same form. Between two SQLite files SQLite copies
 // the cell; if one side is ours the row waits, as bytes, for sqlite3BtreeInsert.
 SQLITE_PRIVATE int sqlite3BtreeTransferRow(BtCursor* to, BtCursor* from, i64 rowid) {
-  if (to->pSibyl == 0 && from->pSibyl == 0) return nativeBtreeTransferRow(to, from, rowid);
   Btree* p = to->pBtree;
+  p->bTransfer = 0;
+  if (to->pSibyl == 0 && from->pSibyl == 0) return nativeBtreeTransferRow(to, from, rowid);
   const u32 size = sqlite3BtreePayloadSize(from);
   u8* row = sqlite3_realloc64(p->aTransfer, (u64)size + 1);
   if (row == 0) return SQLITE_NOMEM_BKPT;
   p->aTransfer = row;
   p->nTransfer = size;
-  p->bTransfer = 1;
-  return sqlite3BtreePayload(from, 0, size, row);
+  const int rc = sqlite3BtreePayload(from, 0, size, row);
+  p->bTransfer = rc == SQLITE_OK;
+  return rc;
 }
 
 SQLITE_PRIVATE i64 sqlite3BtreeRowCountEst(BtCursor* cursor) {

@@ -577,6 +577,18 @@ SibylRecordResult sibyl_record_join(const unsigned char* key, size_t key_size,
   return result;
 }
 
+int sibyl_key_has_shape(const unsigned char* key, size_t key_size, const SibylFieldShape* shape,
+                        int key_fields) {
+  Field field;
+  size_t offset = 0;
+  for (int i = 0; i < key_fields && offset < key_size; i++) {
+    const size_t size = find_field(key + offset, key_size - offset, shape[i], &field);
+    if (size == 0) return 0;
+    offset += size;
+  }
+  return offset == key_size;
+}
+
 SibylRecordResult sibyl_key_last_integer(const unsigned char* key, size_t key_size,
                                          const SibylFieldShape* shape, int key_fields,
                                          int64_t* integer) {

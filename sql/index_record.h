@@ -69,6 +69,10 @@ SibylRecordResult sibyl_record_join(const unsigned char* key, size_t key_size,
                                     const SibylFieldShape* shape, int key_fields, SibylKey* buffer,
                                     const unsigned char** record, size_t* record_size);
 
+// Whether the bytes are a key of such fields, or of the first of them.
+int sibyl_key_has_shape(const unsigned char* key, size_t key_size, const SibylFieldShape* shape,
+                        int key_fields);
+
 // The last field of a key that has nothing else after it: the rowid of an index of a rowid table.
 // SIBYL_RECORD_CORRUPT also if it is no integer.
 SibylRecordResult sibyl_key_last_integer(const unsigned char* key, size_t key_size,

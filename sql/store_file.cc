@@ -6,10 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <map>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -24,7 +21,7 @@ namespace {
 // connection of the process. It outlives every connection, hence never destroyed.
 struct Registry {
   std::mutex mutex;
-  std::map<std::tuple<dev_t, ino_t, Access>, std::weak_ptr<StoreFile>> files;
+  std::map<std::pair<base::FileIdentity::Id, Access>, std::weak_ptr<StoreFile>> files;
 };
 
 Registry& TheRegistry();
@@ -94,20 +91,16 @@ std::filesystem::path DataDirectoryOf(const std::filesystem::path& path) {
 
 Result<std::shared_ptr<StoreFile>> StoreFile::Acquire(const std::filesystem::path& path,
                                                       Access access) {
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) {
-    return Error{ErrorCode::kIo, "cannot open " + path.string() + ": " + std::strerror(errno)};
-  }
+  SIBYL_ASSIGN_OR_RETURN(auto identity, base::FileIdentity::Of(path));
+  const auto id = identity.id();
   Registry& registry = TheRegistry();
   const std::lock_guard lock(registry.mutex);
   ForgetClosedFiles(&registry);
-  if (registry.files.contains({info.st_dev, info.st_ino, Access::kReadWrite})) {
-    access = Access::kReadWrite;
-  }
-  std::weak_ptr<StoreFile>& entry = registry.files[{info.st_dev, info.st_ino, access}];
+  if (registry.files.contains({id, Access::kReadWrite})) access = Access::kReadWrite;
+  std::weak_ptr<StoreFile>& entry = registry.files[{id, access}];
   std::shared_ptr<StoreFile> file = entry.lock();
-  if (file == nullptr) {
-    file = std::make_shared<StoreFile>(path, access);
+  if (file == nullptr || file->HasMovedUnopened()) {
+    file = std::make_shared<StoreFile>(path, std::move(identity), access);
     entry = file;
   }
   return file;
@@ -120,18 +113,37 @@ std::filesystem::path StoreFile::DataDirectory() const {
 Result<std::shared_ptr<Database>> StoreFile::Open() {
   if (inherited_.load(std::memory_order_relaxed)) {
     return Error{ErrorCode::kInvalidArgument,
-                 path_.string() + " was opened before fork(), by the parent process: a child opens "
-                                  "connections of its own"};
+                 path_.string() +
+                     " was opened before fork(), by the parent process: a child opens "
+                     "connections of its own"};
   }
   const std::lock_guard lock(mutex_);
   if (database_ == nullptr || !IsCurrent()) {
-    SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadMarker(path_));
+    SIBYL_ASSIGN_OR_RETURN(const auto uuid, ReadOwnMarker());
     if (!uuid && access_ != Access::kReadWrite) {
       return Error{ErrorCode::kReadOnly, path_.string() + " is not yet a database"};
     }
     SIBYL_RETURN_IF_ERROR(uuid ? OpenExisting(*uuid) : Create());
+    opened_.store(true, std::memory_order_relaxed);
   }
   return database_;
+}
+
+// Then it is of no use to those who know the file by the path that it has now.
+bool StoreFile::HasMovedUnopened() const {
+  if (opened_.load(std::memory_order_relaxed)) return false;
+  const auto present = base::FileIdentity::Of(path_);
+  return !present || present->id() != identity_.id();
+}
+
+// The path may name another file than the one this object is about.
+Result<std::optional<std::string>> StoreFile::ReadOwnMarker() const {
+  SIBYL_ASSIGN_OR_RETURN(const auto present, base::FileIdentity::Of(path_));
+  if (present.id() != identity_.id()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 path_.string() + " is another file than when this connection was opened"};
+  }
+  return ReadMarker(path_);
 }
 
 uint64_t StoreFile::DefaultBudget() {
@@ -197,6 +209,12 @@ Status StoreFile::Create() {
     return Error{ErrorCode::kBusy, directory.string() +
                                        " is still in use, by a connection to a file that was "
                                        "deleted or renamed"};
+  }
+  // Another process may have created it between our look at the marker and now, when nobody can.
+  SIBYL_ASSIGN_OR_RETURN(const auto created, ReadOwnMarker());
+  if (created) {
+    database.reset();
+    return OpenExisting(*created);
   }
   SIBYL_ASSIGN_OR_RETURN(const Leftover leftover, Inspect(database.get()));
   if (leftover == Leftover::kOrphan) {

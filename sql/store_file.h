@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/file_identity.h"
 #include "sibyl/database.h"
 
 namespace sibyl::sql {
@@ -39,7 +40,8 @@ class StoreFile {
   static Result<std::shared_ptr<StoreFile>> Acquire(const std::filesystem::path& path,
                                                     Access access);
 
-  StoreFile(std::filesystem::path path, Access access) : path_(std::move(path)), access_(access) {}
+  StoreFile(std::filesystem::path path, base::FileIdentity identity, Access access)
+      : path_(std::move(path)), identity_(std::move(identity)), access_(access) {}
   StoreFile(const StoreFile&) = delete;
   StoreFile& operator=(const StoreFile&) = delete;
 
@@ -53,13 +55,14 @@ class StoreFile {
   // since, so that each transaction sees what other processes have committed before it began.
   //
   // Errors: kBusy if another process has it; kInvalidArgument for a marker without its folder or
-  // with another UUID than its folder's, both named; those of Database::Open.
+  // with another UUID than its folder's, both named, and if another file is at the path by now;
+  // those of Database::Open.
   Result<std::shared_ptr<Database>> Open();
 
   Access access() const { return access_; }
 
-  // Called in a child process after fork(), where the file is the parent's: its engine refuses every
-  // call, and the child's own connections get a StoreFile of their own.
+  // Called in a child process after fork(), where the file is the parent's: its engine refuses
+  // every call, and the child's own connections get a StoreFile of their own.
   void MarkInherited() { inherited_.store(true, std::memory_order_relaxed); }
 
   // The most memory for writes that are not in segments yet. False if it is too late to change it:
@@ -71,8 +74,8 @@ class StoreFile {
   Tree meta_tree() const { return meta_tree_; }
   bool has_short_keys() const { return has_short_keys_; }  // see kShortKeysKey
 
-  // The writer lock: at most one owner. Taking it again is fine; nobody waits here. In a child after
-  // fork() it is given to anybody, for what needs it will be refused.
+  // The writer lock: at most one owner. Taking it again is fine; nobody waits here. In a child
+  // after fork() it is given to anybody, for what needs it will be refused.
   bool TryLockWriter(const void* owner);
   void UnlockWriter(const void* owner);
 
@@ -82,6 +85,8 @@ class StoreFile {
 
   Options EngineOptions() const;
   bool IsCurrent();
+  bool HasMovedUnopened() const;
+  Result<std::optional<std::string>> ReadOwnMarker() const;
   Status OpenExisting(const std::string& uuid);
   Status Create();
   Result<Leftover> Inspect(Database* database);
@@ -91,8 +96,10 @@ class StoreFile {
   static uint64_t DefaultBudget();
 
   const std::filesystem::path path_;
+  const base::FileIdentity identity_;
   const Access access_;
   std::atomic<bool> inherited_ = false;
+  std::atomic<bool> opened_ = false;
   mutable std::mutex mutex_;  // guards what follows
   uint64_t budget_bytes_ = DefaultBudget();
   std::shared_ptr<Database> database_;

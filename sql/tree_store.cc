@@ -27,6 +27,8 @@ constexpr unsigned char kPlaceSaved = 3;  // CURSOR_REQUIRESEEK
 constexpr unsigned char kFaulty = 4;      // CURSOR_FAULT
 constexpr unsigned char kPinned = 0x40;   // BTCF_Pinned, in the byte behind the state
 
+constexpr size_t kRowidBytes = 8;
+
 // The engine has no code of its own for a full disk; the operating system's words are in the text.
 bool SaysDiskFull(const std::string& message) {
   return message.find(std::strerror(ENOSPC)) != std::string::npos ||
@@ -106,7 +108,7 @@ int SibylStore::OpenFile() {
 
 int SibylStore::Begin(bool write) {
   if (transaction_ != nullptr || (snapshot_ != nullptr && !write)) return SQLITE_OK;
-  if (write && read_only_) return Fail(SQLITE_READONLY, "the database was opened read-only");
+  if (write && read_only_) return SQLITE_READONLY;  // SQLite's sentence says it all
   if (const int rc = OpenFile(); rc != SQLITE_OK) return rc;
   return write ? BeginWriting() : BeginReading();
 }
@@ -209,6 +211,7 @@ int SibylStore::Commit(bool sync, bool keep_reading) {
     if (!status) {
       const int rc = Fail(status.error());
       EndWriting(keep_reading);
+      if (snapshot_ != nullptr) (void)LoadHeader();  // as it was before
       return rc;
     }
   }
@@ -292,6 +295,47 @@ sibyl::sql::MovedRoots SibylStore::LatestRoots() const {
     (void)roots.Decode(std::string_view(**header).substr(sizeof(header_)));
   }
   return roots;
+}
+
+int SibylStore::CheckRoot(uint32_t root, std::string_view shape) {
+  constexpr size_t kSchemaVersion = 1;
+  if (transaction_ == nullptr && snapshot_ == nullptr) return SQLITE_OK;  // nothing is read yet
+  if (checked_schema_ != header_[kSchemaVersion]) {
+    checked_roots_.fill(0);
+    checked_schema_ = header_[kSchemaVersion];
+  }
+  const uint64_t checked = uint64_t{root} << 8 | std::min<size_t>(shape.size(), 255);
+  uint64_t& slot = checked_roots_[root % checked_roots_.size()];
+  if (slot == checked) return SQLITE_OK;
+  const int rc = LookAtRoot(root, shape);
+  if (rc == SQLITE_OK) slot = checked;
+  return rc;
+}
+
+int SibylStore::LookAtRoot(uint32_t root, std::string_view shape) {
+  const Tree tree = TreeOf(root);
+  if (transaction_ == nullptr) {
+    const auto exists = database_->HasTree({.snapshot = snapshot_.get()}, tree);
+    if (!exists) return Fail(exists.error());
+    if (!*exists) {
+      return Fail(SQLITE_CORRUPT, "the schema names tree " + std::to_string(root) +
+                                      ", which is not there");
+    }
+  }
+  std::unique_ptr<sibyl::Iterator> iterator;
+  if (const int rc = NewIterator(tree, &iterator); rc != SQLITE_OK) return rc;
+  iterator->SeekToFirst();
+  if (const auto status = iterator->status(); !status) return Fail(status.error());
+  const std::string_view key = iterator->Valid() ? iterator->key() : std::string_view();
+  const bool fits = shape.empty() ? key.size() == kRowidBytes
+                                  : sibyl_key_has_shape(BytesOf(key), key.size(), BytesOf(shape),
+                                                        static_cast<int>(shape.size()));
+  if (iterator->Valid() && !fits) {
+    return Fail(SQLITE_CORRUPT, "tree " + std::to_string(root) + " is not what the schema says: " +
+                                    (shape.empty() ? "a table" : "an index"));
+  }
+  KeepIterator(tree, std::move(iterator));
+  return SQLITE_OK;
 }
 
 int SibylStore::CreateTree(uint32_t* root) {
@@ -1005,8 +1049,9 @@ int sibyl_store_verify(SibylStore* store, char** report, int* problems) {
 int sibyl_cursor_open(SibylStore* store, uint32_t root, int writable, const unsigned char* shape,
                       int key_fields, int unique_fields, unsigned char* state,
                       SibylCursor** cursor) {
-  *cursor = new SibylCursor(store, root, writable != 0,
-                            ViewOf(shape, static_cast<size_t>(key_fields)), unique_fields, state);
+  const std::string_view key_shape = ViewOf(shape, static_cast<size_t>(key_fields));
+  if (const int rc = store->CheckRoot(root, key_shape); rc != SQLITE_OK) return rc;
+  *cursor = new SibylCursor(store, root, writable != 0, key_shape, unique_fields, state);
   return SQLITE_OK;
 }
 void sibyl_cursor_close(SibylCursor* cursor) { delete cursor; }
@@ -1075,7 +1120,7 @@ int sibyl_cursor_restore(SibylCursor* cursor, int* same) {
 
 int64_t sibyl_cursor_rowid(const SibylCursor* cursor) {
   const std::string_view key = cursor->CurrentKey();
-  assert(key.size() == 8);
+  assert(key.size() == kRowidBytes);
   return sibyl_rowid_decode(reinterpret_cast<const unsigned char*>(key.data()));
 }
 

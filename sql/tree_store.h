@@ -64,8 +64,8 @@ struct SibylStore {
   int Commit(bool sync, bool keep_reading);
   int Rollback(bool keep_reading);
 
-  // `on_release` is called whenever this connection has given the writer lock back, in its thread: of
-  // a commit the log then knows, and the disk perhaps not yet.
+  // `on_release` is called whenever this connection has given the writer lock back, in its thread:
+  // of a commit the log then knows, and the disk perhaps not yet.
   void OnWriterRelease(std::function<void()> on_release) { on_release_ = std::move(on_release); }
 
   void OpenSavepoints(int count);
@@ -75,6 +75,11 @@ struct SibylStore {
 
   uint32_t GetMeta(int index) const;
   int SetMeta(int index, uint32_t value);
+
+  // Whether the tree of `root` is there and has keys of that shape (SibylCursor::shape_): a schema
+  // may name anything. SQLite finds out from its pages. Cost: nothing to speak of but the first
+  // time.
+  int CheckRoot(uint32_t root, std::string_view shape);
 
   int CreateTree(uint32_t* root);
   int DropTree(uint32_t root);
@@ -130,6 +135,7 @@ struct SibylStore {
   void EndWriting(bool keep_reading);
   int SyncNow();
   int FailInTree(const sibyl::Error& error);
+  int LookAtRoot(uint32_t root, std::string_view shape);
   int WriteHeader();
   int ExchangeTree(uint32_t root);
   void ReleaseSavepoints(size_t kept);
@@ -147,6 +153,8 @@ struct SibylStore {
   uint64_t header_sequence_ = 0;  // the state that header_ and roots_ were read from; 0: none
   uint64_t seen_sequence_ = 0;    // the last state this connection read or wrote
   uint32_t data_version_ = 1;     // counts changes of that state by others
+  std::array<uint64_t, 64> checked_roots_{};  // CheckRoot's, each in a slot by its number
+  uint32_t checked_schema_ = 0;               // the schema's version that they were checked in
   SibylCursor* cursors_ = nullptr;
   sibyl::sql::TreeEnds ends_;
   struct IdleIterator {

@@ -2,10 +2,11 @@
 // without files of options, and a background thread of its own.
 //
 // RocksDB keeps two things for the whole process that do not survive a fork. The child inherits its
-// table of locked files, and so could never open a database that its parent had open; and it inherits
-// the queues of its background threads, but not the threads, so that nothing scheduled would ever run,
-// and exit() would wait for them. Here neither is used. Who opens a log has the folder to itself
-// already (the engine locks it); a background thread belongs to one open log, and goes with it.
+// table of locked files, and so could never open a database that its parent had open; and it
+// inherits the queues of its background threads, but not the threads, so that nothing scheduled
+// would ever run, and exit() would wait for them. Here neither is used. Who opens a log has the
+// folder to itself already (the engine locks it); a background thread belongs to one open log, and
+// goes with it.
 
 #ifndef SIBYL_STORAGE_COMMIT_LOG_ROCKSDB_ENV_H_
 #define SIBYL_STORAGE_COMMIT_LOG_ROCKSDB_ENV_H_
@@ -33,9 +34,9 @@ class LogEnv final : public rocksdb::EnvWrapper {
   rocksdb::Status LockFile(const std::string& path, rocksdb::FileLock** lock) override;
   rocksdb::Status UnlockFile(rocksdb::FileLock* lock) override;
 
-  // The thread is started by the first job. It takes jobs of all priorities, in order: there are few,
-  // they are small (RocksDB flushes and merges the log's few records about itself), and none waits for
-  // another.
+  // The thread is started by the first job. It takes jobs of all priorities, in order: there are
+  // few, they are small (RocksDB flushes and merges the log's few records about itself), and none
+  // waits for another.
   void Schedule(void (*function)(void* argument), void* argument, Priority priority, void* tag,
                 void (*cancel)(void* argument)) override;
   int UnSchedule(void* tag, Priority priority) override;

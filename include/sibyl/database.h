@@ -167,6 +167,9 @@ class Database {
   virtual Status DropTree(Tree tree) = 0;
   virtual Result<std::vector<TreeInfo>> ListTrees() = 0;
 
+  // Whether the state that `options` names has the tree: one that it does not have reads as empty.
+  virtual Result<bool> HasTree(const ReadOptions& options, Tree tree) = 0;
+
   // Changes how a tree is stored, the default one included: one write. Holds for the segments written
   // from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is unknown.
   virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;

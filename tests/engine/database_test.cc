@@ -129,9 +129,9 @@ TEST_CASE("an empty database answers everything", "[engine][database]") {
 
 TEST_CASE("one record, overwritten and deleted, in every state", "[engine][database]") {
   TestDatabase database;
-  const std::vector<std::function<void()>> transitions = {
-      [] {}, [&] { Must(database->Flush()); }, [&] { Must(database->Compact()); },
-      [&] { database.Reopen(); }};
+  const std::vector<std::function<void()>> transitions = {[] {}, [&] { Must(database->Flush()); },
+                                                          [&] { Must(database->Compact()); },
+                                                          [&] { database.Reopen(); }};
   for (const auto& transition : transitions) {
     Must(database->Put("key", "first"));
     transition();
@@ -180,8 +180,7 @@ TEST_CASE("keys and values over the limits are refused by name", "[engine][datab
   CHECK_FALSE(Must(database->Get(Tree{77}, "k")).has_value());
 }
 
-TEST_CASE("a snapshot and an iterator keep their state through everything",
-          "[engine][database]") {
+TEST_CASE("a snapshot and an iterator keep their state through everything", "[engine][database]") {
   TestDatabase database;
   Must(database->Put("kept", "old"));
   Must(database->Put("gone", "old"));
@@ -379,6 +378,20 @@ TEST_CASE("one process shares one database, another is refused", "[engine][regis
   Must(database->Put("key", "after"));
   database.Reopen();
   CHECK(Must(database->Get("key")) == "after");
+}
+
+TEST_CASE("a directory that gets a deleted one's inode is another database", "[engine][registry]") {
+  const TemporaryDirectory folder;
+  const auto deleted = Must(Database::Open({}, folder.path() / "deleted"));
+  Must(deleted->Put("key", "value"));
+  std::filesystem::remove_all(folder.path() / "deleted");
+  const auto fresh = Must(Database::Open({}, folder.path() / "fresh"));
+  CHECK(fresh != deleted);
+  CHECK_FALSE(Must(fresh->Get("key")).has_value());
+  // Nor does a new directory at the old path reach what is still open.
+  const auto again = Must(Database::Open({}, folder.path() / "deleted"));
+  CHECK(again != deleted);
+  CHECK_FALSE(Must(again->Get("key")).has_value());
 }
 
 TEST_CASE("a child that outlives the database does not keep it locked", "[engine][registry]") {

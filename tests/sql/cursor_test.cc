@@ -103,6 +103,115 @@ TEST_CASE("a scan goes on while its connection deletes around it", "[sql][cursor
   CHECK(ours.Line("PRAGMA integrity_check") == "ok");
 }
 
+TEST_CASE("a scan goes on while its connection inserts around it", "[sql][cursor]") {
+  const TemporaryDirectory folder;
+  Connection ours(folder.path() / "x.db");
+  Connection native(":memory:");
+  // Bounded, or rows inserted ahead would be found for ever.
+  const std::string select =
+      GENERATE(as<std::string>{}, "SELECT a FROM t WHERE a < 90", "SELECT a FROM t ORDER BY a DESC",
+               "SELECT a FROM t INDEXED BY tc WHERE c >= 'c2' AND c < 'c4'",
+               "SELECT a FROM t INDEXED BY tb WHERE b >= 3 ORDER BY b DESC",
+               "SELECT v FROM w WHERE k < 'c5' ORDER BY k DESC");
+  const std::string write = GENERATE(
+      as<std::string>{}, "INSERT OR IGNORE INTO t VALUES(? + 60, ? % 7, 'c' || (? + 60) || 'n')",
+      "INSERT OR IGNORE INTO t VALUES(-?, 4, 'c' || ? || '-')",
+      "UPDATE t SET c = 'c0' || c WHERE a = ? + 2", "UPDATE t SET b = b - 1 WHERE a = ?",
+      "INSERT OR REPLACE INTO w VALUES('c' || (? + 7), ? + 7)",
+      "DELETE FROM w WHERE v = ?; INSERT OR IGNORE INTO w VALUES('c' || ?, ?)",
+      "INSERT INTO t(b, c) VALUES(9, 'd' || ?); DELETE FROM t WHERE c = 'd' || ?",
+      "SAVEPOINT s; DELETE FROM t WHERE a > ? + 3; INSERT OR IGNORE INTO w VALUES('x', ?);"
+      " SAVEPOINT u; UPDATE t SET c = c || '~'; ROLLBACK TO u; RELEASE s");
+  const int every = GENERATE(1, 4);
+  INFO(select << " / " << write << " / " << every);
+  for (Connection* db : {&ours, &native}) db->Execute(kRows);
+  CHECK(Interleave(&ours, select, write, every) == Interleave(&native, select, write, every));
+  for (const char* table : {"t", "w"}) {
+    const std::string sql = std::string("SELECT * FROM ") + table;
+    CHECK(ours.Execute(sql) == native.Execute(sql));
+  }
+  CHECK(ours.Line("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("two scans of a tree and a writer between them", "[sql][cursor]") {
+  const TemporaryDirectory folder;
+  Connection ours(folder.path() / "x.db");
+  Connection native(":memory:");
+  const std::string write = GENERATE(as<std::string>{}, "DELETE FROM t WHERE a = ?1",
+                                     "UPDATE t SET a = a + 200 WHERE a = ?1",
+                                     "INSERT OR REPLACE INTO t VALUES(?1 + 1, 0, 'new' || ?1)",
+                                     "DELETE FROM t WHERE a > ?1", "DELETE FROM t");
+  INFO(write);
+  std::vector<std::string> seen[2];
+  for (Connection* db : {&ours, &native}) {
+    db->Execute(kRows);
+    std::vector<std::string>& lines = seen[db == &native];
+    sqlite3_stmt* statements[3];
+    const std::string sqls[] = {"SELECT a, c FROM t WHERE a < 150",
+                                "SELECT a, c FROM t WHERE a < 150 ORDER BY a DESC", write};
+    for (int i = 0; i < 3; i++) {
+      REQUIRE(sqlite3_prepare_v2(db->handle(), sqls[i].c_str(), -1, &statements[i], nullptr) ==
+              SQLITE_OK);
+    }
+    for (int turn = 0; turn < 70; turn++) {
+      for (int i = 0; i < 2; i++) {
+        const bool row = sqlite3_step(statements[i]) == SQLITE_ROW;
+        lines.push_back(row ? reinterpret_cast<const char*>(sqlite3_column_text(statements[i], 1))
+                            : "none");
+        if (!row || turn % 5 != 2) continue;
+        sqlite3_reset(statements[2]);
+        if (sqlite3_bind_parameter_count(statements[2]) > 0) {
+          sqlite3_bind_int64(statements[2], 1, sqlite3_column_int64(statements[i], 0));
+        }
+        lines.push_back(std::to_string(sqlite3_step(statements[2])));
+      }
+    }
+    for (sqlite3_stmt* statement : statements) sqlite3_finalize(statement);
+    for (const std::string& row : db->Execute("SELECT * FROM t")) lines.push_back(row);
+  }
+  CHECK(seen[0] == seen[1]);
+  CHECK(ours.Line("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("triggers that call themselves change the tree under every cursor of theirs",
+          "[sql][cursor]") {
+  const TemporaryDirectory folder;
+  Connection ours(folder.path() / "x.db");
+  Connection native(":memory:");
+  const std::string trigger = GENERATE(
+      as<std::string>{},
+      "CREATE TRIGGER r AFTER UPDATE ON t WHEN new.b < 8 BEGIN"
+      " UPDATE t SET b = b + 1, c = c || '.' WHERE a BETWEEN new.a - 1 AND new.a + 1 AND b < 8; "
+      "END;"
+      " UPDATE t SET b = b + 1 WHERE a % 10 = 0",
+      "CREATE TRIGGER r AFTER DELETE ON t BEGIN DELETE FROM t WHERE b = (old.b + 1) % 5 AND a > "
+      "old.a;"
+      " INSERT OR IGNORE INTO w VALUES('gone' || old.a, old.b); END; DELETE FROM t WHERE a = 7",
+      "CREATE TRIGGER r BEFORE DELETE ON w BEGIN DELETE FROM w WHERE v = old.v + 1; END;"
+      " DELETE FROM w WHERE v IN (3, 30)",
+      "CREATE TRIGGER r AFTER INSERT ON t WHEN new.a < 200 BEGIN"
+      " INSERT OR REPLACE INTO t VALUES(new.a + 9, new.b, 'c' || (new.a % 40)); END;"
+      " INSERT INTO t VALUES(100, 1, 'start')",
+      "CREATE TRIGGER r BEFORE UPDATE ON w WHEN old.v < 100 BEGIN"
+      " UPDATE w SET k = k || '+', v = v + 50 WHERE v = old.v + 1; END;"
+      " UPDATE w SET v = v + 20 WHERE v % 9 = 0");
+  const std::string around =
+      GENERATE(as<std::string>{}, "", "ROLLBACK TO inner; ", "RELEASE inner; ROLLBACK TO outer; ");
+  INFO(trigger << " / " << around);
+  for (Connection* db : {&ours, &native}) {
+    db->Execute("PRAGMA recursive_triggers = ON");
+    db->Execute(kRows);
+    db->Execute("SAVEPOINT outer; DELETE FROM t WHERE a = 60; SAVEPOINT inner");
+  }
+  CHECK(ours.Try(trigger) == native.Try(trigger));
+  for (Connection* db : {&ours, &native}) db->Execute(around + "RELEASE outer");
+  for (const char* query :
+       {"SELECT * FROM t", "SELECT * FROM w", "SELECT a FROM t ORDER BY b, a"}) {
+    CHECK(ours.Execute(query) == native.Execute(query));
+  }
+  CHECK(ours.Line("PRAGMA integrity_check") == "ok");
+}
+
 TEST_CASE("a rollback under a scan", "[sql][cursor]") {
   const TemporaryDirectory folder;
   Connection ours(folder.path() / "x.db");

@@ -4,7 +4,15 @@
 //   sql_test_child commit PATH SYNC     commits transaction after transaction, printing the number
 //   of
 //                                       each on a line of its own once COMMIT has returned
+//   sql_test_child script PATH OTHER    commits the transactions of transaction_script.h, likewise
 //   sql_test_child hold PATH            opens the database, prints a line, waits for standard input
+//   sql_test_child append PATH          writes one row into t, which it makes if need be
+//   sql_test_child nobody PATH          as a user who may write nothing: prints the number of rows
+//   of
+//                                       t, what an attempt to write one says, and if it is
+//                                       read-only
+
+#include <unistd.h>
 
 #include <cstdio>
 #include <string>
@@ -12,6 +20,7 @@
 
 #include "sibyl/sql.h"
 #include "tests/sql/connection.h"
+#include "tests/sql/transaction_script.h"
 
 namespace {
 
@@ -37,6 +46,33 @@ void CommitForever(const std::string& path, const std::string& synchronous) {
   }
 }
 
+void CommitScript(const std::string& path, const std::string& other) {
+  Connection db(path);
+  db.Execute("PRAGMA synchronous = NORMAL; ATTACH '" + other + "' AS other");
+  db.Execute(sibyl::sql::testing::ScriptSchema());
+  for (long n = std::stol(db.Line("SELECT ifnull(max(n), 0) + 1 FROM log"));; n++) {
+    db.Execute(sibyl::sql::testing::ScriptTransaction(n));
+    std::printf("%ld\n", n);
+    std::fflush(stdout);
+    if (n % 30 == 0) db.Execute("VACUUM");
+  }
+}
+
+int ReadAsNobody(const std::string& path) {
+  constexpr unsigned kNobody = 65534;
+  if (geteuid() == 0 && (setgid(kNobody) != 0 || setuid(kNobody) != 0)) return 1;
+  Connection db(path);
+  std::printf("%s\n%s\n%d\n", db.Line("SELECT count(*) FROM t").c_str(),
+              db.Try("INSERT INTO t VALUES(9)").c_str(), sqlite3_db_readonly(db.handle(), "main"));
+  return 0;
+}
+
+void Append(const std::string& path) {
+  Connection db(path);
+  sqlite3_busy_timeout(db.handle(), 60000);
+  db.Execute("CREATE TABLE IF NOT EXISTS t(a); INSERT INTO t VALUES(1)");
+}
+
 void HoldOpen(const std::string& path) {
   Connection db(path);
   db.Execute("CREATE TABLE IF NOT EXISTS held(a)");
@@ -52,6 +88,12 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
   if (what == "shell") return sibyl::sql::RunShell(argc - 1, argv + 1);
   if (what == "commit" && argc == 4) CommitForever(argv[2], argv[3]);
+  if (what == "script" && argc == 4) CommitScript(argv[2], argv[3]);
+  if (what == "nobody" && argc == 3) return ReadAsNobody(argv[2]);
+  if (what == "append" && argc == 3) {
+    Append(argv[2]);
+    return 0;
+  }
   if (what == "hold" && argc == 3) {
     HoldOpen(argv[2]);
     return 0;
