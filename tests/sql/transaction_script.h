@@ -33,7 +33,7 @@ inline std::string ScriptWork(long n) {
     case 2:
       return "UPDATE a SET k = k + 1, t = t || '+' WHERE k % 3 = " + number + " % 3";
     case 3:
-      return "SAVEPOINT s; DELETE FROM w WHERE v < 9; UPDATE a SET id = id + 1000 WHERE k = 4;"
+      return "SAVEPOINT s; DELETE FROM w WHERE v < 9; UPDATE a SET id = -id WHERE k = 4;"
              " ROLLBACK TO s; INSERT OR REPLACE INTO w VALUES('of " +
              number + "', " + number + ", zeroblob(3000)); RELEASE s";
     case 4:
