@@ -54,6 +54,7 @@ class CrashedDatabase {
       }
       Must(database->Flush());
       for (uint64_t i = 0; i < 100; ++i) Must(database->Put(BigEndianKey(i), "only in the log"));
+      Must(database->Sync());  // so that the log may not do without them
       _exit(0);
     });
     for (uint64_t i = 0; i < kRecords; ++i) {
