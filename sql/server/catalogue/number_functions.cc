@@ -53,8 +53,8 @@ void Xor(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context, sqlite3_value_int64(values[0]) ^ sqlite3_value_int64(values[1]));
 }
 
-// Half away from zero; negative places round left of the point.
-void Round(sqlite3_context* context, int count, sqlite3_value** values) {
+// To so many places after the point; left of it if they are negative. An integer has none after it.
+void ToPlaces(sqlite3_context* context, int count, sqlite3_value** values, double (*whole)(double)) {
   const int64_t places = count > 1 ? sqlite3_value_int64(values[1]) : 0;
   if (IsInteger(values[0]) && places >= 0) {
     sqlite3_result_value(context, values[0]);
@@ -62,20 +62,17 @@ void Round(sqlite3_context* context, int count, sqlite3_value** values) {
   }
   const double scale = std::pow(10.0, static_cast<double>(places));
   const double value = sqlite3_value_double(values[0]);
-  const double rounded = std::round(value * scale) / scale;
-  sqlite3_result_double(context, std::isfinite(rounded) ? rounded : value);
+  const double result = whole(value * scale) / scale;
+  sqlite3_result_double(context, std::isfinite(result) ? result : value);
+}
+
+// Half away from zero.
+void Round(sqlite3_context* context, int count, sqlite3_value** values) {
+  ToPlaces(context, count, values, std::round);
 }
 
 void Truncate(sqlite3_context* context, int count, sqlite3_value** values) {
-  const int64_t places = count > 1 ? sqlite3_value_int64(values[1]) : 0;
-  if (IsInteger(values[0]) && places >= 0) {
-    sqlite3_result_value(context, values[0]);
-    return;
-  }
-  const double scale = std::pow(10.0, static_cast<double>(places));
-  const double value = sqlite3_value_double(values[0]);
-  const double truncated = std::trunc(value * scale) / scale;
-  sqlite3_result_double(context, std::isfinite(truncated) ? truncated : value);
+  ToPlaces(context, count, values, std::trunc);
 }
 
 // As SQLite orders values; NULLs do not count, and all NULL is NULL.
