@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "sql/server/catalogue/sqlite_values.h"
 #include "sql/server/dialect/text.h"
 
 namespace sibyl::sql::server {
@@ -95,21 +96,6 @@ int Close(sqlite3_vtab_cursor* cursor) {
   return SQLITE_OK;
 }
 
-Value ValueOf(sqlite3_value* value) {
-  switch (sqlite3_value_type(value)) {
-    case SQLITE_INTEGER:
-      return static_cast<int64_t>(sqlite3_value_int64(value));
-    case SQLITE_FLOAT:
-      return sqlite3_value_double(value);
-    case SQLITE_NULL:
-      return {};
-    default: {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-      return text != nullptr ? Value(std::string(text)) : Value();
-    }
-  }
-}
-
 int Filter(sqlite3_vtab_cursor* base, int column, const char*, int count, sqlite3_value** values) {
   auto* cursor = static_cast<RelationCursor*>(base);
   cursor->at = 0;
@@ -133,14 +119,7 @@ int Eof(sqlite3_vtab_cursor* base) {
 int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
   auto* cursor = static_cast<RelationCursor*>(base);
   const Row& row = cursor->rows->rows()[cursor->place()];
-  const Value& value = row[static_cast<size_t>(number)];
-  if (const auto* integer = std::get_if<int64_t>(&value)) {
-    sqlite3_result_int64(context, *integer);
-  } else if (const auto* real = std::get_if<double>(&value)) {
-    sqlite3_result_double(context, *real);
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
-    sqlite3_result_text(context, text->data(), static_cast<int>(text->size()), SQLITE_TRANSIENT);
-  }
+  ResultValue(context, row[static_cast<size_t>(number)]);
   return SQLITE_OK;
 }
 

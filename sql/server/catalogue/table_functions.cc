@@ -10,6 +10,7 @@
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/catalogue/query.h"
 #include "sql/server/catalogue/relations.h"
+#include "sql/server/catalogue/sqlite_values.h"
 #include "sql/server/dialect/array_text.h"
 #include "sql/server/types.h"
 
@@ -254,19 +255,6 @@ int Close(sqlite3_vtab_cursor* cursor) {
   return SQLITE_OK;
 }
 
-Value ValueOf(sqlite3_value* value) {
-  switch (sqlite3_value_type(value)) {
-    case SQLITE_INTEGER:
-      return static_cast<int64_t>(sqlite3_value_int64(value));
-    case SQLITE_FLOAT:
-      return sqlite3_value_double(value);
-    case SQLITE_NULL:
-      return {};
-    default:
-      return std::string(TextArgument(value));
-  }
-}
-
 int Filter(sqlite3_vtab_cursor* base, int bits, const char*, int count, sqlite3_value** values) {
   auto* cursor = static_cast<FunctionCursor*>(base);
   auto* table = static_cast<FunctionTable*>(base->pVtab);
@@ -295,16 +283,6 @@ int Eof(sqlite3_vtab_cursor* base) {
   return cursor->at >= cursor->rows.size() ? 1 : 0;
 }
 
-void Result(sqlite3_context* context, const Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) {
-    sqlite3_result_int64(context, *integer);
-  } else if (const auto* real = std::get_if<double>(&value)) {
-    sqlite3_result_double(context, *real);
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
-    ResultText(context, std::string_view(*text));
-  }
-}
-
 int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
   const auto* cursor = static_cast<FunctionCursor*>(base);
   const auto* table = static_cast<FunctionTable*>(base->pVtab);
@@ -312,9 +290,9 @@ int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
     sqlite3_result_int64(context, static_cast<int64_t>(cursor->at) + 1);
   } else if (number < table->columns()) {
     const Row& row = cursor->rows[cursor->at];
-    if (static_cast<size_t>(number) < row.size()) Result(context, row[static_cast<size_t>(number)]);
+    if (static_cast<size_t>(number) < row.size()) ResultValue(context, row[static_cast<size_t>(number)]);
   } else {
-    Result(context, cursor->arguments[static_cast<size_t>(number - table->first_argument())]);
+    ResultValue(context, cursor->arguments[static_cast<size_t>(number - table->first_argument())]);
   }
   return SQLITE_OK;
 }
