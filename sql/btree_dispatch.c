@@ -920,8 +920,13 @@ SibylStore* sibyl_store_of_schema(sqlite3* db, const char* schema) {
   return storeOf(db->aDb[index].pBt);
 }
 
+// The planner makes an Index even of a table's rowids.
+static int isRowidKey(const Index* index) {
+  return index == 0 || index->idxType == SQLITE_IDXTYPE_IPK;
+}
+
 static u8 affinityOf(sqlite3* db, const Index* index, int field) {
-  if (index == 0 || index->idxType == SQLITE_IDXTYPE_IPK) return SQLITE_AFF_INTEGER;
+  if (isRowidKey(index)) return SQLITE_AFF_INTEGER;
   const char* affinities = sqlite3IndexAffinityStr(db, (Index*)index);
   return affinities != 0 ? (u8)affinities[field] : SQLITE_AFF_BLOB;
 }
@@ -930,7 +935,7 @@ static u8 affinityOf(sqlite3* db, const Index* index, int field) {
 // it is no rowid.
 static int appendValue(sqlite3* db, const Index* index, int field, const sqlite3_value* value,
                        SibylKey* key) {
-  if (index == 0 || index->idxType == SQLITE_IDXTYPE_IPK) {
+  if (isRowidKey(index)) {
     if ((value->flags & (MEM_Int | MEM_Real)) == 0 || !sibyl_key_reserve(key, 8)) return 0;
     sibyl_rowid_encode(sqlite3VdbeIntValue((Mem*)value), key->bytes + key->size);
     key->size += 8;

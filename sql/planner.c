@@ -19,16 +19,18 @@ static SibylStore* plannedStore(sqlite3* db, const Table* table) {
 }
 
 static Pgno rootOfIndex(const Table* table, const Index* index) {
-  return index == 0 || index->idxType == SQLITE_IDXTYPE_IPK ? table->tnum : index->tnum;
+  return isRowidKey(index) ? table->tnum : index->tnum;
 }
 
-// Before `table` is planned: how many rows it has.
+// Before `table` is planned: how many rows it has. Of none that are committed nothing is known: there
+// may be any number that this connection has written since it began its transaction.
 static void sibylEstimateTable(sqlite3* db, Table* table) {
   SibylStore* store = plannedStore(db, table);
   if (store == 0 || (table->tabFlags & TF_HasStat1) != 0) return;
   const Index* primary = HasRowid(table) ? 0 : sqlite3PrimaryKeyIndex(table);
   const i64 rows = sibyl_store_estimate(store, rootOfIndex(table, primary), 0, 0);
-  table->nRowLogEst = sqlite3LogEst(rows > 0 ? (u64)rows : 1);
+  if (rows <= 0) return;
+  table->nRowLogEst = sqlite3LogEst((u64)rows);
   for (Index* index = table->pIndex; index != 0; index = index->pNext) {
     if (!index->hasStat1) sqlite3DefaultRowEst(index);
   }
@@ -76,74 +78,116 @@ static void moveBehind(SibylKey* key) {
   }
 }
 
+// `bound` becomes a copy of `prefix`. 0: there is no memory.
+static int copyKey(const SibylKey* prefix, SibylKey* bound) {
+  sibyl_key_clear(bound);
+  if (!sibyl_key_reserve(bound, prefix->size)) return 0;
+  if (prefix->size > 0) memcpy(bound->bytes, prefix->bytes, prefix->size);
+  bound->size = prefix->size;
+  return 1;
+}
+
 // `bound` becomes the border of the keys beside `term`'s literal behind the fields in `prefix`; after
 // it all keys that begin so if `behind`. 0: the literal is none.
 static int makeBound(Parse* parse, const Index* index, int field, const WhereTerm* term,
                      const SibylKey* prefix, int behind, SibylKey* bound) {
-  sibyl_key_clear(bound);
-  if (!sibyl_key_reserve(bound, prefix->size + 1)) return 0;
-  if (prefix->size > 0) memcpy(bound->bytes, prefix->bytes, prefix->size);
-  bound->size = prefix->size;
-  if (!appendLiteral(parse, index, field, term, bound)) return 0;
+  if (!copyKey(prefix, bound) || !appendLiteral(parse, index, field, term, bound)) return 0;
   if (behind) moveBehind(bound);
   return 1;
 }
 
-typedef struct {
-  SibylKey begin, end;
-  int known;
-} KeyBounds;
-
-// The keys that a loop visits, if its conditions are literals: equalities, then up to two bounds.
-static void boundsOfLoop(Parse* parse, const Index* index, const WhereLoop* loop,
-                         const WhereTerm* lower, const WhereTerm* upper, KeyBounds* bounds) {
-  SibylKey prefix;
-  memset(&prefix, 0, sizeof prefix);
-  int usable = loop->nSkip == 0;
-  for (int i = 0; i < loop->u.btree.nEq && usable; i++) {
-    const WhereTerm* term = loop->aLTerm[i];
-    usable = term != 0 && (term->eOperator & (WO_EQ | WO_IS | WO_ISNULL)) != 0 &&
-             appendLiteral(parse, index, i, term, &prefix);
-  }
-  const int field = loop->u.btree.nEq;
-  if (usable && index->aSortOrder != 0 && index->aSortOrder[field] && (lower || upper)) {
-    SWAP(const WhereTerm*, lower, upper);
-  }
-  if (usable && lower != 0) {
-    const int behind = (lower->eOperator & (WO_GT | WO_LT)) != 0;
-    usable = makeBound(parse, index, field, lower, &prefix, behind, &bounds->begin) &&
-             bounds->begin.size > 0;
-  } else if (usable && prefix.size > 0) {
-    usable = sibyl_key_reserve(&bounds->begin, prefix.size);
-    if (usable) memcpy(bounds->begin.bytes, prefix.bytes, prefix.size);
-    bounds->begin.size = prefix.size;
-  }
-  if (usable && upper != 0) {
-    const int behind = (upper->eOperator & (WO_LE | WO_GE)) != 0;
-    usable = makeBound(parse, index, field, upper, &prefix, behind, &bounds->end);
-  } else if (usable && prefix.size > 0) {
-    moveBehind(&prefix);
-    SWAP(SibylKey, prefix, bounds->end);
-  }
-  bounds->known = usable;
-  sibyl_key_free(&prefix);
+// The border between the NULLs of the field behind those in `prefix`, which no comparison matches,
+// and its other values.
+static int makeNullBound(const SibylKey* prefix, int descending, SibylKey* bound) {
+  if (!copyKey(prefix, bound)) return 0;
+  sibyl_key_append_null(bound, descending ? SIBYL_KEY_DESC : 0);
+  if (bound->out_of_memory) return 0;
+  if (!descending) moveBehind(bound);
+  return 1;
 }
 
-// Puts what the models say of the entries that `loop` visits in place of SQLite's guess.
+// The keys from `begin` on and before `end`; empty: from the first, to the last.
+typedef struct {
+  SibylKey begin, end;
+} KeyBounds;
+
+// The keys that begin with the fields in `prefix`, with their next field between two bounds, of
+// which one may be null. 0: one of them is no literal, or nothing is behind it.
+static int makeRange(Parse* parse, const Index* index, int field, const WhereTerm* lower,
+                     const WhereTerm* upper, const SibylKey* prefix, KeyBounds* bounds) {
+  const int descending = index->aSortOrder != 0 && index->aSortOrder[field] != 0;
+  const int has_nulls = !isRowidKey(index);
+  int known = 0;
+  if (descending) SWAP(const WhereTerm*, lower, upper);
+  if (lower != 0) {
+    const int behind = (lower->eOperator & (WO_GT | WO_LT)) != 0;
+    known = makeBound(parse, index, field, lower, prefix, behind, &bounds->begin) &&
+            bounds->begin.size > 0;
+  } else if (has_nulls && !descending) {
+    known = makeNullBound(prefix, 0, &bounds->begin);
+  } else {
+    known = copyKey(prefix, &bounds->begin);
+  }
+  if (!known) return 0;
+  if (upper != 0) {
+    const int behind = (upper->eOperator & (WO_LE | WO_GE)) != 0;
+    return makeBound(parse, index, field, upper, prefix, behind, &bounds->end);
+  }
+  if (has_nulls && descending) return makeNullBound(prefix, 1, &bounds->end);
+  known = copyKey(prefix, &bounds->end);
+  moveBehind(&bounds->end);
+  return known;
+}
+
+// The equalities of a loop, as the beginning of all keys that it visits. 0: not all are literals.
+static int prefixOfLoop(Parse* parse, const Index* index, const WhereLoop* loop, SibylKey* prefix) {
+  if (loop->nSkip != 0) return 0;
+  for (int i = 0; i < loop->u.btree.nEq; i++) {
+    const WhereTerm* term = loop->aLTerm[i];
+    if (term == 0 || (term->eOperator & (WO_EQ | WO_IS | WO_ISNULL)) == 0) return 0;
+    if (!appendLiteral(parse, index, i, term, prefix)) return 0;
+  }
+  return 1;
+}
+
+// The keys that a loop visits: equalities, then up to two bounds. 0: they are not known, as its
+// conditions are not all literals.
+static int boundsOfLoop(Parse* parse, const Index* index, const WhereLoop* loop,
+                        const WhereTerm* lower, const WhereTerm* upper, KeyBounds* bounds) {
+  SibylKey prefix;
+  memset(&prefix, 0, sizeof prefix);
+  int known = prefixOfLoop(parse, index, loop, &prefix);
+  if (known && (lower != 0 || upper != 0)) {
+    known = makeRange(parse, index, loop->u.btree.nEq, lower, upper, &prefix, bounds);
+  } else if (known) {
+    known = copyKey(&prefix, &bounds->begin) && copyKey(&prefix, &bounds->end);
+    moveBehind(&bounds->end);
+  }
+  sibyl_key_free(&prefix);
+  return known;
+}
+
+// Puts what the models say of the entries that `loop` visits in place of SQLite's guess. `lower` and
+// `upper` are meant if the loop has such limits; else they are left from conditions tried before.
 static void sibylEstimateLoop(Parse* parse, const Index* index, WhereLoop* loop,
                               const WhereTerm* lower, const WhereTerm* upper) {
+  const u32 unsuitable = WHERE_COLUMN_IN | WHERE_SKIPSCAN | WHERE_ONEROW;  // one row is one row
   const Table* table = index->pTable;
   SibylStore* store = plannedStore(parse->db, table);
-  if (store == 0 || index->hasStat1 || (loop->wsFlags & (WHERE_COLUMN_IN | WHERE_SKIPSCAN)) != 0) {
-    return;
-  }
+  if (store == 0 || index->hasStat1 || (loop->wsFlags & unsuitable) != 0) return;
   if (loop->u.btree.nBtm > 1 || loop->u.btree.nTop > 1) return;
+  if ((loop->wsFlags & WHERE_BTM_LIMIT) == 0) lower = 0;
+  if ((loop->wsFlags & WHERE_TOP_LIMIT) == 0) upper = 0;
   KeyBounds bounds;
   memset(&bounds, 0, sizeof bounds);
-  boundsOfLoop(parse, index, loop, lower, upper, &bounds);
-  if (bounds.known) {
-    const i64 rows =
-        sibyl_store_estimate(store, rootOfIndex(table, index), &bounds.begin, &bounds.end);
+  i64 rows = 0;
+  int known = boundsOfLoop(parse, index, loop, lower, upper, &bounds);
+  if (known) {
+    const Pgno root = rootOfIndex(table, index);
+    rows = sibyl_store_estimate(store, root, &bounds.begin, &bounds.end);
+    known = rows > 0 || sibyl_store_estimate(store, root, 0, 0) > 0;
+  }
+  if (known) {
     // A bound that hardly helps is still worth using: it costs nothing.
     const int bonus = (lower != 0) + (upper != 0);
     loop->nOut = (LogEst)(sqlite3LogEst(rows > 0 ? (u64)rows : 1) - bonus);

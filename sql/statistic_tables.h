@@ -27,8 +27,8 @@ using Row = std::vector<Cell>;
 struct TableRequest {
   sqlite3* db;
   SibylStore* store;
-  std::string database;         // its name in `db`
-  sqlite3_value* arguments[2];  // null: not given
+  std::string database;                       // its name in `db`
+  std::span<sqlite3_value* const> arguments;  // as many as the table has; null: not given
 };
 
 // One table. Behind its columns come the hidden ones: `arguments` of its own, then the name of the

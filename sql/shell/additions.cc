@@ -78,12 +78,12 @@ SibylProgress sibyl_progress_begin(FILE* input) {
   if (fstat(fileno(input), &info) == 0 && S_ISREG(info.st_mode)) {
     progress.size_bytes = static_cast<double>(info.st_size);
   }
-  progress.next_draw_s = NowSeconds() + kDrawEverySeconds;
+  progress.next_draw_s = NowSeconds();
   return progress;
 }
 
 void sibyl_progress_row(SibylProgress* progress, long long rows) {
-  if (!progress->enabled || rows % kRowsBetweenClocks != 0) return;
+  if (!progress->enabled || rows == 0 || rows % kRowsBetweenClocks != 0) return;
   const double now = NowSeconds();
   if (now < progress->next_draw_s) return;
   progress->next_draw_s = now + kDrawEverySeconds;

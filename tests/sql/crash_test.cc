@@ -3,7 +3,8 @@
 // Method: a child commits without end; the parent kills it after a random number of acknowledged
 // commits (also during the very first statement), reopens, checks, and lets the next child go on
 // from there. Where transactions do more, the parent repeats them on SQLite's own engine and
-// compares. Seeds are fixed and printed.
+// compares. Seeds are fixed and printed; SIBYL_SEED and SIBYL_KILLS (rounds of each test) make it
+// longer.
 
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -16,11 +17,13 @@
 #include "tests/sql/child_process.h"
 #include "tests/sql/connection.h"
 #include "tests/sql/transaction_script.h"
+#include "tests/support/environment.h"
 #include "tests/support/temporary_directory.h"
 
 namespace sibyl::sql::testing {
 namespace {
 
+using sibyl::testing::NumberFromEnvironment;
 using sibyl::testing::TemporaryDirectory;
 
 // The number on the last complete line of the child's output; 0 if there is none.
@@ -52,11 +55,12 @@ TEST_CASE("kill -9 keeps exactly the committed prefix", "[sql][crash]") {
   const TemporaryDirectory folder;
   const std::string path = folder.path() / "x.db";
   const std::string synchronous = GENERATE("FULL", "NORMAL", "OFF");
-  const unsigned seed = 11;
+  const unsigned seed = NumberFromEnvironment("SIBYL_SEED", 11);
   INFO("synchronous=" << synchronous << " seed=" << seed);
   std::mt19937 random(seed);
   long acknowledged = 0;
-  for (int round = 0; round < 5; round++) {
+  const unsigned rounds = NumberFromEnvironment("SIBYL_KILLS", 5);
+  for (unsigned round = 0; round < rounds; round++) {
     ChildProcess child({"commit", path, synchronous});
     const long enough = round == 0 ? 0 : acknowledged + 1 + static_cast<long>(random() % 60);
     while (LastAcknowledged(child.seen()) < enough && child.ReadSome()) {
@@ -90,13 +94,14 @@ TEST_CASE("kill -9 keeps schemas, savepoints, emptied tables and an attached dat
   const TemporaryDirectory folder;
   const std::string path = folder.path() / "x.db";
   const std::string other = folder.path() / "y.db";
-  const unsigned seed = 23;
+  const unsigned seed = NumberFromEnvironment("SIBYL_SEED", 23);
+  const unsigned rounds = NumberFromEnvironment("SIBYL_KILLS", 6);
   std::mt19937 random(seed);
   Connection expected(":memory:");
   expected.Execute("ATTACH ':memory:' AS other");
   expected.Execute(ScriptSchema());
   long repeated = 0;
-  for (int round = 0; round < 6; round++) {
+  for (unsigned round = 0; round < rounds; round++) {
     ChildProcess child({"script", path, other});
     const long enough = repeated + 1 + static_cast<long>(random() % 30);
     while (LastAcknowledged(child.seen()) < enough && child.ReadSome()) {
@@ -118,10 +123,11 @@ TEST_CASE("kill -9 keeps schemas, savepoints, emptied tables and an attached dat
     const long last_of_other = std::stol(attached.Line("SELECT ifnull(max(n), 0) FROM log"));
     CHECK(std::abs(last_of_other - last) <= 1);
     CHECK(attached.Line("SELECT n FROM log GROUP BY n HAVING count(*) <> 2").empty());
-    CHECK(std::stol(attached.Line("SELECT count(*) / 2 FROM log")) >= last_of_other - round - 1);
+    CHECK(std::stol(attached.Line("SELECT count(*) / 2 FROM log")) >=
+          last_of_other - static_cast<long>(round) - 1);
     CHECK(attached.Line("PRAGMA integrity_check") == "ok");
   }
-  CHECK(repeated > 6);
+  CHECK(repeated > static_cast<long>(rounds));
 }
 
 TEST_CASE("processes that make a database together make one", "[sql][process]") {
@@ -140,14 +146,24 @@ TEST_CASE("processes that make a database together make one", "[sql][process]") 
   }
 }
 
+// Of which one is in a segment.
+void MakeThreeRows(const std::string& path) {
+  Connection db(path);
+  db.Execute("CREATE TABLE t(a); INSERT INTO t VALUES(1); VACUUM; INSERT INTO t VALUES(2),(3)");
+}
+
+// What a child that may not write must have printed.
+void CheckReadsOnly(const std::string& output) {
+  INFO(output);
+  CHECK(output.starts_with("3\n" + std::to_string(SQLITE_READONLY)));
+  CHECK(output.ends_with("\n1\n"));
+}
+
 TEST_CASE("who may not write reads", "[sql][process]") {
   namespace fs = std::filesystem;
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "x.db";
-  {
-    Connection db(path);
-    db.Execute("CREATE TABLE t(a); INSERT INTO t VALUES(1); VACUUM; INSERT INTO t VALUES(2),(3)");
-  }
+  MakeThreeRows(path);
   const auto set_all = [&](fs::perms of_folders, fs::perms of_files) {
     fs::permissions(folder.path(), of_folders);
     for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
@@ -163,16 +179,27 @@ TEST_CASE("who may not write reads", "[sql][process]") {
   const std::string output = child.ReadAll();
   CHECK(child.Wait() == 0);
   set_all(kRead | kEnter | fs::perms::owner_write, kRead | fs::perms::owner_write);
-  INFO(output);
-  CHECK(output.starts_with("3\n" + std::to_string(SQLITE_READONLY)));
-  CHECK(output.ends_with("\n1\n"));
+  CheckReadsOnly(output);
+}
+
+TEST_CASE("a read-only medium reads", "[sql][process]") {
+  const TemporaryDirectory folder;
+  const std::string path = folder.path() / "x.db";
+  MakeThreeRows(path);
+  const std::string parameter = GENERATE("", "?mode=ro", "?immutable=1");
+  INFO(parameter);
+  ChildProcess child({"medium", folder.path(), "file:" + path + parameter});
+  const std::string output = child.ReadAll();
+  CHECK(child.Wait() == 0);
+  if (output != "no medium\n") CheckReadsOnly(output);
 }
 
 TEST_CASE("kill -9 while a database is created leaves a new database or a whole one",
           "[sql][crash]") {
-  const unsigned seed = 5;
+  const unsigned seed = NumberFromEnvironment("SIBYL_SEED", 5);
+  const unsigned rounds = NumberFromEnvironment("SIBYL_KILLS", 12);
   std::mt19937 random(seed);
-  for (int round = 0; round < 12; round++) {
+  for (unsigned round = 0; round < rounds; round++) {
     const TemporaryDirectory folder;
     const std::string path = folder.path() / "x.db";
     {

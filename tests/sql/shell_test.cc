@@ -1,9 +1,12 @@
 // Goal: the shell works on our databases as SQLite's does on its own: scripts through a pipe, dot
-// commands, errors and exit codes, and a session at a terminal with a prompt and history.
-// Method: the shell runs in a child process; its output is compared.
+// commands, errors and exit codes, and sessions at a terminal with prompt, history, completion and
+// progress. Method: the shell runs in a child process, at a pipe or a terminal made for it; its
+// output is compared.
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "tests/sql/child_process.h"
 #include "tests/sql/connection.h"
@@ -84,21 +87,84 @@ TEST_CASE(".backup and .restore", "[sql][shell]") {
   CHECK(shell.Wait() == 0);
 }
 
+// A terminal shell in a folder of its own. The history must not be that of whoever runs the test.
+class TerminalShell {
+ public:
+  TerminalShell() {
+    setenv("SQLITE_HISTORY", history().c_str(), 1);
+    child_ = std::make_unique<ChildProcess>(
+        std::vector<std::string>{"shell", (folder_.path() / "x.db").string()}, true);
+    child_->ReadUntil("sibyl> ");
+  }
+  ~TerminalShell() { unsetenv("SQLITE_HISTORY"); }
+
+  ChildProcess* operator->() { return child_.get(); }
+  std::filesystem::path history() const { return folder_.path() / "history"; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+  // Waits for `text`; false if the shell ends without having shown it.
+  bool Shows(const std::string& text) {
+    return child_->ReadUntil(text).find(text) != std::string::npos;
+  }
+
+  int Quit() {
+    child_->Write(".quit\r");
+    child_->ReadAll();
+    return child_->Wait();
+  }
+
+ private:
+  TemporaryDirectory folder_;
+  std::unique_ptr<ChildProcess> child_;
+};
+
 TEST_CASE("a session at a terminal", "[sql][shell]") {
-  const TemporaryDirectory folder;
-  setenv("SQLITE_HISTORY", (folder.path() / "history").c_str(), 1);
-  ChildProcess shell({"shell", (folder.path() / "x.db").string()}, true);
-  CHECK(shell.ReadUntil("sibyl> ").find("sibyl> ") != std::string::npos);
-  shell.Write("CREATE TABLE t(a);\rINSERT INTO t\rVALUES(41);\r");
-  CHECK(shell.ReadUntil("...> ").find("...> ") != std::string::npos);
-  shell.Write("SELECT a + 1 FROM t;\r");
-  CHECK(shell.ReadUntil("42").find("42") != std::string::npos);
-  shell.Write(".quit\r");
-  shell.ReadAll();
-  CHECK(shell.Wait() == 0);
-  std::ifstream history(folder.path() / "history");
+  TerminalShell shell;
+  CHECK(shell.Shows("sibyl> "));
+  shell->Write("CREATE TABLE t(a);\rINSERT INTO t\rVALUES(41);\r");
+  CHECK(shell.Shows("...> "));
+  shell->Write("SELECT a + 1 FROM t;\r");
+  CHECK(shell.Shows("42"));
+  CHECK(shell.Quit() == 0);
+  std::ifstream history(shell.history());
   const std::string lines{std::istreambuf_iterator<char>(history), {}};
   CHECK(lines.find("SELECT a + 1 FROM t;") != std::string::npos);
+}
+
+TEST_CASE("a terminal completes names and brings back lines", "[sql][shell]") {
+  TerminalShell shell;
+  shell->Write("CREATE TABLE peculiar_table(remarkable_column);\r");
+  shell->Write("INSERT INTO pecul\tVALUES(6 * 7);\r");
+  shell->Write("SELECT 'got ' || remark\tFROM peculiar_table;\r");
+  CHECK(shell.Shows("got 42"));
+  // The arrow upwards, twice: the line before the last. A row more, then.
+  shell->Write("\033[A\033[A\rSELECT 'rows ' || count(*) FROM peculiar_table;\r");
+  CHECK(shell.Shows("rows 2"));
+  CHECK(shell.Quit() == 0);
+}
+
+TEST_CASE("an import shows how far it is, on a terminal only", "[sql][shell]") {
+  constexpr int kRows = 3000;
+  TerminalShell shell;
+  const std::string csv = shell.folder() / "in.csv";
+  {
+    std::ofstream file(csv);
+    for (int i = 0; i < kRows; i++) file << i << ",value " << i << "\n";
+  }
+  shell->Write("CREATE TABLE t(a INTEGER PRIMARY KEY, b);\r.import --csv " + csv + " t\r");
+  shell->Write("SELECT 'rows ' || count(*) FROM t;\r");
+  CHECK(shell.Shows("rows " + std::to_string(kRows)));
+  const std::string& seen = shell->seen();
+  const size_t bar = seen.find("[#########.....................] 30 %  1024 rows");
+  INFO(seen);
+  REQUIRE(bar != std::string::npos);
+  CHECK(seen.find("\r\033[K", bar) != std::string::npos);  // and is gone at the end
+  CHECK(shell.Quit() == 0);
+
+  ChildProcess piped({"shell", (shell.folder() / "x.db").string(), "DELETE FROM t",
+                      ".import --csv " + csv + " t", "SELECT count(*) FROM t"});
+  CHECK(piped.ReadAll() == std::to_string(kRows) + "\n");
+  CHECK(piped.Wait() == 0);
 }
 
 }  // namespace

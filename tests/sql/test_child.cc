@@ -2,16 +2,18 @@
 //
 //   sql_test_child shell ARGUMENTS...   the shell, as the sibyl binary runs it
 //   sql_test_child commit PATH SYNC     commits transaction after transaction, printing the number
-//   of
-//                                       each on a line of its own once COMMIT has returned
+//                                       of each on a line of its own once COMMIT has returned
 //   sql_test_child script PATH OTHER    commits the transactions of transaction_script.h, likewise
 //   sql_test_child hold PATH            opens the database, prints a line, waits for standard input
 //   sql_test_child append PATH          writes one row into t, which it makes if need be
 //   sql_test_child nobody PATH          as a user who may write nothing: prints the number of rows
-//   of
-//                                       t, what an attempt to write one says, and if it is
+//                                       of t, what an attempt to write one says, and if it is
 //                                       read-only
+//   sql_test_child medium FOLDER PATH   the same where the folder is a read-only medium; prints
+//                                       "no medium" if this process may not make it one
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -58,13 +60,29 @@ void CommitScript(const std::string& path, const std::string& other) {
   }
 }
 
-int ReadAsNobody(const std::string& path) {
-  constexpr unsigned kNobody = 65534;
-  if (geteuid() == 0 && (setgid(kNobody) != 0 || setuid(kNobody) != 0)) return 1;
+int ReadWithoutWriting(const std::string& path) {
   Connection db(path);
   std::printf("%s\n%s\n%d\n", db.Line("SELECT count(*) FROM t").c_str(),
               db.Try("INSERT INTO t VALUES(9)").c_str(), sqlite3_db_readonly(db.handle(), "main"));
   return 0;
+}
+
+int ReadAsNobody(const std::string& path) {
+  constexpr unsigned kNobody = 65534;
+  if (geteuid() == 0 && (setgid(kNobody) != 0 || setuid(kNobody) != 0)) return 1;
+  return ReadWithoutWriting(path);
+}
+
+// The mount is this process's own.
+int ReadFromMedium(const char* at, const std::string& path) {
+  if (unshare(CLONE_NEWNS) != 0 ||
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount(at, at, nullptr, MS_BIND, nullptr) != 0 ||
+      mount(nullptr, at, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) {
+    std::puts("no medium");
+    return 0;
+  }
+  return ReadWithoutWriting(path);
 }
 
 void Append(const std::string& path) {
@@ -90,6 +108,7 @@ int main(int argc, char** argv) {
   if (what == "commit" && argc == 4) CommitForever(argv[2], argv[3]);
   if (what == "script" && argc == 4) CommitScript(argv[2], argv[3]);
   if (what == "nobody" && argc == 3) return ReadAsNobody(argv[2]);
+  if (what == "medium" && argc == 4) return ReadFromMedium(argv[2], argv[3]);
   if (what == "append" && argc == 3) {
     Append(argv[2]);
     return 0;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "sql/eponymous_table.h"
 #include "sql/server/catalogue/sqlite_values.h"
 #include "sql/server/dialect/text.h"
 
@@ -29,6 +30,7 @@ struct RelationCursor : sqlite3_vtab_cursor {
 
   size_t count() const { return found != nullptr ? found->size() : rows->rows().size(); }
   size_t place() const { return found != nullptr ? (*found)[at] : at; }
+  sqlite3_int64 rowid() const { return static_cast<sqlite3_int64>(place()); }
 };
 
 // With an affinity that leaves text alone where the type is one of text.
@@ -50,17 +52,10 @@ int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** resu
     if (sql.back() != '(') sql += ", ";
     sql += "\"" + column.name + "\" " + DeclaredType(column.type);
   }
-  const int code = sqlite3_declare_vtab(db, (sql + ")").c_str());
-  if (code != SQLITE_OK) return code;
-  auto* table = new RelationTable();
-  table->module = module;
-  *result = table;
-  return SQLITE_OK;
-}
-
-int Disconnect(sqlite3_vtab* table) {
-  delete static_cast<RelationTable*>(table);
-  return SQLITE_OK;
+  int code = SQLITE_OK;
+  auto* table = ConnectTable<RelationTable>(db, (sql + ")").c_str(), result, &code);
+  if (table != nullptr) table->module = module;
+  return code;
 }
 
 // One equality is enough: SQLite checks it again, and all the others.
@@ -83,21 +78,12 @@ int BestIndex(sqlite3_vtab*, sqlite3_index_info* info) {
   return SQLITE_OK;
 }
 
-int Open(sqlite3_vtab* base, sqlite3_vtab_cursor** result) {
-  auto* module = static_cast<RelationTable*>(base)->module;
-  auto* cursor = new RelationCursor();
-  cursor->rows = module->catalogue->Rows(*module->relation, module->columns);
-  *result = cursor;
-  return SQLITE_OK;
-}
-
-int Close(sqlite3_vtab_cursor* cursor) {
-  delete static_cast<RelationCursor*>(cursor);
-  return SQLITE_OK;
-}
-
 int Filter(sqlite3_vtab_cursor* base, int column, const char*, int count, sqlite3_value** values) {
   auto* cursor = static_cast<RelationCursor*>(base);
+  if (cursor->rows == nullptr) {
+    auto* module = static_cast<RelationTable*>(base->pVtab)->module;
+    cursor->rows = module->catalogue->Rows(*module->relation, module->columns);
+  }
   cursor->at = 0;
   cursor->found = nullptr;
   if (column >= 0 && count == 1) {
@@ -106,41 +92,11 @@ int Filter(sqlite3_vtab_cursor* base, int column, const char*, int count, sqlite
   return SQLITE_OK;
 }
 
-int Next(sqlite3_vtab_cursor* cursor) {
-  ++static_cast<RelationCursor*>(cursor)->at;
-  return SQLITE_OK;
-}
-
-int Eof(sqlite3_vtab_cursor* base) {
-  auto* cursor = static_cast<RelationCursor*>(base);
-  return cursor->at >= cursor->count() ? 1 : 0;
-}
-
 int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
   auto* cursor = static_cast<RelationCursor*>(base);
   const Row& row = cursor->rows->rows()[cursor->place()];
   ResultValue(context, row[static_cast<size_t>(number)]);
   return SQLITE_OK;
-}
-
-int Rowid(sqlite3_vtab_cursor* base, sqlite3_int64* rowid) {
-  *rowid = static_cast<int64_t>(static_cast<RelationCursor*>(base)->place());
-  return SQLITE_OK;
-}
-
-sqlite3_module MakeModule() {
-  sqlite3_module module = {};
-  module.xConnect = Connect;  // without xCreate: it is there without being created
-  module.xBestIndex = BestIndex;
-  module.xDisconnect = Disconnect;
-  module.xOpen = Open;
-  module.xClose = Close;
-  module.xFilter = Filter;
-  module.xNext = Next;
-  module.xEof = Eof;
-  module.xColumn = Column;
-  module.xRowid = Rowid;
-  return module;
 }
 
 }  // namespace
@@ -204,7 +160,8 @@ std::shared_ptr<RelationRows> Catalogue::Rows(const RelationColumns& relation,
 }
 
 int RegisterRelations(sqlite3* db, const std::shared_ptr<Catalogue>& catalogue) {
-  static const sqlite3_module module = MakeModule();
+  static const sqlite3_module module =
+      EponymousModule<RelationTable, RelationCursor>(Connect, BestIndex, Filter, Column);
   for (const RelationColumns& relation : AllRelations()) {
     const int code = sqlite3_create_module_v2(
         db, relation.name, &module, new RelationModule{catalogue, &relation, {}},

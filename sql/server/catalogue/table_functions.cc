@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "sql/eponymous_table.h"
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/catalogue/query.h"
 #include "sql/server/catalogue/relations.h"
@@ -195,6 +196,9 @@ struct FunctionCursor : sqlite3_vtab_cursor {
   std::vector<Row> rows;
   std::vector<Value> arguments;
   size_t at = 0;
+
+  size_t count() const { return rows.size(); }
+  sqlite3_int64 rowid() const { return static_cast<sqlite3_int64>(at); }
 };
 
 int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** result, char**) {
@@ -204,83 +208,33 @@ int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** resu
     if (column != nullptr) sql += std::string(column) + ", ";
   }
   for (int i = 0; i < function->arguments; ++i) sql += "argument" + std::to_string(i) + " HIDDEN, ";
-  const int code = sqlite3_declare_vtab(db, (sql + "ordinality bigint HIDDEN)").c_str());
-  if (code != SQLITE_OK) return code;
-  auto* table = new FunctionTable();
+  sql += "ordinality bigint HIDDEN)";
+  int code = SQLITE_OK;
+  auto* table = ConnectTable<FunctionTable>(db, sql.c_str(), result, &code);
+  if (table == nullptr) return code;
   table->function = function;
   table->db = db;
-  *result = table;
   return SQLITE_OK;
 }
 
-int Disconnect(sqlite3_vtab* table) {
-  delete static_cast<FunctionTable*>(table);
-  return SQLITE_OK;
-}
-
-// The arguments are equalities of the hidden columns; idxNum has a bit for each that is there.
 int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
   const auto* table = static_cast<FunctionTable*>(base);
-  int bits = 0;
-  std::array<int, 8> constraint_of{};
-  for (int i = 0; i < info->nConstraint; ++i) {
-    const auto& constraint = info->aConstraint[i];
-    const int argument = constraint.iColumn - table->first_argument();
-    const bool is_argument = argument >= 0 && argument < table->function->arguments;
-    if (!is_argument || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ) continue;
-    if (!constraint.usable) return SQLITE_CONSTRAINT;
-    bits |= 1 << argument;
-    constraint_of[static_cast<size_t>(argument)] = i;
-  }
-  int place = 0;
-  for (int argument = 0; argument < table->function->arguments; ++argument) {
-    if ((bits & (1 << argument)) == 0) continue;
-    auto& usage = info->aConstraintUsage[constraint_of[static_cast<size_t>(argument)]];
-    usage.argvIndex = ++place;
-    usage.omit = 1;
-  }
-  info->idxNum = bits;
   info->estimatedCost = 10;
   info->estimatedRows = 10;
-  return SQLITE_OK;
+  return AskForArguments(info, table->first_argument(), table->function->arguments);
 }
 
-int Open(sqlite3_vtab*, sqlite3_vtab_cursor** result) {
-  *result = new FunctionCursor();
-  return SQLITE_OK;
-}
-
-int Close(sqlite3_vtab_cursor* cursor) {
-  delete static_cast<FunctionCursor*>(cursor);
-  return SQLITE_OK;
-}
-
-int Filter(sqlite3_vtab_cursor* base, int bits, const char*, int count, sqlite3_value** values) {
+int Filter(sqlite3_vtab_cursor* base, int bits, const char*, int, sqlite3_value** values) {
   auto* cursor = static_cast<FunctionCursor*>(base);
   auto* table = static_cast<FunctionTable*>(base->pVtab);
   cursor->at = 0;
-  cursor->arguments.assign(static_cast<size_t>(table->function->arguments), Value());
-  int place = 0;
-  for (int argument = 0; argument < table->function->arguments && place < count; ++argument) {
-    if ((bits & (1 << argument)) == 0) continue;
-    cursor->arguments[static_cast<size_t>(argument)] = ValueOf(values[place++]);
+  cursor->arguments.clear();
+  for (sqlite3_value* given : GivenArguments(bits, table->function->arguments, values)) {
+    cursor->arguments.push_back(given != nullptr ? ValueOf(given) : Value());
   }
   RowsOrError made = table->function->rows(table->db, cursor->arguments);
   cursor->rows = std::move(made.rows);
-  if (made.error.empty()) return SQLITE_OK;
-  sqlite3_free(table->zErrMsg);
-  table->zErrMsg = sqlite3_mprintf("%s", made.error.c_str());
-  return SQLITE_ERROR;
-}
-
-int Next(sqlite3_vtab_cursor* cursor) {
-  ++static_cast<FunctionCursor*>(cursor)->at;
-  return SQLITE_OK;
-}
-
-int Eof(sqlite3_vtab_cursor* base) {
-  const auto* cursor = static_cast<FunctionCursor*>(base);
-  return cursor->at >= cursor->rows.size() ? 1 : 0;
+  return made.error.empty() ? SQLITE_OK : FailQuery(table, SQLITE_ERROR, made.error);
 }
 
 int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
@@ -297,30 +251,11 @@ int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
   return SQLITE_OK;
 }
 
-int Rowid(sqlite3_vtab_cursor* base, sqlite3_int64* rowid) {
-  *rowid = static_cast<int64_t>(static_cast<FunctionCursor*>(base)->at);
-  return SQLITE_OK;
-}
-
-sqlite3_module MakeModule() {
-  sqlite3_module module = {};
-  module.xConnect = Connect;
-  module.xBestIndex = BestIndex;
-  module.xDisconnect = Disconnect;
-  module.xOpen = Open;
-  module.xClose = Close;
-  module.xFilter = Filter;
-  module.xNext = Next;
-  module.xEof = Eof;
-  module.xColumn = Column;
-  module.xRowid = Rowid;
-  return module;
-}
-
 }  // namespace
 
 int RegisterTableFunctions(sqlite3* db) {
-  static const sqlite3_module module = MakeModule();
+  static const sqlite3_module module =
+      EponymousModule<FunctionTable, FunctionCursor>(Connect, BestIndex, Filter, Column);
   for (const TableFunction& function : kFunctions) {
     const int code = sqlite3_create_module_v2(db, function.name, &module,
                                               const_cast<TableFunction*>(&function), nullptr);

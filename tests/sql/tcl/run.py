@@ -3,10 +3,11 @@
 A test counts if SQLite's own B-tree passes it in a testfixture built from the same source with the same
 options (--baseline); it must then pass with ours too, unless exclusions.txt gives a reason.
 
-    run.py --source FOLDER --fixture PROGRAM [--baseline PROGRAM] [--jobs N] [FILE.test ...]
+    run.py --source FOLDER --fixture PROGRAM [--baseline PROGRAM] [--jobs N] [--timeout SECONDS]
+           [--times FILE] [FILE.test ...]
 
-Without files: those of files.txt. Ends with 1 if a test failed that should not have, or passed that is
-excluded.
+Without files: those of files.txt. Ends with 1 if a test failed that should not have, a file did not run
+to its end with either fixture, or, when all files run beside the baseline, an exclusion excludes nothing.
 """
 
 import argparse
@@ -17,30 +18,47 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TIMEOUT_SECONDS = 200
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")  # Tcl never frees all
 
 
 class Outcome:
     """What one test file did with one fixture."""
 
-    def __init__(self, failed, tests, ended, output):
+    def __init__(self, failed, tests, ended, output, seconds):
         self.failed = failed  # names of the tests that failed
         self.tests = tests    # number of tests that ran
         self.ended = ended    # reached its end
         self.output = output
+        self.seconds = seconds
 
 
-def run_file(fixture, path):
+def ordinary_user(paths):
+    """For root: how to run a program as nobody, for whom files can be read-only; {} if he cannot read `paths`."""
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    if os.geteuid() != 0:
+        return {}
+    reaches = subprocess.run(["/usr/bin/cat", *paths], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             **nobody)
+    return nobody if reaches.returncode == 0 else {}
+
+
+def run_file(fixture, path, timeout_seconds):
     """Runs one test file in an empty folder."""
+    begin = time.monotonic()
+    fixture, path = os.path.abspath(fixture), path.absolute()
+    user = ordinary_user([fixture, path])
     with tempfile.TemporaryDirectory() as folder:
+        if user:
+            os.chown(folder, user["user"], user["group"])
         try:
             process = subprocess.run(
-                [os.path.abspath(fixture), path.absolute()], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, timeout=TIMEOUT_SECONDS, text=True, errors="replace")
+                [fixture, path], cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_seconds, text=True,
+                errors="replace", **user)
             output = process.stdout
         except subprocess.TimeoutExpired as expired:
             output = (expired.stdout or b"").decode(errors="replace") + "\ntime is up\n"
@@ -48,7 +66,8 @@ def run_file(fixture, path):
               for name in line.split()}
     failed |= set(re.findall(r"^! (\S+) (?:expected|got): ", output, re.M))
     summary = re.search(r"^(\d+) errors out of (\d+) tests", output, re.M)
-    return Outcome(failed, int(summary.group(2)) if summary else 0, summary is not None, output)
+    return Outcome(failed, int(summary.group(2)) if summary else 0, summary is not None, output,
+                   time.monotonic() - begin)
 
 
 def read_lines(name):
@@ -57,36 +76,50 @@ def read_lines(name):
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
-def read_exclusions():
-    """[(pattern, reason)] of exclusions.txt."""
-    return [tuple(part.strip() for part in line.split("|", 1)) for line in read_lines("exclusions.txt")]
+class Exclusions:
+    """The patterns of exclusions.txt, and which of them have excluded something."""
+
+    def __init__(self):
+        self.patterns = [line.split("|", 1)[0].strip() for line in read_lines("exclusions.txt")]
+        self.used = set()
+
+    def has(self, name):
+        for pattern in self.patterns:
+            if fnmatch.fnmatchcase(name, pattern):
+                self.used.add(pattern)
+                return True
+        return False
+
+    def unused(self):
+        return [pattern for pattern in self.patterns if pattern not in self.used]
 
 
-def reason_for(name, exclusions):
-    for pattern, reason in exclusions:
-        if fnmatch.fnmatchcase(name, pattern):
-            return reason
-    return None
+def complaints_about_end(name, ours, native, exclusions):
+    """Of a file that did not run to its end: what came last shows where it stopped."""
+    if ours.ended or exclusions.has(name):
+        return []
+    if native is None or native.ended:
+        return [f"{name} did not end:\n{ours.output[-1500:]}"]
+    return [f"{name} ended with neither fixture, so that nothing is known of it. With SQLite's B-tree:\n"
+            f"{native.output[-700:]}\nWith ours:\n{ours.output[-700:]}"]
 
 
 def judge(path, arguments, exclusions):
-    """Runs one file. Returns (tests, excluded names, complaints)."""
-    ours = run_file(arguments.fixture, path)
-    native = run_file(arguments.baseline, path) if arguments.baseline else None
-    file_name = path.name
-    complaints, excluded = [], set()
-    if not ours.ended and (native is None or native.ended) and not reason_for(file_name, exclusions):
-        complaints.append(f"{file_name} did not end:\n" + ours.output[-1500:])
+    """Runs one file. Returns (our outcome, SQLite's or None, excluded names, complaints)."""
+    ours = run_file(arguments.fixture, path, arguments.timeout)
+    native = (run_file(arguments.baseline, path, arguments.timeout)
+              if arguments.baseline else None)
+    complaints, excluded = complaints_about_end(path.name, ours, native, exclusions), set()
     for name in sorted(ours.failed - (native.failed if native else set())):
-        if reason_for(name, exclusions) or reason_for(file_name, exclusions):
+        if exclusions.has(name) or exclusions.has(path.name):
             excluded.add(name)
         else:
             details = [line for line in ours.output.splitlines() if line.startswith(f"! {name} ")]
             complaints.append(f"{name} failed:\n  " + "\n  ".join(details)[:1500])
-    if native and native.ended and ours.ended and ours.tests < native.tests and not reason_for(
-            file_name, exclusions):
-        complaints.append(f"{file_name}: {ours.tests} tests ran, with SQLite's B-tree {native.tests}")
-    return ours.tests, excluded, complaints
+    if native and native.ended and ours.ended and ours.tests < native.tests and not exclusions.has(
+            path.name):
+        complaints.append(f"{path.name}: {ours.tests} tests ran, with SQLite's B-tree {native.tests}")
+    return ours, native, excluded, complaints
 
 
 def main():
@@ -96,20 +129,32 @@ def main():
     parser.add_argument("--fixture", required=True, help="testfixture with our engine")
     parser.add_argument("--baseline", help="testfixture with SQLite's own B-tree")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--timeout", type=float, default=200, help="seconds that a file may take")
+    parser.add_argument("--times", help="file for a line per test file: seconds with ours, seconds with "
+                        "SQLite's B-tree, name, tests")
     parser.add_argument("files", nargs="*")
     arguments = parser.parse_args()
     names = arguments.files or read_lines("files.txt")
-    exclusions = read_exclusions()
+    exclusions = Exclusions()
     tests, = Path(arguments.source).glob("*/test")
     paths = [tests / name for name in names]
     total, all_excluded, wrong = 0, set(), 0
+    times = open(arguments.times, "w") if arguments.times else None
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for tests, excluded, complaints in pool.map(lambda p: judge(p, arguments, exclusions), paths):
-            total += tests
+        outcomes = pool.map(lambda p: judge(p, arguments, exclusions), paths)
+        for path, (ours, native, excluded, complaints) in zip(paths, outcomes):
+            total += ours.tests
             all_excluded |= excluded
             wrong += len(complaints)
             for complaint in complaints:
                 print(complaint, flush=True)
+            if times:
+                seconds = f"{native.seconds:.1f}" if native else "-"
+                print(f"{ours.seconds:.1f} {seconds} {path.name} {ours.tests}", file=times, flush=True)
+    if arguments.baseline and not arguments.files:
+        for pattern in exclusions.unused():
+            wrong += 1
+            print(f"{pattern} is excluded, but nothing is")
     print(f"{len(paths)} files, {total} tests, {len(all_excluded)} excluded, {wrong} wrong")
     return 1 if wrong else 0
 
