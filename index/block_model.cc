@@ -45,6 +45,10 @@ void BlockModel::AddHotPlaces(std::vector<const void*>* places) const {
 
 uint32_t BlockModel::block_count() const { return parts_->packed.block_count(); }
 
+uint32_t BlockModel::CountNodes(std::string_view key) const {
+  return parts_->packed.CountNodes(key);
+}
+
 BlockModelShape BlockModel::Shape() const { return parts_->packed.Shape(); }
 
 std::vector<BlockModelPiece> BlockModel::Pieces() const {

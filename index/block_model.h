@@ -103,6 +103,9 @@ class BlockModel {
 
   BlockModelShape Shape() const;
 
+  // The nodes that Find visits. Cost: as of Find.
+  uint32_t CountNodes(std::string_view key) const;
+
   // For reports: every piece, each followed by those of the child it leads to; and the nodes that
   // Find visits, root first, of which the last one's block is what it finds. Cost of both: O(model).
   std::vector<BlockModelPiece> Pieces() const;

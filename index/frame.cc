@@ -1,11 +1,26 @@
 #include "index/frame.h"
 
+#include <algorithm>
+
 #include "base/checksum.h"
 
 namespace sibyl::index {
 namespace {
 
 constexpr size_t kChecksumBytes = 8;
+
+void PutKey(std::string* sample, uint64_t key) { base::Put64(sample, key); }
+void PutKey(std::string* sample, std::string_view key) { base::PutString(sample, key); }
+
+template <typename Key>
+uint64_t Fingerprint(std::span<const Key> keys) {
+  constexpr size_t kSamples = 1024;
+  std::string sample;
+  const size_t step = std::max<size_t>(1, keys.size() / kSamples);
+  for (size_t i = 0; i < keys.size(); i += step) PutKey(&sample, keys[i]);
+  if (!keys.empty()) PutKey(&sample, keys.back());
+  return base::Checksum(sample, keys.size());
+}
 
 }  // namespace
 
@@ -39,6 +54,15 @@ Result<base::Decoder> OpenFrame(const FrameKind& kind, std::string_view bytes) {
   }
   if (version != kind.version) return kind.Corrupt("unknown version");
   return decoder;
+}
+
+uint64_t FingerprintOf(std::span<const uint64_t> keys) { return Fingerprint(keys); }
+uint64_t FingerprintOf(std::span<const std::string_view> keys) { return Fingerprint(keys); }
+
+Error BuiltOverAnotherArray(const char* name, uint64_t indexed_keys, uint64_t given_keys) {
+  return {ErrorCode::kInvalidArgument, std::string(name) + ": built over another array, of " +
+                                           std::to_string(indexed_keys) + " keys; this one has " +
+                                           std::to_string(given_keys)};
 }
 
 }  // namespace sibyl::index

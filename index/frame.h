@@ -4,6 +4,7 @@
 #define SIBYL_INDEX_FRAME_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,13 @@ void FinishFrame(size_t begin, std::string* out);
 // The body of a frame. Errors: kCorruption for another magic, a length or checksum that does not
 // fit; kNotSupported for a newer version.
 Result<base::Decoder> OpenFrame(const FrameKind& kind, std::string_view bytes);
+
+// Tells arrays apart with certainty if their sizes, ends or sampled keys differ, else not.
+uint64_t FingerprintOf(std::span<const uint64_t> keys);
+uint64_t FingerprintOf(std::span<const std::string_view> keys);
+
+// kInvalidArgument: an index `name` over `indexed_keys` keys was given another array.
+Error BuiltOverAnotherArray(const char* name, uint64_t indexed_keys, uint64_t given_keys);
 
 }  // namespace sibyl::index
 

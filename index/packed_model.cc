@@ -497,6 +497,13 @@ BlockPosition PackedModel::Find(std::string_view key) const {
   return at.position_found();
 }
 
+uint32_t PackedModel::CountNodes(std::string_view key) const {
+  if (bytes_.data() == nullptr) return 0;
+  uint32_t nodes = 1;
+  for (Descent at = Begin(); !Step(key, &at);) ++nodes;
+  return nodes;
+}
+
 void PackedModel::FindBatch(std::span<const std::string_view> keys,
                             std::span<BlockPosition> positions) const {
   assert(positions.size() >= keys.size());

@@ -51,6 +51,9 @@ class PackedModel {
   BlockPosition Find(std::string_view key) const;
   void FindBatch(std::span<const std::string_view> keys, std::span<BlockPosition> positions) const;
 
+  // The nodes that Find visits.
+  uint32_t CountNodes(std::string_view key) const;
+
   // The tree that was packed. Its views point into `storage`.
   ModelTree Unpack(std::string* storage) const;
 

@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/coding.h"
 #include "base/status_macros.h"
+#include "index/frame.h"
 
 namespace sibyl::index {
 namespace {
@@ -17,16 +18,6 @@ constexpr uint32_t kVersion = 2;
 constexpr size_t kChecksumBytes = 8;
 
 Error Corrupt(const std::string& what) { return {ErrorCode::kCorruption, "range index: " + what}; }
-
-// Tells arrays apart with certainty if their sizes, ends or sampled keys differ, else not.
-uint64_t Fingerprint(std::span<const uint64_t> keys) {
-  constexpr size_t kSamples = 1024;
-  std::string sample;
-  const size_t step = std::max<size_t>(1, keys.size() / kSamples);
-  for (size_t i = 0; i < keys.size(); i += step) base::Put64(&sample, keys[i]);
-  if (!keys.empty()) base::Put64(&sample, keys.back());
-  return base::Checksum(sample, keys.size());
-}
 
 struct Header {
   LookupShape shape;
@@ -149,7 +140,7 @@ std::vector<RankLine> LinesOf(const RangeParts& parts) {
 void EncodeRangeParts(const RangeParts& parts, std::span<const uint64_t> keys, std::string* out) {
   const size_t start = out->size();
   const std::vector<RankLine> lines = LinesOf(parts);
-  EncodeHeader({parts.shape, parts.lookup.root, keys.size(), Fingerprint(keys), lines.size()}, out);
+  EncodeHeader({parts.shape, parts.lookup.root, keys.size(), FingerprintOf(keys), lines.size()}, out);
   for (const RankLine& line : lines) {
     base::Put64(out, line.x0);
     base::Put32(out, line.base);
@@ -169,10 +160,8 @@ Result<std::unique_ptr<RangeParts>> DecodeRangeParts(std::string_view bytes,
     return Corrupt("checksum mismatch");
   }
   SIBYL_ASSIGN_OR_RETURN(const std::vector<RankLine> lines, DecodeLines(&decoder, header.lines));
-  if (header.keys != keys.size() || header.fingerprint != Fingerprint(keys)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "range index: built over another array, of " + std::to_string(header.keys) +
-                     " keys; this one has " + std::to_string(keys.size())};
+  if (header.keys != keys.size() || header.fingerprint != FingerprintOf(keys)) {
+    return BuiltOverAnotherArray("range index", header.keys, keys.size());
   }
   switch (header.shape.kind) {
     case RangeIndexKind::kRecursive: {

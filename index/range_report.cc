@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdio>
 #include <utility>
 
 #include "index/range_auto.h"
 #include "index/range_measure.h"
 #include "index/range_parts.h"
+#include "index/report_parts.h"
 
 namespace sibyl::index {
 
@@ -86,49 +86,14 @@ KeyLoss LossOf(const RangeIndex& index, uint64_t key) { return RangeInspector(in
 
 std::vector<KeyLoss> WorstKeys(const RangeIndex& index, size_t count) {
   const RangeInspector inspector(index);
-  const auto worse = [](const KeyLoss& a, const KeyLoss& b) {
-    return std::pair(a.stages, a.loss()) > std::pair(b.stages, b.loss());
-  };
-  std::vector<KeyLoss> worst;  // a heap with the least bad one in front
-  const auto keys = index.keys();
-  for (size_t i = 0; i < keys.size() && count > 0; ++i) {
-    if (i > 0 && keys[i] == keys[i - 1]) continue;
-    const KeyLoss loss = inspector.Trace(keys[i]);
-    if (worst.size() == count) {
-      if (!worse(loss, worst.front())) continue;
-      std::pop_heap(worst.begin(), worst.end(), worse);
-      worst.pop_back();
-    }
-    worst.push_back(loss);
-    std::push_heap(worst.begin(), worst.end(), worse);
-  }
-  std::sort(worst.begin(), worst.end(), worse);
-  return worst;
+  return WorstOf<KeyLoss>(index.keys(), count,
+                          [&](uint64_t key) { return inspector.Trace(key); });
 }
 
 std::vector<RangeLoss> LossByRange(const RangeIndex& index, size_t ranges) {
   const RangeInspector inspector(index);
-  const auto keys = index.keys();
-  ranges = std::min(ranges, keys.size());
-  std::vector<RangeLoss> losses;
-  for (size_t r = 0; r < ranges; ++r) {
-    const size_t begin = keys.size() * r / ranges;
-    const size_t end = keys.size() * (r + 1) / ranges;
-    RangeLoss range;
-    range.first_key = keys[begin];
-    range.last_key = keys[end - 1];
-    range.keys = end - begin;
-    for (size_t i = begin; i < end; ++i) {
-      const KeyLoss loss = inspector.Trace(keys[i]);
-      range.mean_loss += static_cast<double>(loss.loss());
-      range.mean_stages += loss.stages;
-      range.largest_loss = std::max(range.largest_loss, loss.loss());
-    }
-    range.mean_loss /= static_cast<double>(range.keys);
-    range.mean_stages /= static_cast<double>(range.keys);
-    losses.push_back(range);
-  }
-  return losses;
+  return LossByParts<RangeLoss>(index.keys(), ranges,
+                                [&](uint64_t key) { return inspector.Trace(key); });
 }
 
 namespace {
@@ -172,34 +137,10 @@ KeyShape ShapeOfKeys(std::span<const uint64_t> keys) {
 }
 
 Drift DriftFrom(const RangeIndex& index, std::span<const uint64_t> others) {
-  Drift drift;
-  const auto keys = index.keys();
-  if (keys.empty() || others.empty()) return drift;
-  const auto count = static_cast<double>(others.size());
-  const auto size = static_cast<double>(keys.size());
-  const auto consider = [&](double share, uint64_t rank, uint64_t key) {
-    const double distance = std::abs(share - static_cast<double>(rank) / size);
-    if (distance > drift.distance) {
-      drift.distance = distance;
-      drift.at_key = key;
-    }
-  };
-  // Both shares only step at keys: just below and just above each of the others, where the index's
-  // share has moved on since the last one.
-  for (size_t i = 0; i < others.size(); ++i) {
-    const bool first = i == 0 || others[i] != others[i - 1];
-    const bool last = i + 1 == others.size() || others[i] != others[i + 1];
-    if (first) consider(static_cast<double>(i) / count, index.LowerBound(others[i]), others[i]);
-    if (last) consider(static_cast<double>(i + 1) / count, index.UpperBound(others[i]), others[i]);
-    if (others[i] < keys.front()) drift.share_below += 1 / count;
-    if (others[i] > keys.back()) drift.share_above += 1 / count;
-  }
-  return drift;
+  return DriftBetween<Drift>(index, others);
 }
 
 namespace {
-
-constexpr double kGain = 0.9;
 
 std::vector<RangeIndexOptions> OptionsToTry(LastMile last_mile) {
   std::vector<RangeIndexOptions> all;
@@ -255,14 +196,6 @@ std::vector<Measured> Alternatives(const RangeIndex& index, const LookupShape& n
   return all;
 }
 
-double Ratio(double a, double b) { return b > 0 ? a / b : 1; }
-
-std::string Percent(const char* what, double ratio) {
-  char text[64];
-  std::snprintf(text, sizeof text, ", %s %+.0f %%", what, (ratio - 1) * 100);
-  return text;
-}
-
 }  // namespace
 
 std::vector<Suggestion> Suggest(const RangeIndex& index) {
@@ -278,14 +211,14 @@ std::vector<Suggestion> Suggest(const RangeIndex& index) {
     Suggestion s;
     s.options = options[i];
     s.memory_ratio =
-        Ratio(static_cast<double>(c.memory_bytes), static_cast<double>(present.memory_bytes));
-    s.single_ratio = Ratio(c.single_ns, present.single_ns);
-    s.batch_ratio = Ratio(c.batch_ns, present.batch_ns);
-    s.serial_ratio = Ratio(c.serial_ns, present.serial_ns);
+        RatioOf(static_cast<double>(c.memory_bytes), static_cast<double>(present.memory_bytes));
+    s.single_ratio = RatioOf(c.single_ns, present.single_ns);
+    s.batch_ratio = RatioOf(c.batch_ns, present.batch_ns);
+    s.serial_ratio = RatioOf(c.serial_ns, present.serial_ns);
     const double best = std::min({s.memory_ratio, s.single_ratio, s.batch_ratio, s.serial_ratio});
-    if (best > kGain) continue;
-    s.text = c.name + Percent("memory", s.memory_ratio) + Percent("single", s.single_ratio) +
-             Percent("batched", s.batch_ratio) + Percent("serial", s.serial_ratio);
+    if (best > kWorthSuggesting) continue;
+    s.text = c.name + PercentOf("memory", s.memory_ratio) + PercentOf("single", s.single_ratio) +
+             PercentOf("batched", s.batch_ratio) + PercentOf("serial", s.serial_ratio);
     suggestions.push_back(std::move(s));
   }
   std::stable_sort(suggestions.begin(), suggestions.end(),

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cmath>
 #include <random>
+#include <utility>
 
 namespace sibyl::index {
 namespace {
@@ -191,11 +192,7 @@ RootModel RootModel::Train(std::span<const uint64_t> keys, const RootOptions& op
                            uint32_t children) {
   assert(!keys.empty() && children > 0 && options.spline_knots >= 2);
   assert(options.hidden_units >= 1 && options.hidden_units <= kMaxUnits);
-  RootModel model;
-  model.kind_ = options.kind;
-  model.children_ = children;
-  model.smallest_ = keys.front();
-  model.largest_ = keys.back();
+  RootModel model(options.kind, keys, children);
   RootTrainer trainer(keys, &model);
   switch (options.kind) {
     case RootKind::kLinear:
@@ -276,6 +273,78 @@ uint64_t RootModel::memory_bytes() const {
     bytes += (layer.weights.size() + layer.biases.size()) * sizeof(float);
   }
   return bytes;
+}
+
+void RootModel::Encode(std::string* out) const {
+  base::Put8(out, static_cast<uint8_t>(kind_));
+  if (kind_ == RootKind::kRadix) {
+    base::Put8(out, static_cast<uint8_t>(radix_shift_));
+  } else if (kind_ == RootKind::kSpline) {
+    base::Put32(out, static_cast<uint32_t>(knots_.size()));
+    for (const Knot& knot : knots_) {
+      base::Put64(out, knot.key);
+      base::AppendLittle(out, knot.fraction);
+    }
+  } else if (IsNet(kind_)) {
+    base::Put8(out, static_cast<uint8_t>(layers_.front().outputs));
+    for (const Layer& layer : layers_) {
+      for (const float weight : layer.weights) base::AppendLittle(out, weight);
+      for (const float bias : layer.biases) base::AppendLittle(out, bias);
+    }
+  } else {
+    for (const double coefficient : polynomial_) base::AppendLittle(out, coefficient);
+  }
+}
+
+std::optional<RootModel> RootModel::Decode(base::Decoder* decoder, std::span<const uint64_t> keys,
+                                           uint32_t children) {
+  const auto kind = static_cast<RootKind>(decoder->Get8());
+  if (kind > RootKind::kNet2) return std::nullopt;
+  RootModel model(kind, keys, children);
+  if (kind == RootKind::kRadix) {
+    model.radix_shift_ = decoder->Get8();
+    if (model.radix_shift_ > 63) return std::nullopt;
+  } else if (kind == RootKind::kSpline) {
+    if (!model.DecodeKnots(decoder)) return std::nullopt;
+  } else if (IsNet(kind)) {
+    const uint32_t units = decoder->Get8();
+    const bool hidden = kind != RootKind::kNet0;
+    if (units == 0 || units > (hidden ? kMaxUnits : 1)) return std::nullopt;
+    model.DecodeLayers(decoder, units);
+  } else {
+    for (double& coefficient : model.polynomial_) {
+      coefficient = std::bit_cast<double>(decoder->Get64());
+    }
+  }
+  if (!decoder->ok()) return std::nullopt;
+  return model;
+}
+
+bool RootModel::DecodeKnots(base::Decoder* decoder) {
+  const uint32_t count = decoder->Get32();
+  if (count == 0 || count > kMaxKnots) return false;
+  for (uint32_t i = 0; i < count && decoder->ok(); ++i) {
+    const uint64_t key = decoder->Get64();
+    if (i > 0 && key <= knots_.back().key) return false;
+    knots_.push_back({key, std::bit_cast<double>(decoder->Get64())});
+  }
+  return true;
+}
+
+void RootModel::DecodeLayers(base::Decoder* decoder, uint32_t units) {
+  const uint32_t hidden_layers = HiddenLayers(kind_);
+  for (uint32_t i = 0; i <= hidden_layers; ++i) {
+    Layer layer;
+    layer.inputs = i == 0 ? 1 : units;
+    layer.outputs = i == hidden_layers ? 1 : units;
+    for (uint32_t w = 0; w < layer.inputs * layer.outputs; ++w) {
+      layer.weights.push_back(std::bit_cast<float>(decoder->Get32()));
+    }
+    for (uint32_t o = 0; o < layer.outputs; ++o) {
+      layer.biases.push_back(std::bit_cast<float>(decoder->Get32()));
+    }
+    layers_.push_back(std::move(layer));
+  }
 }
 
 }  // namespace sibyl::index

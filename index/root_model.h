@@ -10,10 +10,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/coding.h"
 #include "sibyl/two_stage_index.h"
 
 namespace sibyl::index {
@@ -24,6 +26,8 @@ std::string NameOf(const RootOptions& options);
 // Immutable once trained; any number of threads may ask.
 class RootModel {
  public:
+  RootModel() = default;  // of no keys
+
   // Deterministic: the same keys give the same model. Looks at a sample of up to 64 Ki keys.
   // Preconditions: `keys` is sorted and not empty, options within their bounds, children > 0.
   static RootModel Train(std::span<const uint64_t> keys, const RootOptions& options,
@@ -34,8 +38,17 @@ class RootModel {
 
   uint64_t memory_bytes() const;
 
+  // Its kind and what it has learned (docs/file-format.md, "Two-stage index").
+  void Encode(std::string* out) const;
+
+  // Nothing if malformed. What is returned is safe to ask, whatever the numbers are.
+  // Preconditions: `keys` is sorted and not empty, children > 0.
+  static std::optional<RootModel> Decode(base::Decoder* decoder, std::span<const uint64_t> keys,
+                                         uint32_t children);
+
  private:
   static constexpr uint32_t kMaxUnits = 32;
+  static constexpr uint32_t kMaxKnots = 65536;
   struct Layer {
     uint32_t inputs = 0;
     uint32_t outputs = 0;
@@ -47,6 +60,12 @@ class RootModel {
     double fraction;
   };
   friend class RootTrainer;
+
+  RootModel(RootKind kind, std::span<const uint64_t> keys, uint32_t children)
+      : kind_(kind), children_(children), smallest_(keys.front()), largest_(keys.back()) {}
+
+  bool DecodeKnots(base::Decoder* decoder);
+  void DecodeLayers(base::Decoder* decoder, uint32_t units);
 
   double Scaled(uint64_t key) const;      // into [0, 1], by distance or by its logarithm
   double FractionOf(uint64_t key) const;  // of the keys that are smaller, as the model has it

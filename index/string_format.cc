@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/checksum.h"
 #include "base/coding.h"
 #include "base/status_macros.h"
 #include "index/frame.h"
@@ -12,16 +11,6 @@ namespace sibyl::index {
 namespace {
 
 constexpr FrameKind kFrame = {std::string_view("sibylSIX", 8), 1, "string index"};
-
-// Tells arrays apart with certainty if their sizes, ends or sampled keys differ, else not.
-uint64_t Fingerprint(std::span<const std::string_view> keys) {
-  constexpr size_t kSamples = 1024;
-  std::string sample;
-  const size_t step = std::max<size_t>(1, keys.size() / kSamples);
-  for (size_t i = 0; i < keys.size(); i += step) base::PutString(&sample, keys[i]);
-  if (!keys.empty()) base::PutString(&sample, keys.back());
-  return base::Checksum(sample, keys.size());
-}
 
 // `table` has its size already. False if the bytes end early.
 template <typename T>
@@ -46,7 +35,7 @@ bool AreStarts(std::span<const uint32_t> starts, size_t keys) {
 
 bool AreValid(const StringIndexOptions& options) {
   return (options.kind == StringIndexKind::kRecursive || options.kind == StringIndexKind::kBTree) &&
-         options.block_keys >= 4 && options.block_keys <= 256 &&
+         options.block_keys >= 4 && options.block_keys <= kMostBlockKeys &&
          options.landmark_keys <= options.block_keys;
 }
 
@@ -57,7 +46,7 @@ void EncodeStringParts(const StringParts& parts, std::string* out) {
   base::Put32(out, parts.options.block_keys);
   base::Put32(out, parts.options.landmark_keys);
   base::Put64(out, parts.keys.size());
-  base::Put64(out, Fingerprint(parts.keys));
+  base::Put64(out, FingerprintOf(parts.keys));
   std::string model;
   parts.model.Serialize(&model);
   base::Put64(out, model.size());
@@ -81,10 +70,8 @@ Result<std::unique_ptr<StringParts>> DecodeStringParts(std::string_view bytes,
   if (!decoder.ok() || !AreValid(options) || has_duplicates > 1) {
     return kFrame.Corrupt("malformed header");
   }
-  if (key_count != keys.size() || fingerprint != Fingerprint(keys)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "string index: built over another array, of " + std::to_string(key_count) +
-                     " keys; this one has " + std::to_string(keys.size())};
+  if (key_count != keys.size() || fingerprint != FingerprintOf(keys)) {
+    return BuiltOverAnotherArray(kFrame.name, key_count, keys.size());
   }
   SIBYL_ASSIGN_OR_RETURN(BlockModel model, BlockModel::Deserialize(model_bytes));
   auto parts = std::make_unique<StringParts>(keys, options, std::move(model));

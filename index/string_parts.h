@@ -18,6 +18,8 @@
 
 namespace sibyl::index {
 
+inline constexpr uint32_t kMostBlockKeys = uint32_t{1} << 30;
+
 struct StringParts {
   // Of sorted keys, at most StringIndex::kMaxKeys, under a model of their distinct ones. The tables
   // are empty: Fill or a decoder makes them.

@@ -1,6 +1,9 @@
 #include "index/two_stage.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
 
 #include "index/recursive_array.h"
 #include "index/window_fit.h"
@@ -9,6 +12,7 @@ namespace sibyl::index {
 namespace {
 
 constexpr uint64_t kProbesPerLeaf = 16;
+constexpr uint32_t kMostLeaves = uint32_t{1} << 24;
 constexpr int kMaxSteps = 4;  // to a neighbour, before the borders are searched
 
 }  // namespace
@@ -119,6 +123,74 @@ double TwoStageParts::MeanSearchedKeys() const {
     sum += leaf.below + leaf.above;
   }
   return keys_.empty() ? 0 : sum / static_cast<double>(keys_.size());
+}
+
+void TwoStageParts::Encode(std::string* out) const {
+  base::Put32(out, static_cast<uint32_t>(leaves_.size()));
+  if (leaves_.empty()) return;
+  root_.Encode(out);
+  for (const Leaf& leaf : leaves_) {
+    base::Put64(out, leaf.first_query);
+    base::AppendLittle(out, leaf.slope);
+    base::AppendLittle(out, leaf.rank);
+    base::Put32(out, leaf.below);
+    base::Put32(out, leaf.above);
+  }
+}
+
+std::unique_ptr<TwoStageParts> TwoStageParts::Decode(base::Decoder* decoder,
+                                                     std::span<const uint64_t> keys) {
+  std::unique_ptr<TwoStageParts> parts(new TwoStageParts(keys));
+  const uint32_t count = decoder->Get32();
+  if ((count == 0) != keys.empty() || count > kMostLeaves) return nullptr;
+  if (count > 0) {
+    parts->queries_ = QueriesOf(keys);
+    auto root = RootModel::Decode(decoder, keys, count);
+    if (!root || decoder->remaining_bytes() != count * sizeof(Leaf)) return nullptr;
+    parts->root_ = std::move(*root);
+  }
+  parts->leaves_.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t first_query = decoder->Get64();
+    const auto slope = std::bit_cast<double>(decoder->Get64());
+    const auto rank = std::bit_cast<double>(decoder->Get64());
+    const uint32_t below = decoder->Get32();
+    parts->leaves_.push_back({first_query, slope, rank, below, decoder->Get32()});
+  }
+  if (!decoder->ok() || !decoder->done() || !parts->AreLeavesSound()) return nullptr;
+  return parts;
+}
+
+// In order, between the ends of the queries, and lines that rise from within the array.
+bool TwoStageParts::AreLeavesSound() const {
+  uint64_t before = queries_.first;
+  for (const Leaf& leaf : leaves_) {
+    const bool sound = leaf.first_query >= before && leaf.first_query <= queries_.last &&
+                       std::isfinite(leaf.slope) && leaf.slope >= 0 && leaf.rank >= 0 &&
+                       leaf.rank <= static_cast<double>(keys_.size());
+    if (!sound) return false;
+    before = leaf.first_query;
+  }
+  return leaves_.empty() || leaves_.front().first_query == queries_.first;
+}
+
+// Between two keys, and within one leaf, what is searched moves one way only: right at the ends of
+// both is right everywhere.
+std::optional<uint64_t> TwoStageParts::FirstWrong() const {
+  constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
+  GapReader gaps(keys_, {0, kLargest}, 0);
+  for (Gap gap{}; gaps.Next(&gap);) {
+    for (const uint64_t query : {gap.queries.first, gap.queries.last}) {
+      if (LowerBound(query) != gap.rank) return query;
+    }
+  }
+  for (const Leaf& leaf : leaves_) {
+    for (const uint64_t query : {leaf.first_query - 1, leaf.first_query}) {
+      const auto place = std::lower_bound(keys_.begin(), keys_.end(), query);
+      if (LowerBound(query) != static_cast<uint64_t>(place - keys_.begin())) return query;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace sibyl::index

@@ -8,7 +8,10 @@
 #define SIBYL_INDEX_TWO_STAGE_H_
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "index/rank_line.h"
@@ -23,9 +26,20 @@ class TwoStageParts {
   // Time O(keys + 16 leaves x the root's evaluation).
   TwoStageParts(std::span<const uint64_t> keys, const RootOptions& root, uint32_t leaves);
 
+  // Reads what Encode wrote of an index over `keys`; nothing if Encode could not have written it.
+  // Lookups in what is returned stay inside the array. Precondition: `keys` is sorted.
+  static std::unique_ptr<TwoStageParts> Decode(base::Decoder* decoder,
+                                               std::span<const uint64_t> keys);
+  void Encode(std::string* out) const;
+
+  // The first query found that is answered wrongly, of enough to know that all are right if none
+  // is. Time O(keys + leaves).
+  std::optional<uint64_t> FirstWrong() const;
+
   // Keys smaller than `key`.
   uint64_t LowerBound(uint64_t key) const;
 
+  std::span<const uint64_t> keys() const { return keys_; }
   uint64_t size() const { return keys_.size(); }
   uint64_t memory_bytes() const;
 
@@ -41,9 +55,12 @@ class TwoStageParts {
     uint32_t above;        // and so much larger
   };
 
+  explicit TwoStageParts(std::span<const uint64_t> keys) : keys_(keys) {}
+
   void CutLeaves(uint32_t leaves);
   void FitLeaf(size_t leaf, KeyRange queries, uint64_t* rank);
   const Leaf& LeafOf(uint64_t query) const;
+  bool AreLeavesSound() const;
   static int64_t RankAt(const Leaf& leaf, uint64_t query);
 
   std::span<const uint64_t> keys_;

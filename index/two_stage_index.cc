@@ -4,11 +4,13 @@
 #include <string>
 
 #include "base/status_macros.h"
+#include "index/frame.h"
 #include "index/two_stage.h"
 
 namespace sibyl::index {
 namespace {
 
+constexpr FrameKind kFrame = {std::string_view("sibylTSX", 8), 1, "two-stage index"};
 constexpr uint32_t kMostUnits = 32;
 constexpr uint32_t kMostKnots = 65536;
 constexpr uint32_t kMostLeaves = uint32_t{1} << 24;
@@ -66,5 +68,33 @@ uint64_t TwoStageIndex::size() const { return parts_->size(); }
 uint64_t TwoStageIndex::memory_bytes() const { return parts_->memory_bytes(); }
 
 double TwoStageIndex::MeanSearchedKeys() const { return parts_->MeanSearchedKeys(); }
+
+void TwoStageIndex::Serialize(std::string* out) const {
+  const size_t begin = BeginFrame(kFrame, out);
+  base::Put64(out, size());
+  base::Put64(out, FingerprintOf(parts_->keys()));
+  parts_->Encode(out);
+  FinishFrame(begin, out);
+}
+
+Result<TwoStageIndex> TwoStageIndex::Deserialize(std::string_view bytes,
+                                                 std::span<const uint64_t> keys) {
+  SIBYL_ASSIGN_OR_RETURN(base::Decoder decoder, OpenFrame(kFrame, bytes));
+  const uint64_t key_count = decoder.Get64();
+  const uint64_t fingerprint = decoder.Get64();
+  if (!decoder.ok()) return kFrame.Corrupt("truncated");
+  if (key_count != keys.size() || fingerprint != FingerprintOf(keys)) {
+    return BuiltOverAnotherArray(kFrame.name, key_count, keys.size());
+  }
+  auto parts = TwoStageParts::Decode(&decoder, keys);
+  if (parts == nullptr) return kFrame.Corrupt("its root or its leaves are malformed");
+  return TwoStageIndex(std::move(parts));
+}
+
+Status TwoStageIndex::Verify() const {
+  const std::optional<uint64_t> wrong = parts_->FirstWrong();
+  if (!wrong) return Ok();
+  return kFrame.Corrupt("key " + std::to_string(*wrong) + " is not found where it belongs");
+}
 
 }  // namespace sibyl::index

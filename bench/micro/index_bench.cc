@@ -18,6 +18,7 @@
 
 #include "base/status_macros.h"
 #include "bench/micro/index_comparison.h"
+#include "bench/micro/index_reports.h"
 #include "bench/micro/kind_comparison.h"
 
 // jemalloc reads this at start: huge pages for every structure, where the system leaves a choice.
@@ -45,19 +46,51 @@ struct KindFlags {
   size_t string_copies = 1;
   bool points = false;
   bool filters = false;
+  bool sweep = false;
 };
 
-Result<bool> CompareStrings(const KindFlags& flags, KindReport* report) {
+Result<std::vector<StringSet>> LoadStringSets(const KindFlags& flags) {
   std::vector<StringSet> sets;
   sets.reserve(flags.string_files.size());  // keys point into a set's bytes: it must not move
   for (const std::string& file : flags.string_files) {
     SIBYL_ASSIGN_OR_RETURN(StringSet set, LoadStrings(file, flags.string_copies));
     sets.push_back(std::move(set));
   }
+  return sets;
+}
+
+Result<std::vector<Dataset>> LoadDatasets(const ComparisonOptions& options) {
+  std::vector<Dataset> all;
+  for (const std::string& file : options.sosd_files) {
+    SIBYL_ASSIGN_OR_RETURN(Dataset data, LoadSosd(file));
+    all.push_back(std::move(data));
+  }
+  for (const std::string& text : options.generated) {
+    SIBYL_ASSIGN_OR_RETURN(Dataset data, Generate(text));
+    all.push_back(std::move(data));
+  }
+  return all;
+}
+
+// Each set's report, and its drift from the one before.
+Status PrintReports(const ComparisonOptions& options, const KindFlags& flags) {
+  SIBYL_ASSIGN_OR_RETURN(const std::vector<StringSet> strings, LoadStringSets(flags));
+  for (size_t i = 0; i < strings.size(); ++i) {
+    PrintReport(strings[i], i > 0 ? &strings[i - 1] : nullptr, &std::cout);
+  }
+  SIBYL_ASSIGN_OR_RETURN(const std::vector<Dataset> integers, LoadDatasets(options));
+  for (size_t i = 0; i < integers.size(); ++i) {
+    PrintReport(integers[i], i > 0 ? &integers[i - 1] : nullptr, &std::cout);
+  }
+  return Ok();
+}
+
+Result<bool> CompareStrings(const KindFlags& flags, KindReport* report) {
+  SIBYL_ASSIGN_OR_RETURN(const std::vector<StringSet> sets, LoadStringSets(flags));
   bool right = true;
   for (size_t i = 0; i < sets.size(); ++i) {
     if (!flags.filters) {
-      right &= CompareStringIndexes(sets[i], report);
+      right &= CompareStringIndexes(sets[i], flags.sweep, report);
       continue;
     }
     right &= CompareFilters(sets[i], nullptr, report);
@@ -69,17 +102,10 @@ Result<bool> CompareStrings(const KindFlags& flags, KindReport* report) {
 Result<bool> CompareIntegers(const ComparisonOptions& options, const KindFlags& flags,
                              KindReport* report) {
   bool right = true;
-  const auto compare = [&](const Dataset& data) {
+  SIBYL_ASSIGN_OR_RETURN(const std::vector<Dataset> sets, LoadDatasets(options));
+  for (const Dataset& data : sets) {
     if (flags.points) right &= ComparePointIndexes(data.name, data.keys, report);
     if (flags.filters) right &= CompareFilters(data.name, data.keys, report);
-  };
-  for (const std::string& file : options.sosd_files) {
-    SIBYL_ASSIGN_OR_RETURN(const Dataset data, LoadSosd(file));
-    compare(data);
-  }
-  for (const std::string& text : options.generated) {
-    SIBYL_ASSIGN_OR_RETURN(const Dataset data, Generate(text));
-    compare(data);
   }
   return right;
 }
@@ -111,7 +137,7 @@ int Run(std::vector<char*> arguments) {
   InitializeGoogleBenchmark(&arguments);
   ComparisonOptions options;
   std::vector<std::string> structures;
-  bool sweep = false;
+  bool report = false;
   KindFlags kinds;
   CLI::App app("Compares learned indexes over sorted arrays with static and classic ones.");
   app.add_option("--sosd", options.sosd_files,
@@ -123,7 +149,7 @@ int Run(std::vector<char*> arguments) {
   app.add_option("--structures", structures,
                  "only these, by name or family: auto,splus,pgm-64; all others are not even built")
       ->delimiter(',');
-  app.add_flag("--sweep", sweep, "every structure in several sizes");
+  app.add_flag("--sweep", kinds.sweep, "every structure in several sizes");
   app.add_option("--json", options.json_file, "write all runs to this file");
   app.add_option("--plots", options.plot_directory,
                  "draw memory against time into this directory, an SVG per data set (gnuplot)");
@@ -139,15 +165,23 @@ int Run(std::vector<char*> arguments) {
   app.add_flag("--points", kinds.points, "PointIndex over the integers, in place of RangeIndex");
   app.add_flag("--filters", kinds.filters,
                "ExistenceIndex over integers and strings, in place of the others");
+  app.add_flag("--report", report,
+               "what the indexes say about themselves and their keys, in place of times: losses, "
+               "worst keys, outliers, shared prefixes, drift from set to set, suggestions");
   app.footer("Flags of Google Benchmark (--benchmark_filter=REGEX, ...) are accepted too.");
   CLI11_PARSE(app, static_cast<int>(arguments.size()), arguments.data());
+  if (report) {
+    const Status printed = PrintReports(options, kinds);
+    if (!printed) std::cerr << printed.error().ToString() << "\n";
+    return printed ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
   if (!kinds.string_files.empty() || kinds.points || kinds.filters) {
     return CompareKinds(options, kinds) ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   if (options.sosd_files.empty() && options.generated.empty()) {
     options.generated = {"uniform:1000000", "osm:1000000"};
   }
-  return Compare(options, Contenders(sweep, structures)) ? EXIT_SUCCESS : EXIT_FAILURE;
+  return Compare(options, Contenders(kinds.sweep, structures)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "bench/data/random.h"
 #include "bench/micro/kind_comparison.h"
+#include "bench/micro/query_set.h"
 #include "bench/micro/structures.h"
 #include "bench/micro/turns.h"
 #include "sibyl/point_index.h"
@@ -67,6 +68,36 @@ struct PointQueries {
   }
 };
 
+// Edge queries and their answers.
+struct PointEdges {
+  std::vector<uint64_t> keys;
+  std::vector<uint64_t> answers;
+
+  explicit PointEdges(std::span<const uint64_t> stored_keys) {
+    EdgeQueries edges(stored_keys);
+    for (size_t i = 0; i < edges.queries.size(); ++i) {
+      const uint64_t rank = edges.answers[i];
+      const bool stored = rank < stored_keys.size() && stored_keys[rank] == edges.queries[i];
+      answers.push_back(stored ? ValueOf(edges.queries[i]) : kAbsent);
+    }
+    keys = std::move(edges.queries);
+  }
+
+  // Whether all are answered right, alone and in batches.
+  bool AreRight(const index::PointIndex& map) const {
+    std::array<std::optional<uint64_t>, kBatchKeys> found;
+    for (size_t i = 0; i < keys.size(); i += kBatchKeys) {
+      const size_t count = std::min(kBatchKeys, keys.size() - i);
+      map.FindBatch(std::span(keys).subspan(i, count), found);
+      for (size_t k = 0; k < count; ++k) {
+        if (found[k].value_or(kAbsent) != answers[i + k]) return false;
+        if (map.Find(keys[i + k]) != found[k]) return false;
+      }
+    }
+    return true;
+  }
+};
+
 }  // namespace
 
 bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sorted,
@@ -76,6 +107,8 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
   std::vector<uint64_t> values;
   for (const uint64_t key : keys) values.push_back(ValueOf(key));
   const PointQueries queries(keys);
+  const PointEdges edges(keys);
+  bool right = true;
   const auto chunk_of = [&](size_t chunk) { return queries.Chunk(chunk); };
   std::vector<Entrant> entrants;
   std::vector<Turn> single;
@@ -93,6 +126,10 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
       // Keys are distinct and options valid: Build cannot fail.
       const auto map = std::make_shared<index::PointIndex>(
           index::PointIndex::Build(keys, values, {hash, table}).value());
+      if (!edges.AreRight(*map)) {
+        std::cerr << "FAILED: " << map->Explain() << "answers an edge query wrongly\n";
+        right = false;
+      }
       if (map->hash() != hash) continue;  // the model would have been too large
       entrants.push_back({map->candidates()[0].name, map->conflicts(), map->memory_bytes(),
                           seconds_since(start_ns)});
@@ -149,7 +186,6 @@ bool ComparePointIndexes(const std::string& name, std::span<const uint64_t> sort
               "B/key", "build s");
   KindTable table{"points", name + "/" + std::to_string(keys.size()), {}};
   const double count = static_cast<double>(keys.size());
-  bool right = true;
   for (size_t i = 0; i < entrants.size(); ++i) {
     char conflicts[16] = "-";
     if (entrants[i].conflicts) {

@@ -61,4 +61,35 @@ EdgeQueries::EdgeQueries(std::span<const uint64_t> keys) {
   }
 }
 
+StringEdgeQueries::StringEdgeQueries(std::span<const std::string_view> keys) {
+  Random random(kSeed);
+  std::vector<size_t> ends;
+  const auto add = [&](std::string_view query) {
+    bytes += query;
+    ends.push_back(bytes.size());
+  };
+  for (const std::string& query :
+       {std::string(), std::string(1, '\0'), std::string(40, '\0'), std::string(40, '\xff')}) {
+    add(query);
+  }
+  while (ends.size() < kEdgeQueries) {
+    std::string key(keys[random.Below(keys.size())]);
+    add(key);
+    add(key + '\0');
+    add(key + '\xff');
+    add(std::string_view(key).substr(0, random.Below(key.size() + 1)));
+    if (!key.empty()) key[random.Below(key.size())] ^= static_cast<char>(1 << random.Below(8));
+    add(key);
+    for (char& byte : key) byte = static_cast<char>(random.Next());
+    add(key);
+  }
+  size_t begin = 0;
+  for (const size_t end : ends) {
+    queries.push_back(std::string_view(bytes).substr(begin, end - begin));
+    begin = end;
+    answers.push_back(static_cast<uint64_t>(
+        std::lower_bound(keys.begin(), keys.end(), queries.back()) - keys.begin()));
+  }
+}
+
 }  // namespace sibyl::bench

@@ -7,13 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-namespace sibyl::bench {
+#include "bench/micro/turns.h"
 
-// Of a serial chain, one query in this many is asked: which one, the last answer's low bits say.
-// So neither caches nor a processor that guesses the branches of a search can run ahead.
-inline constexpr size_t kSerialChoices = 16;
+namespace sibyl::bench {
 
 class QuerySet {
  public:
@@ -50,6 +50,18 @@ struct EdgeQueries {
   explicit EdgeQueries(std::span<const uint64_t> keys);
 
   std::vector<uint64_t> queries;
+  std::vector<uint64_t> answers;
+};
+
+// The same of strings: keys, these extended, cut short and changed, the empty string, strings
+// beyond both ends, strings of any bytes.
+struct StringEdgeQueries {
+  explicit StringEdgeQueries(std::span<const std::string_view> keys);
+  StringEdgeQueries(const StringEdgeQueries&) = delete;  // the queries refer to the bytes
+  StringEdgeQueries& operator=(const StringEdgeQueries&) = delete;
+
+  std::string bytes;
+  std::vector<std::string_view> queries;
   std::vector<uint64_t> answers;
 };
 

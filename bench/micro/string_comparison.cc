@@ -12,6 +12,7 @@
 #include "bench/data/key_files.h"
 #include "bench/data/random.h"
 #include "bench/micro/kind_comparison.h"
+#include "bench/micro/query_set.h"
 #include "bench/micro/structures.h"
 #include "bench/micro/turns.h"
 #include "sibyl/string_index.h"
@@ -20,7 +21,7 @@ namespace sibyl::bench {
 namespace {
 
 constexpr size_t kChunkQueries = 4096;
-constexpr size_t kChunks = 64;
+constexpr size_t kMostChunks = 64;  // of queries: more than caches hold
 constexpr size_t kBatchKeys = 64;
 constexpr size_t kRounds = 9;
 constexpr uint64_t kSeed = 42;
@@ -37,7 +38,8 @@ struct StringQueries {
   explicit StringQueries(Keys array) {
     Random random(kSeed);
     std::vector<size_t> ends;
-    for (size_t i = 0; i < kChunks * kChunkQueries; ++i) {
+    const size_t chunks = std::clamp<size_t>(array.size() / kChunkQueries, 1, kMostChunks);
+    for (size_t i = 0; i < chunks * kChunkQueries; ++i) {
       bytes += array[random.Below(array.size())];
       if (i % 10 == 0) bytes.back() = static_cast<char>(bytes.back() + 1);
       ends.push_back(bytes.size());
@@ -52,7 +54,7 @@ struct StringQueries {
       answers.push_back(
           static_cast<uint64_t>(std::lower_bound(array.begin(), array.end(), key) - array.begin()));
     }
-    for (size_t chunk = 0; chunk < kChunks; ++chunk) {
+    for (size_t chunk = 0; chunk < chunks; ++chunk) {
       const auto first = answers.begin() + static_cast<ptrdiff_t>(chunk * kChunkQueries);
       sums.push_back(std::accumulate(first, first + kChunkQueries, uint64_t{0}));
       serial_sums.push_back(
@@ -73,7 +75,8 @@ struct Entrant {
 
 class StringComparison {
  public:
-  explicit StringComparison(const StringSet& set) : keys_(set.keys), queries_(set.keys) {}
+  explicit StringComparison(const StringSet& set)
+      : keys_(set.keys), queries_(set.keys), edges_(set.keys) {}
 
   void AddSibyl(const std::string& name, const index::StringIndexOptions& options) {
     const uint64_t start_ns = base::NowNs();
@@ -85,27 +88,37 @@ class StringComparison {
     }
     const auto index = std::make_shared<index::StringIndex>(std::move(*built));
     if (options.kind == index::StringIndexKind::kAuto) note_ = index->Explain();
-    Add(
-        name, start_ns, index->memory_bytes(),
-        [index](std::string_view key) { return index->LowerBound(key); },
-        [index](Keys keys, std::span<uint64_t> ranks) { index->LowerBoundBatch(keys, ranks); });
+    AddIndex(name, start_ns, index);
+  }
+
+  // A rebuilt index, for a curve of size against time.
+  void AddBudget(const index::StringIndex& from, double bytes_per_key) {
+    const uint64_t start_ns = base::NowNs();
+    const auto bytes = static_cast<uint64_t>(bytes_per_key * static_cast<double>(keys_.size()));
+    const auto index = std::make_shared<index::StringIndex>(from.RebuildWithBudget(bytes));
+    char name[32];
+    std::snprintf(name, sizeof name, "budget, %g", bytes_per_key);
+    AddIndex(name, start_ns, index);
   }
 
   void AddAbslBTree() {
     using Value = std::pair<const std::string_view, uint32_t>;
     using Map = absl::btree_map<std::string_view, uint32_t, std::less<>, CountingAllocator<Value>>;
+    struct Tree {
+      uint64_t bytes = 0;  // outlives the map
+      Map map{std::less<>(), CountingAllocator<Value>(&bytes)};
+    };
     const uint64_t start_ns = base::NowNs();
-    const auto bytes = std::make_shared<uint64_t>(0);
-    const auto map = std::make_shared<Map>(std::less<>(), CountingAllocator<Value>(bytes.get()));
+    const auto tree = std::make_shared<Tree>();
     for (size_t i = 0; i < keys_.size(); ++i) {
-      map->emplace_hint(map->end(), keys_[i], static_cast<uint32_t>(i));
+      tree->map.emplace_hint(tree->map.end(), keys_[i], static_cast<uint32_t>(i));
     }
     const uint64_t size = keys_.size();
-    const auto find = [map, bytes, size](std::string_view key) {
-      const auto place = map->lower_bound(key);
-      return place == map->end() ? size : place->second;
+    const auto find = [tree, size](std::string_view key) {
+      const auto place = tree->map.lower_bound(key);
+      return place == tree->map.end() ? size : place->second;
     };
-    AddPlain("absl::btree_map", start_ns, *bytes, find);
+    AddPlain("absl::btree_map", start_ns, tree->bytes, find);
   }
 
   void AddStdLowerBound() {
@@ -139,6 +152,14 @@ class StringComparison {
   }
 
  private:
+  void AddIndex(const std::string& name, uint64_t start_ns,
+                const std::shared_ptr<const index::StringIndex>& index) {
+    Add(
+        name, start_ns, index->memory_bytes(),
+        [index](std::string_view key) { return index->LowerBound(key); },
+        [index](Keys keys, std::span<uint64_t> ranks) { index->LowerBoundBatch(keys, ranks); });
+  }
+
   template <typename Find>
   void AddPlain(const std::string& name, uint64_t start_ns, uint64_t memory_bytes, Find find) {
     Add(name, start_ns, memory_bytes, find, [find](Keys keys, std::span<uint64_t> ranks) {
@@ -146,11 +167,29 @@ class StringComparison {
     });
   }
 
+  // Alone and in batches.
+  template <typename Find, typename FindBatch>
+  void CheckEdges(const std::string& name, const Find& find, const FindBatch& find_batch) {
+    std::array<uint64_t, kBatchKeys> ranks{};
+    for (size_t i = 0; i < edges_.queries.size(); i += kBatchKeys) {
+      const size_t count = std::min(kBatchKeys, edges_.queries.size() - i);
+      find_batch(Keys(edges_.queries).subspan(i, count), ranks);
+      for (size_t k = 0; k < count; ++k) {
+        const uint64_t answer = edges_.answers[i + k];
+        if (ranks[k] == answer && find(edges_.queries[i + k]) == answer) continue;
+        std::cerr << "FAILED: " << name << " answers edge query " << i + k << " wrongly\n";
+        ok_ = false;
+        return;
+      }
+    }
+  }
+
   template <typename Find, typename FindBatch>
   void Add(const std::string& name, uint64_t start_ns, uint64_t memory_bytes, Find find,
            FindBatch find_batch) {
     entrants_.push_back({static_cast<double>(memory_bytes) / static_cast<double>(keys_.size()),
                          static_cast<double>(base::NowNs() - start_ns) * 1e-9});
+    CheckEdges(name, find, find_batch);
     single_.push_back({name, [this, find](size_t chunk) {
                          uint64_t sum = 0;
                          for (const std::string_view key : queries_.Chunk(chunk)) sum += find(key);
@@ -175,6 +214,7 @@ class StringComparison {
 
   const Keys keys_;
   const StringQueries queries_;
+  const StringEdgeQueries edges_;
   std::vector<Turn> single_;
   std::vector<Turn> batch_;
   std::vector<Turn> serial_;
@@ -211,7 +251,7 @@ Result<StringSet> LoadStrings(const std::string& path, size_t copies) {
   return set;
 }
 
-bool CompareStringIndexes(const StringSet& set, KindReport* report) {
+bool CompareStringIndexes(const StringSet& set, bool sweep, KindReport* report) {
   using Kind = index::StringIndexKind;
   StringComparison comparison(set);
   comparison.AddSibyl("auto", {});
@@ -223,6 +263,14 @@ bool CompareStringIndexes(const StringSet& set, KindReport* report) {
   comparison.AddSibyl("B-tree, 8, halves", {Kind::kBTree, 8, 0});
   comparison.AddSibyl("B-tree, 16, halves", {Kind::kBTree, 16, 0});
   comparison.AddSibyl("B-tree, 32, landmarks", {Kind::kBTree, 32, 1});
+  if (sweep) {
+    // The keys are in order: Build cannot fail.
+    const auto index = index::StringIndex::Build(set.keys, {Kind::kRecursive, 64, 8}).value();
+    for (const double bytes_per_key :
+         {2.0, 1.0, 0.5, 0.25, 0.125, 0.06, 0.03, 0.015, 0.008, 0.004, 0.002, 0.001}) {
+      comparison.AddBudget(index, bytes_per_key);
+    }
+  }
   comparison.AddAbslBTree();
   comparison.AddStdLowerBound();
   return comparison.Run(set.name + "/" + std::to_string(set.keys.size()), report);

@@ -16,7 +16,8 @@
 namespace sibyl::bench {
 
 // A chain of lookups, each of which chooses among the next so many queries by its answer: the next
-// one cannot begin before.
+// one cannot begin before, and neither caches nor a processor that guesses the branches of a search
+// can run ahead.
 inline constexpr size_t kSerialChoices = 16;
 
 // The sum of the answers of a chain through queries [first, first + count), a multiple of

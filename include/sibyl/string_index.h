@@ -39,7 +39,7 @@ struct StringIndexOptions {
   // kAuto chooses block_keys and landmark_keys too, whatever they are here.
   StringIndexKind kind = StringIndexKind::kAuto;
 
-  // Keys per block, on average: 4 to 256. What is above the blocks shrinks as they grow.
+  // Keys per block, on average: 4 to 2^30. What is above the blocks shrinks as they grow.
   uint32_t block_keys = 32;
 
   // Of every so many keys in a block, the index keeps the bit that tells it from the one before: 2
@@ -60,6 +60,7 @@ struct StringIndexCandidate {
 };
 
 struct StringParts;
+class StringInspector;
 
 // Immutable once built: any number of threads may call any method at the same time.
 class StringIndex {
@@ -74,6 +75,12 @@ class StringIndex {
   // option out of its range; kNotSupported above kMaxKeys, or if the index would pass 256 MiB.
   static Result<StringIndex> Build(std::span<const std::string_view> keys,
                                    const StringIndexOptions& options = {});
+
+  // An index of the same kind over the same keys that takes at most `memory_bytes`, if that is at
+  // least 300: larger blocks, with as many landmarks each. Half the memory is about one halving more
+  // in each block, until there is one block, which is searched by halves alone. Never fails.
+  // Time as of Build, for two to four indexes.
+  StringIndex RebuildWithBudget(uint64_t memory_bytes) const;
 
   StringIndex(StringIndex&&) noexcept;
   StringIndex& operator=(StringIndex&&) noexcept;
@@ -94,6 +101,7 @@ class StringIndex {
   void LowerBoundBatch(std::span<const std::string_view> keys, std::span<uint64_t> ranks) const;
 
   uint64_t size() const;
+  std::span<const std::string_view> keys() const;
   StringIndexKind kind() const;   // what was built: never kAuto
   uint64_t memory_bytes() const;  // of the index, without keys and views
 
@@ -116,6 +124,8 @@ class StringIndex {
                                          std::span<const std::string_view> keys);
 
  private:
+  friend class StringInspector;  // index/string_report.cc
+
   explicit StringIndex(std::unique_ptr<const StringParts> parts);
   std::unique_ptr<const StringParts> parts_;
 };

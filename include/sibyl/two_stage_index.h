@@ -18,6 +18,8 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "sibyl/result.h"
@@ -84,6 +86,22 @@ class TwoStageIndex {
   // The mean width of the last search, over the stored keys: what the root and its leaves miss by.
   // Time O(keys).
   double MeanSearchedKeys() const;
+
+  // Appends the index in its portable form: little-endian, versioned, checksummed. The array is not
+  // part of it, only its length and a fingerprint of a sample of its keys.
+  void Serialize(std::string* out) const;
+
+  // Reads that form back and binds it to `keys`, under the conditions of Build. Ranks are the same
+  // on every machine; a root that another mathematical library rounds otherwise is corrected as one
+  // that is wrong. Lookups stay inside the array whatever the bytes were. Time O(index).
+  // Errors: kCorruption for bytes that Serialize could not have written; kInvalidArgument if `keys`
+  // are not those it was built over, as far as the fingerprint tells; kNotSupported for a newer
+  // version.
+  static Result<TwoStageIndex> Deserialize(std::string_view bytes, std::span<const uint64_t> keys);
+
+  // Proves that the answer is right for every possible key, or reports kCorruption with a key for
+  // which it is not. For indexes from untrusted bytes. Time O(keys + leaves).
+  Status Verify() const;
 
  private:
   explicit TwoStageIndex(std::unique_ptr<const TwoStageParts> parts);

@@ -1,16 +1,20 @@
 // Goal: the comparisons of StringIndex, PointIndex and ExistenceIndex run, check every answer and
-// pass when all are right; turns that answer wrongly are noticed.
+// pass when all are right; turns that answer wrongly are noticed; reports are printed.
 // Method: small sets of keys, and one structure that lies.
 
 #include "bench/micro/kind_comparison.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "bench/data/generate.h"
+#include "bench/micro/index_reports.h"
+#include "bench/micro/query_set.h"
 #include "bench/micro/turns.h"
 
 namespace sibyl::bench {
@@ -48,6 +52,30 @@ TEST_CASE("filters and maps are compared, and right", "[bench]") {
                            "XXH3-in_place", "serial_ns", "bytes_per_key"}) {
     INFO(word);
     CHECK(json.find(word) != std::string::npos);
+  }
+}
+
+TEST_CASE("strings are compared, and right at every edge", "[bench]") {
+  StringSet set;
+  set.name = "made up";
+  for (int i = 100; i < 700; ++i) set.bytes += "key " + std::to_string(i);
+  for (size_t i = 0; i < 600; ++i) set.keys.push_back(std::string_view(set.bytes).substr(7 * i, 7));
+  const StringEdgeQueries edges(set.keys);
+  CHECK(edges.queries.size() >= 300'000);
+  CHECK(std::find(edges.queries.begin(), edges.queries.end(), "") != edges.queries.end());
+  CHECK(std::find(edges.answers.begin(), edges.answers.end(), 600) != edges.answers.end());
+  KindReport report;
+  CHECK(CompareStringIndexes(set, true, &report));
+  CHECK(report.ToJson().find("budget-0.25") != std::string::npos);
+
+  std::ostringstream out;
+  PrintReport(set, &set, &out);
+  const Dataset integers{"squares", {0, 1, 4, 9, 16, 25}};
+  PrintReport(integers, &integers, &out);
+  for (const char* part : {"made up: 600 keys", "shared prefixes", "squares/6: 6 keys",
+                           "drift from squares/6: distance 0.0000"}) {
+    INFO(part);
+    CHECK(out.str().find(part) != std::string::npos);
   }
 }
 

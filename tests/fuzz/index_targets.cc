@@ -13,6 +13,7 @@
 #include "sibyl/point_index.h"
 #include "sibyl/range_index.h"
 #include "sibyl/string_index.h"
+#include "sibyl/two_stage_index.h"
 #include "tests/fuzz/fuzz_targets.h"
 
 namespace sibyl::testing {
@@ -22,6 +23,7 @@ using index::ExistenceIndex;
 using index::PointIndex;
 using index::RangeIndex;
 using index::StringIndex;
+using index::TwoStageIndex;
 
 constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
 constexpr size_t kMostKeys = 4096;  // of those that bytes may spell
@@ -149,6 +151,53 @@ std::vector<std::string> IntegerSeeds() {
     for (uint64_t i = 1; i <= 100; ++i) base::Put64(&seed, i * 0x9e3779b97f4a7c15);
   }
   return seeds;
+}
+
+// ---- TwoStageIndex ----
+
+constexpr std::array<index::RootKind, 6> kRoots = {
+    index::RootKind::kLinear, index::RootKind::kLogLinear, index::RootKind::kCubic,
+    index::RootKind::kSpline, index::RootKind::kRadix,     index::RootKind::kNet1};
+
+index::TwoStageOptions TwoStageOf(index::RootKind root) {
+  return {.root = {.kind = root, .hidden_units = 3, .training_steps = 5, .spline_knots = 9},
+          .leaves = 20};
+}
+
+// In bounds; right if it verifies; and what was accepted is written again as it was.
+void RunTwoStageBytes(std::string_view bytes) {
+  static const std::vector<uint64_t> keys = SomeIntegers();
+  const std::string whole = WithChecksum(bytes);
+  const auto decoded = TwoStageIndex::Deserialize(whole, keys);
+  if (!decoded) return;
+  std::string again;
+  decoded->Serialize(&again);
+  Demand(again == whole);
+  const bool verified = decoded->Verify().has_value();
+  for (const uint64_t query : QueriesAround(keys)) {
+    const uint64_t rank = decoded->LowerBound(query);
+    Demand(rank <= keys.size() && (!verified || rank == TrueLowerBound(keys, query)));
+  }
+}
+
+std::vector<std::string> TwoStageSeeds() {
+  const std::vector<uint64_t> keys = SomeIntegers();
+  std::vector<std::string> seeds;
+  for (const auto root : kRoots) {
+    TwoStageIndex::Build(keys, TwoStageOf(root))->Serialize(&seeds.emplace_back());
+  }
+  return seeds;
+}
+
+void RunTwoStageBuild(std::string_view bytes) {
+  const std::vector<uint64_t> keys = IntegersOf(bytes);
+  for (const auto root : kRoots) {
+    const auto index = TwoStageIndex::Build(keys, TwoStageOf(root));
+    Demand(index.has_value() && index->Verify().has_value());
+    for (const uint64_t query : QueriesAround(keys)) {
+      Demand(index->LowerBound(query) == TrueLowerBound(keys, query));
+    }
+  }
 }
 
 // ---- StringIndex ----
@@ -287,6 +336,8 @@ std::vector<FuzzTarget> IndexFuzzTargets() {
   return {
       {"range_index", RunRangeBytes, RangeSeeds, 5},
       {"range_build", RunRangeBuild, IntegerSeeds, 30},
+      {"two_stage_index", RunTwoStageBytes, TwoStageSeeds, 5},
+      {"two_stage_build", RunTwoStageBuild, IntegerSeeds, 30},
       {"string_index", RunStringBytes, StringSeeds, 5},
       {"string_build", RunStringBuild, LineSeeds, 30},
       {"point_index", RunPointBytes, PointSeeds, 5},

@@ -204,6 +204,36 @@ TEST_CASE("auto tries both kinds and says what it chose", "[index][string_index]
   CHECK(index->Explain().find("* ") != std::string::npos);
 }
 
+TEST_CASE("every budget is kept, and every answer right", "[index][string_index]") {
+  for (const Strings& strings :
+       {test::FromStrings("", test::PathStrings(5000, 11)).keys,
+        Sorted(Strings(3000, "same")), Strings{"one"}, Strings{}}) {
+    const Views keys = ViewsOf(strings);
+    const Strings queries = Queries(strings, 200, 12);
+    for (const auto kind : {StringIndexKind::kRecursive, StringIndexKind::kBTree}) {
+      const auto index = StringIndex::Build(keys, {kind, 16, 1});
+      REQUIRE(index.has_value());
+      uint64_t before = std::numeric_limits<uint64_t>::max();
+      for (uint64_t budget = 4 * index->memory_bytes(); budget > 300; budget /= 2) {
+        INFO(keys.size() << " keys, kind " << static_cast<int>(kind) << ", budget " << budget);
+        const StringIndex small = index->RebuildWithBudget(budget);
+        CHECK(small.memory_bytes() <= budget);
+        CHECK(small.memory_bytes() <= before);
+        CHECK(small.kind() == kind);
+        // Not far below, either, where there is something to keep.
+        if (budget < index->memory_bytes() && budget > 2000) {
+          CHECK(small.memory_bytes() > budget / 5);
+        }
+        CheckAnswers(small, keys, queries);
+        before = small.memory_bytes();
+      }
+      const StringIndex least = index->RebuildWithBudget(0);
+      CHECK(least.memory_bytes() <= 300);
+      CheckAnswers(least, keys, queries);
+    }
+  }
+}
+
 TEST_CASE("bad input is an error that names it", "[index][string_index]") {
   const Views unsorted = {"a", "c", "b"};
   const auto index = StringIndex::Build(unsorted);
@@ -212,7 +242,7 @@ TEST_CASE("bad input is an error that names it", "[index][string_index]") {
   CHECK(index.error().message.find("rank 2") != std::string::npos);
   const Views sorted = {"a", "b"};
   for (const auto& [block, landmarks] :
-       {std::pair(3u, 0u), std::pair(257u, 0u), std::pair(8u, 9u)}) {
+       {std::pair(3u, 0u), std::pair((1u << 30) + 1, 0u), std::pair(8u, 9u)}) {
     const auto refused =
         StringIndex::Build(sorted, {StringIndexKind::kRecursive, block, landmarks});
     REQUIRE_FALSE(refused.has_value());

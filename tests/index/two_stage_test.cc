@@ -1,7 +1,9 @@
 // Goal: the two-stage index of the paper answers as std::lower_bound does under every kind of root,
-// however wrong the root is, and each root learns the distribution it is made for.
+// however wrong the root is; each root learns the distribution it is made for; and what is
+// serialized comes back the same, or not at all.
 // Method: hostile and friendly sets, each asked for every key, its neighbours, the extremes and
-// random keys; roots are also compared by what is left to search.
+// random keys; roots are also compared by what is left to search. Every bit of serialized indexes
+// is flipped once; golden files are opened, and written again the same.
 
 #include "sibyl/two_stage_index.h"
 
@@ -12,7 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "base/checksum.h"
+#include "base/coding.h"
 #include "index/root_model.h"
+#include "tests/index/serialized.h"
 #include "tests/support/key_sets.h"
 
 namespace sibyl::index {
@@ -140,6 +145,103 @@ TEST_CASE("what cannot be built is refused with a reason", "[index][two_stage]")
   CHECK_FALSE(TwoStageIndex::Build(sorted, {{.kind = RootKind::kNet1, .hidden_units = 0}}));
   CHECK_FALSE(TwoStageIndex::Build(sorted, {{.kind = RootKind::kSpline, .spline_knots = 1}}));
   CHECK(TwoStageIndex::Build(sorted).has_value());
+}
+
+std::string Serialized(const TwoStageIndex& index) {
+  std::string bytes;
+  index.Serialize(&bytes);
+  return bytes;
+}
+
+TEST_CASE("what is serialized comes back the same", "[index][two_stage]") {
+  for (const Keys& keys : Sets()) {
+    for (const RootOptions& root : AllRoots()) {
+      for (const uint32_t leaves : {1u, 100u}) {
+        INFO(keys.size() << " keys, root " << NameOf(root) << ", " << leaves << " leaves");
+        const TwoStageIndex index = BuildOver(keys, root, leaves);
+        CHECK(index.Verify().has_value());
+        const std::string bytes = Serialized(index);
+        const auto again = TwoStageIndex::Deserialize(bytes, keys);
+        REQUIRE(again.has_value());
+        CHECK((Serialized(*again) == bytes));
+        CHECK(again->MeanSearchedKeys() == index.MeanSearchedKeys());
+        CHECK(again->memory_bytes() == index.memory_bytes());
+        CHECK(again->Verify().has_value());
+        CHECK(FirstWrong(*again, keys) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("damaged and foreign bytes are refused", "[index][two_stage]") {
+  const Keys keys = test::DenseIntegers(300, 10);
+  for (const RootOptions& root : AllRoots()) {
+    INFO("root " << NameOf(root));
+    const std::string bytes = Serialized(BuildOver(keys, root, 5));
+    test::CheckDamageIsRefused(
+        bytes, [&](const std::string& damaged) { return TwoStageIndex::Deserialize(damaged, keys); });
+    const auto other = TwoStageIndex::Deserialize(bytes, test::DenseIntegers(300, 11));
+    REQUIRE_FALSE(other.has_value());
+    CHECK(other.error().code == ErrorCode::kInvalidArgument);
+  }
+  std::string newer = Serialized(BuildOver(keys, {}, 5));
+  newer[8] = 2;
+  CHECK(TwoStageIndex::Deserialize(newer, keys).error().code == ErrorCode::kNotSupported);
+}
+
+TEST_CASE("Verify finds a leaf that lies", "[index][two_stage]") {
+  Keys keys = test::LognormalIntegers(300, 10);
+  std::sort(keys.begin(), keys.end());
+  std::string bytes = Serialized(BuildOver(keys, {.kind = RootKind::kLinear}, 1));
+  // The last leaf: how much too small and too large its line may be.
+  const size_t errors = bytes.size() - 16;
+  std::fill_n(bytes.begin() + static_cast<ptrdiff_t>(errors), 8, '\0');
+  bytes.resize(bytes.size() - 8);
+  base::Put64(&bytes, base::Checksum(bytes));
+  const auto forged = TwoStageIndex::Deserialize(bytes, keys);
+  REQUIRE(forged.has_value());
+  const Status verified = forged->Verify();
+  REQUIRE_FALSE(verified.has_value());
+  CHECK(verified.error().code == ErrorCode::kCorruption);
+}
+
+// One for each form that a root's numbers have.
+struct Golden {
+  const char* file;
+  RootOptions root;
+};
+constexpr Golden kGoldenFiles[] = {
+    {"two_stage_index_v1_log_linear.bin", {.kind = RootKind::kLogLinear}},
+    {"two_stage_index_v1_spline.bin", {.kind = RootKind::kSpline, .spline_knots = 9}},
+    {"two_stage_index_v1_radix.bin", {.kind = RootKind::kRadix}},
+    {"two_stage_index_v1_net.bin",
+     {.kind = RootKind::kNet2, .hidden_units = 4, .training_steps = 100}}};
+
+Keys GoldenKeys() {
+  Keys keys;
+  for (uint64_t i = 0; i < 300; ++i) keys.push_back(i * i * i + (i < 100 ? 7 : 7000));
+  keys.insert(keys.begin() + 50, 20, keys[50]);
+  return keys;
+}
+
+TEST_CASE("golden files of two-stage indexes", "[index][two_stage]") {
+  const Keys keys = GoldenKeys();
+  for (const Golden& golden : kGoldenFiles) {
+    INFO(golden.file);
+    const std::string bytes = test::ReadGolden(golden.file);
+    const auto index = TwoStageIndex::Deserialize(bytes, keys);
+    REQUIRE(index.has_value());
+    CHECK(index->Verify().has_value());
+    CHECK(FirstWrong(*index, keys) == "");
+    CHECK((Serialized(*index) == bytes));
+  }
+}
+
+TEST_CASE("writes the golden files", "[.write-golden-files]") {
+  const Keys keys = GoldenKeys();
+  for (const Golden& golden : kGoldenFiles) {
+    test::WriteGolden(golden.file, Serialized(BuildOver(keys, golden.root, 8)));
+  }
 }
 
 TEST_CASE("training is deterministic", "[index][two_stage]") {
