@@ -29,6 +29,9 @@ class Arena {
   // as long as the arena, or until a RewindTo an earlier position.
   void* Allocate(size_t size_bytes, size_t alignment = 8);
 
+  // Asks for the memory that the next Allocate of about so many bytes will give, to be written.
+  void Prefetch(size_t size_bytes) const;
+
   Position position() const { return {chunks_.size(), used_bytes_}; }
 
   // Frees everything allocated after `position` was taken. Positions taken since are void.

@@ -140,10 +140,12 @@ Status CommitQueue::LeadGroup() {
     for (const Writer* writer : group_) group_records_.append(writer->records);
     records = group_records_;
   }
+  const bool is_single = group_.size() == 1 && group_.front()->record_count == 1;
+  const Generation::Plan plan = is_single ? PlanInsertion(records) : Generation::Plan();
   half_inserted_ = true;  // an exception from here on leaves it so
   Status committed = state_.log->Append(first_sequence, group_.size(), records);
   bool is_full = false;
-  if (committed) is_full = InsertGroup(first_sequence);
+  if (committed) is_full = InsertGroup(first_sequence, is_single ? &plan : nullptr);
   half_inserted_ = false;
   if (is_full) TryToStartGeneration();
   return committed;
@@ -159,9 +161,31 @@ void CommitQueue::TryToStartGeneration() {
   }
 }
 
-// Inserts the group and publishes it. Returns whether the active generation is full now.
-bool CommitQueue::InsertGroup(uint64_t first_sequence) {
+Generation& CommitQueue::Active() {
   if (active_ == nullptr) active_ = state_.views.Current()->generations.front();
+  return *active_;
+}
+
+// Finds the place of the only record that will be inserted, so that its memory is on the way while
+// the log is written.
+Generation::Plan CommitQueue::PlanInsertion(std::string_view records) {
+  BatchReader reader(records);
+  BatchRecord record;
+  SIBYL_CHECK(reader.Next(&record));
+  SetInternalKey(record);
+  return Active().PlanFor(internal_key_, record.value.size());
+}
+
+void CommitQueue::SetInternalKey(const BatchRecord& record) {
+  internal_key_.clear();
+  base::PutBig32(&internal_key_, record.tree.id);
+  internal_key_.append(record.key);
+}
+
+// Inserts the group, its only record by `plan` if that is not null, and publishes it. Returns
+// whether the active generation is full now.
+bool CommitQueue::InsertGroup(uint64_t first_sequence, const Generation::Plan* plan) {
+  Generation& active = Active();
   std::shared_ptr<Catalogue> changed_catalogue;
   uint64_t sequence = first_sequence;
   for (Writer* writer : group_) {
@@ -169,10 +193,12 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
     BatchReader reader(writer->records);
     BatchRecord record;
     while (reader.Next(&record)) {
-      internal_key_.clear();
-      base::PutBig32(&internal_key_, record.tree.id);
-      internal_key_.append(record.key);
-      active_->Add(internal_key_, sequence, record.type, record.value);
+      SetInternalKey(record);
+      if (plan != nullptr) {
+        active.AddPlanned(*plan, internal_key_, {sequence, record.type, record.value});
+      } else {
+        active.Add(internal_key_, sequence, record.type, record.value);
+      }
       if (record.tree == kCatalogueTree) {
         if (changed_catalogue == nullptr) {
           changed_catalogue = std::make_shared<Catalogue>(*state_.views.Current()->catalogue);
@@ -181,10 +207,10 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
       }
     }
     SIBYL_CHECK(reader.ok());
-    Count(state_.counters.writes_records, writer->record_count);
+    CountAlone(state_.counters.writes_records, writer->record_count);
     ++sequence;
   }
-  Count(state_.counters.writes_batches, group_.size());
+  CountAlone(state_.counters.writes_batches, group_.size());
 
   const auto publish = [&] {
     state_.published_sequence.store(sequence - 1, std::memory_order_release);
@@ -200,7 +226,7 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence) {
     });
     drain_.WorkArrived();
   }
-  return active_->memory_bytes() >= state_.options.generation_bytes;
+  return active.memory_bytes() >= state_.options.generation_bytes;
 }
 
 Status CommitQueue::StartGeneration() {

@@ -19,7 +19,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/batch_codec.h"
 #include "engine/database_state.h"
+#include "engine/generation.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -90,7 +92,10 @@ class CommitQueue {
   Status Lead(std::unique_lock<std::mutex>* lock, size_t group_size);
   Status LeadAlone(const std::function<Status()>& work);
   Status LeadGroup();
-  bool InsertGroup(uint64_t first_sequence);
+  Generation& Active();
+  Generation::Plan PlanInsertion(std::string_view records);
+  void SetInternalKey(const BatchRecord& record);
+  bool InsertGroup(uint64_t first_sequence, const Generation::Plan* plan);
   void TryToStartGeneration();
   Status StartGeneration();
 

@@ -34,7 +34,7 @@ struct Environment {
 // Relaxed counters, one writer or many.
 struct AtomicCounters {
   std::atomic<uint64_t> gets{0};
-  std::atomic<uint64_t> writes_records{0};
+  std::atomic<uint64_t> writes_records{0};  // this and the next: by the leader of the commit queue
   std::atomic<uint64_t> writes_batches{0};
   std::atomic<uint64_t> log_syncs{0};
   std::atomic<uint64_t> generations_drained{0};
@@ -56,6 +56,11 @@ struct AtomicCounters {
 
 inline void Count(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
   counter.fetch_add(amount, std::memory_order_relaxed);
+}
+
+// The same for a counter that one thread at a time changes: nothing waits for its stores before.
+inline void CountAlone(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
 // Thread-safe as far as its members are. Lock order, outermost first: the leadership of the commit

@@ -188,7 +188,8 @@ class DeltaIndex::Editor {
   Editor(DeltaIndex& index, std::string_view key)
       : index_(index), key_(key), last_(index.LastPlace(key)) {}
 
-  Inserted FindOrInsert();
+  Place Approach();
+  Inserted FindOrInsertAt(const Place& place);
 
  private:
   struct Step {
@@ -238,7 +239,8 @@ void DeltaIndex::Editor::Descend() {
   Node* node = index_.root_.load(std::memory_order_relaxed);
   const Entry* low = nullptr;
   const Entry* high = nullptr;
-  while (node->level > 0) {
+  // Counted, so that the leaf is asked for and not waited for.
+  for (int level = node->level; level > 0; --level) {
     Inner* const inner = static_cast<Inner*>(node);
     const uint64_t order = inner->order.load(std::memory_order_relaxed);
     const int rank = ChildRank(Locate(*inner, order, key_));
@@ -252,13 +254,21 @@ void DeltaIndex::Editor::Descend() {
   place_ = {static_cast<Leaf*>(node), low, high};
 }
 
-DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsert() {
-  if (last_.Has(key_)) {
-    place_ = last_;
-  } else {
-    Descend();
-    last_ = place_;
+DeltaIndex::Place DeltaIndex::Editor::Approach() {
+  if (last_.Has(key_)) return last_;
+  Descend();
+  return place_;
+}
+
+DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertAt(const Place& place) {
+  place_ = place;
+  // Whether keys keep to a place shows in the leaves they go to; one that was split tells nothing.
+  place_.is_busy = last_.is_busy;
+  if (last_.leaf != nullptr) {
+    place_.is_busy = place_.leaf == last_.leaf ||
+                     place_.leaf == last_.leaf->next.load(std::memory_order_relaxed);
   }
+  last_ = place_;
   Leaf& leaf = *place_.leaf;
   const uint64_t order = leaf.order.load(std::memory_order_relaxed);
   const Located at = Locate(leaf, order, key_);
@@ -290,7 +300,7 @@ DeltaIndex::Entry* DeltaIndex::Editor::NewEntry() {
 // Its key range has been cut.
 void DeltaIndex::Editor::ForgetPlacesIn(const Leaf* leaf) {
   for (Place& last : index_.last_) {
-    if (last.leaf == leaf) last = {};
+    if (last.leaf == leaf) last.leaf = nullptr;
   }
 }
 
@@ -305,7 +315,7 @@ void DeltaIndex::Editor::AppendLeaf(Entry* entry) {
   if (next != nullptr) next->prev.store(right, std::memory_order_release);
   ReplaceInParent(nullptr, entry, right);
   ForgetPlacesIn(leaf);
-  last_ = {right, entry, place_.high};
+  last_ = {right, entry, place_.high, last_.is_busy};
 }
 
 // Replaces the full leaf by two, with `entry` at `rank` of what they hold together.
@@ -423,7 +433,16 @@ DeltaIndex::DeltaIndex(Arena* arena)
     : arena_(arena), root_(new (arena->Allocate(sizeof(Leaf), alignof(Leaf))) Leaf(0)) {}
 
 DeltaIndex::Inserted DeltaIndex::FindOrInsert(std::string_view key) {
-  return Editor(*this, key).FindOrInsert();
+  Editor editor(*this, key);
+  return editor.FindOrInsertAt(editor.Approach());
+}
+
+DeltaIndex::Place DeltaIndex::Approach(std::string_view key) {
+  return Editor(*this, key).Approach();
+}
+
+DeltaIndex::Inserted DeltaIndex::FindOrInsertAt(const Place& place, std::string_view key) {
+  return Editor(*this, key).FindOrInsertAt(place);
 }
 
 void DeltaIndex::AddVersion(Arena& arena, Entry& entry, uint64_t sequence, RecordType type,

@@ -112,6 +112,22 @@ class DeltaIndex {
   // The entry of `key`, or null.
   const Entry* Find(std::string_view key) const;
 
+  // Where a key goes: a leaf, and the ends of its key range (null: none). Void once a key was inserted.
+  struct Place {
+    Leaf* leaf = nullptr;  // null: not known
+    const Entry* low = nullptr;
+    const Entry* high = nullptr;
+
+    // Keys have lately gone where the key before went. Else the place is not looked at: keys in any
+    // order would wait for its two entries, which no search reads.
+    bool is_busy = false;
+
+    bool Has(std::string_view key) const {
+      return is_busy && leaf != nullptr && (low == nullptr || low->key() <= key) &&
+             (high == nullptr || key < high->key());
+    }
+  };
+
   struct Inserted {
     Entry* entry;
     bool is_new;  // it had no entry before; it now has one without versions, visible to readers
@@ -121,6 +137,11 @@ class DeltaIndex {
   // key before, as ascending ones do, need not be searched for from the root.
   Inserted FindOrInsert(std::string_view key);
 
+  // The same in two steps, for who has something to do while the memory between them arrives. By the
+  // thread that inserts.
+  Place Approach(std::string_view key);
+  Inserted FindOrInsertAt(const Place& place, std::string_view key);
+
   // Makes a version, its bytes copied to `arena`, and publishes it as the newest of `entry`.
   static void AddVersion(Arena& arena, Entry& entry, uint64_t sequence, RecordType type,
                          std::string_view value);
@@ -128,18 +149,6 @@ class DeltaIndex {
  private:
   struct Inner;
   class Editor;
-
-  // A leaf, and the ends of its key range (null: none).
-  struct Place {
-    Leaf* leaf = nullptr;  // null: not known
-    const Entry* low = nullptr;
-    const Entry* high = nullptr;
-
-    bool Has(std::string_view key) const {
-      return leaf != nullptr && (low == nullptr || low->key() <= key) &&
-             (high == nullptr || key < high->key());
-    }
-  };
 
   const Leaf& LeafOf(std::string_view key) const;
   Place& LastPlace(std::string_view key) {

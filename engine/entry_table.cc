@@ -134,6 +134,11 @@ void EntryTable::Prefetch(uint64_t hash) const {
   __builtin_prefetch(table.tags + table.GroupOf(hash) * kGroupWords);
 }
 
+void EntryTable::PrefetchAdd(uint64_t hash) const {
+  const Table& table = *current_.load(std::memory_order_acquire);
+  __builtin_prefetch(table.entries + table.GroupOf(hash) * kGroupSlots, 1);
+}
+
 void EntryTable::Add(uint64_t hash, Entry* entry) {
   const size_t count = size() + 1;
   if (next_ == nullptr && count > filling_->capacity_keys() / 8 * kUsedEighths) StartNext();

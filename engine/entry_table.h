@@ -43,8 +43,9 @@ class EntryTable {
   // call. Asks for the first cache lines of what it finds.
   Entry* Find(std::string_view key, uint64_t hash) const;
 
-  // Asks for what Find reads first.
+  // Asks for what Find reads first, and for what Add, after Find, writes.
   void Prefetch(uint64_t hash) const;
+  void PrefetchAdd(uint64_t hash) const;
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }

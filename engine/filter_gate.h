@@ -1,10 +1,13 @@
-// Whether the filters of the last level are asked: while some of the keys that a thread reads are
-// absent.
+// What a thread's last reads say of its next one: whether the filters of the last level are asked, and
+// whether the key is expected to be there at all.
 //
 // The last level has nearly all records. A read of a key that is there gains nothing from a filter
 // and waits for a cache miss more; a read of one that is not there is spared the segment. So a
 // thread asks after it read an absent key, and stops once kReads keys in a row were found. Levels
 // above hardly ever have the key: their filters are always asked.
+//
+// After some absent keys in a row the next one is expected to be absent as well: then the filter is
+// asked before the model, and nobody asks memory for a value. A wrong guess costs time only.
 
 #ifndef SIBYL_ENGINE_FILTER_GATE_H_
 #define SIBYL_ENGINE_FILTER_GATE_H_
@@ -24,12 +27,23 @@ class FilterGate {
     return gate;
   }
 
+  // After how many absent keys in a row the next is expected to be absent.
+  static constexpr uint32_t kAbsentInARow = 4;
+
   bool is_open() const { return reads_left_ > 0; }
-  void SawPresent() { reads_left_ -= reads_left_ > 0 ? 1 : 0; }
-  void SawAbsent() { reads_left_ = kReads; }
+  bool expects_absent() const { return absent_in_a_row_ >= kAbsentInARow; }
+  void SawPresent() {
+    reads_left_ -= reads_left_ > 0 ? 1 : 0;
+    absent_in_a_row_ = 0;
+  }
+  void SawAbsent() {
+    reads_left_ = kReads;
+    ++absent_in_a_row_;
+  }
 
  private:
   uint32_t reads_left_ = kReads;
+  uint64_t absent_in_a_row_ = 0;
 };
 
 }  // namespace sibyl::engine

@@ -79,13 +79,40 @@ Generation::Generation(uint64_t id, size_t expected_keys) : id_(id), table_(expe
 
 void Generation::Add(std::string_view internal_key, uint64_t sequence, RecordType type,
                      std::string_view value) {
-  assert(sequence > 0);
   const uint64_t hash = base::Checksum(internal_key);
   DeltaIndex::Entry* entry = table_.Find(internal_key, hash);
   const bool is_new = entry == nullptr;
   if (is_new) entry = index_.FindOrInsert(internal_key).entry;
-  assert(is_new || entry->newest.load()->sequence <= sequence);
-  DeltaIndex::AddVersion(arena_, *entry, sequence, type, value);
+  AddTo(entry, is_new, hash, {sequence, type, value});
+}
+
+Generation::Plan Generation::PlanFor(std::string_view internal_key, size_t value_bytes) {
+  Plan plan{base::Checksum(internal_key), nullptr, {}};
+  plan.entry = table_.Find(internal_key, plan.hash);
+  size_t new_bytes = sizeof(DeltaIndex::Version) + value_bytes;
+  if (plan.entry == nullptr) {
+    table_.PrefetchAdd(plan.hash);
+    plan.place = index_.Approach(internal_key);
+    new_bytes += sizeof(DeltaIndex::Entry) + internal_key.size();
+  }
+  arena_.Prefetch(new_bytes);
+  return plan;
+}
+
+void Generation::AddPlanned(const Plan& plan, std::string_view internal_key,
+                            const VersionedRecord& record) {
+  const bool is_new = plan.entry == nullptr;
+  DeltaIndex::Entry* const entry =
+      is_new ? index_.FindOrInsertAt(plan.place, internal_key).entry : plan.entry;
+  AddTo(entry, is_new, plan.hash, record);
+}
+
+// `is_new`: the table does not have it yet.
+void Generation::AddTo(DeltaIndex::Entry* entry, bool is_new, uint64_t hash,
+                       const VersionedRecord& record) {
+  assert(record.sequence > 0);
+  assert(is_new || entry->newest.load()->sequence <= record.sequence);
+  DeltaIndex::AddVersion(arena_, *entry, record.sequence, record.type, record.value);
   if (is_new) table_.Add(hash, entry);
   records_.store(records() + 1, std::memory_order_relaxed);
 }

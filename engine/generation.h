@@ -39,6 +39,17 @@ class Generation {
   void Add(std::string_view internal_key, uint64_t sequence, RecordType type,
            std::string_view value);
 
+  // Where a key will be added.
+  struct Plan {
+    uint64_t hash = 0;
+    DeltaIndex::Entry* entry = nullptr;  // null: it has none yet, and `place` is where it goes
+    DeltaIndex::Place place;
+  };
+  // Add in two steps, for who has something to do in between: the first asks for the memory that
+  // the second needs. By the thread that adds, for the same key, with no other added in between.
+  Plan PlanFor(std::string_view internal_key, size_t value_bytes);
+  void AddPlanned(const Plan& plan, std::string_view internal_key, const VersionedRecord& record);
+
   // The newest version of the key with sequence <= max_sequence, tombstones included. Its views
   // live as long as the generation. A key that was never written costs one cache miss.
   // Walks the key's versions from the newest: a reader of an old snapshot pays for later
@@ -67,6 +78,8 @@ class Generation {
   bool empty() const { return records() == 0; }
 
  private:
+  void AddTo(DeltaIndex::Entry* entry, bool is_new, uint64_t hash, const VersionedRecord& record);
+
   const uint64_t id_;
   Arena arena_;
   DeltaIndex index_{&arena_};

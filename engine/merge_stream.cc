@@ -1,10 +1,8 @@
 #include "engine/merge_stream.h"
 
 #include <cassert>
-#include <cstring>
 #include <utility>
 
-#include "base/coding.h"
 #include "base/status_macros.h"
 
 namespace sibyl::engine {
@@ -30,13 +28,7 @@ void MergeStream::Refresh(Source* source) {
     return;
   }
   source->key = source->cursor->key();
-  char bytes[sizeof(Window)] = {};
-  if (source->key.size() >= sizeof(bytes)) {
-    std::memcpy(bytes, source->key.data(), sizeof(bytes));
-  } else if (!source->key.empty()) {
-    std::memcpy(bytes, source->key.data(), source->key.size());
-  }
-  source->window = Window{base::LoadBig64(bytes)} << 64 | base::LoadBig64(bytes + 8);
+  source->window = KeyWindowOf(source->key);
 }
 
 bool MergeStream::Precedes(size_t a, size_t b) const {

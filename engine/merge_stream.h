@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/cursor.h"
+#include "engine/key_window.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -39,12 +40,10 @@ class MergeStream {
   Status status() const;
 
  private:
-  __extension__ using Window = unsigned __int128;
-
   struct Source {
     std::unique_ptr<ForwardCursor> cursor;
     std::string_view key;
-    Window window = 0;  // the key's first 16 bytes
+    KeyWindow window = 0;  // of the key
     bool valid = false;
   };
 

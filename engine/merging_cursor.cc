@@ -2,34 +2,15 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "base/coding.h"
 #include "base/status_macros.h"
+#include "engine/key_window.h"
 
 namespace sibyl::engine {
 namespace {
-
-__extension__ using Window = unsigned __int128;
-
-// The first 16 bytes of `key` as a number, zeros after its end: keys never order against it.
-Window WindowOf(std::string_view key) {
-  const char* const bytes = key.data();
-  const size_t size = key.size();
-  if (size >= sizeof(Window)) {
-    return Window{base::LoadBig64(bytes)} << 64 | base::LoadBig64(bytes + 8);
-  }
-  if (size > 8) {
-    const uint64_t tail = base::LoadBig64(bytes + size - 8);
-    return Window{base::LoadBig64(bytes)} << 64 | tail << (8 * (16 - size));
-  }
-  char padded[8] = {};
-  if (size > 0) std::memcpy(padded, bytes, size);
-  return Window{base::LoadBig64(padded)} << 64;
-}
 
 // While valid, `current_` stands at the smallest key (going backward: the largest) of all sources,
 // and every other source strictly beyond it: older records of the same key are passed at once.
@@ -108,7 +89,7 @@ class MergingCursor final : public Cursor {
   struct Source {
     std::unique_ptr<Cursor> cursor;
     std::string_view key;  // of the cursor, while valid
-    Window window;         // of the key
+    KeyWindow window;      // of the key
     bool valid;
   };
 
@@ -225,7 +206,7 @@ class MergingCursor final : public Cursor {
     source.valid = source.cursor->Valid();
     if (source.valid) {
       source.key = source.cursor->key();
-      source.window = WindowOf(source.key);
+      source.window = KeyWindowOf(source.key);
     } else if (!source.cursor->status()) {
       failed_ = true;
     }

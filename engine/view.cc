@@ -77,17 +77,27 @@ struct Candidate {
   bool asks_filter;
 };
 
+[[gnu::always_inline]] inline storage::Segment::InPlace LookInSegment(
+    const storage::Segment& file, std::string_view key, index::BlockPosition position,
+    bool expects_value) {
+  if (expects_value) return file.LookupInPlace(key, position.block, position.fraction);
+  // The same, but for asking for the value's lines.
+  file.PrefetchBlock(position.block, position.fraction);
+  return file.LookupPrefetched(key, position.block, position.fraction);
+}
+
 // Looks for the key in several levels, newest first. Their filters are asked for all at once, so
-// that the cache misses of many runs overlap; that of the last of them only if `asks_last`.
+// that the cache misses of many runs overlap; that of the last of them only if the gate, as it was
+// before this read, is open.
 [[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
-    std::span<const std::shared_ptr<const Level>> levels, bool asks_last, HashedKey* key,
+    std::span<const std::shared_ptr<const Level>> levels, FilterGate gate, HashedKey* key,
     Value* value) {
   std::array<Candidate, kLevelsAtOnce> candidates;
   size_t count = 0;
   for (const auto& level : levels) {
     const LearnedSegment* segment = level->FindSegment(key->key());
     if (segment == nullptr) continue;
-    const bool asks = !segment->filter().empty() && (asks_last || &level != &levels.back());
+    const bool asks = !segment->filter().empty() && (gate.is_open() || &level != &levels.back());
     if (asks) segment->filter().Prefetch(key->hash());
     candidates[count++] = {segment, asks};
   }
@@ -95,15 +105,15 @@ struct Candidate {
     const auto& [segment, asks_filter] = candidates[i];
     // The oldest has most keys: it is asked where the key would be while its filter comes from
     // memory. The others hardly ever need to be.
-    const bool is_oldest = i + 1 == count;
+    const bool is_likely = i + 1 == count && !gate.expects_absent();
     index::BlockPosition position;
-    if (is_oldest) position = segment->Predict(key->key());
+    if (is_likely) position = segment->Predict(key->key());
     if (asks_filter && !segment->filter().MayContain(key->hash())) continue;
-    if (!is_oldest) position = segment->Predict(key->key());
-    SIBYL_ASSIGN_OR_RETURN(
-        const LookupOutcome outcome,
-        Settle(segment->file().LookupInPlace(key->key(), position.block, position.fraction),
-               *segment, key->key(), value));
+    if (!is_likely) position = segment->Predict(key->key());
+    const auto found =
+        LookInSegment(segment->file(), key->key(), position, !gate.expects_absent());
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           Settle(found, *segment, key->key(), value));
     if (outcome != LookupOutcome::kAbsent) return outcome;
   }
   return LookupOutcome::kAbsent;
@@ -184,7 +194,7 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
     const size_t count = std::min(levels.size() - begin, kLevelsAtOnce);
     SIBYL_ASSIGN_OR_RETURN(
         const LookupOutcome outcome,
-        LookInLevels(std::span(levels).subspan(begin, count), gate.is_open(), &key, value));
+        LookInLevels(std::span(levels).subspan(begin, count), gate, &key, value));
     if (outcome != LookupOutcome::kAbsent) {
       gate.SawPresent();
       return outcome == LookupOutcome::kValue;

@@ -266,6 +266,9 @@ class BlockView {
   Status CheckOffsets(ColumnForm form, const char* offsets, uint32_t size) const;
   Status CheckRecord(uint32_t slot) const;
 
+  // The key at `slot` of at least 8 bytes, of which at most 8 are prefix and the others window.
+  void WriteShortKey(uint32_t slot, size_t window_bytes, char* out) const;
+
   uint32_t GuessSlot(uint16_t fraction) const {
     return static_cast<uint32_t>(uint64_t{record_count_} * fraction >> 16);
   }

@@ -42,6 +42,18 @@ TEST_CASE("pieces are aligned and keep their bytes", "[engine][arena]") {
   CHECK(arena.memory_bytes() >= total_bytes);
 }
 
+TEST_CASE("asking for memory ahead changes nothing", "[engine][arena]") {
+  Arena arena;
+  arena.Prefetch(1000);  // there is none yet
+  CHECK(arena.memory_bytes() == 0);
+  for (int i = 0; i < 200; ++i) {
+    char* const piece = static_cast<char*>(arena.Allocate(100));
+    std::memset(piece, i, 100);
+    arena.Prefetch(size_t{1} << (i % 40));  // within the chunk, past its end, and absurd
+    CHECK(Intact({piece, 100, static_cast<char>(i)}));
+  }
+}
+
 TEST_CASE("rewinding frees what came after the position and nothing else", "[engine][arena]") {
   Arena arena;
   const Arena::Position start = arena.position();

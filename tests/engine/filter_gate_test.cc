@@ -27,6 +27,19 @@ TEST_CASE("The gate closes after a row of present keys and opens with an absent 
   CHECK(gate.is_open());
 }
 
+TEST_CASE("An absent key is expected after some in a row, until one is present") {
+  FilterGate gate;
+  for (uint32_t i = 0; i < FilterGate::kAbsentInARow; ++i) {
+    CHECK_FALSE(gate.expects_absent());
+    gate.SawAbsent();
+  }
+  CHECK(gate.expects_absent());
+  gate.SawAbsent();
+  CHECK(gate.expects_absent());
+  gate.SawPresent();
+  CHECK_FALSE(gate.expects_absent());
+}
+
 TEST_CASE("Each thread has a gate of its own") {
   FilterGate& own = FilterGate::OfThisThread();
   for (uint32_t i = 0; i < FilterGate::kReads; ++i) own.SawPresent();
@@ -41,12 +54,15 @@ TEST_CASE("Every way to read finds the same, whatever the gate has seen before")
   Must(database.Open());
   for (uint64_t i = 0; i < 2000; i += 2) Must(database->Put(BigEndianKey(i), std::to_string(i)));
   Must(database->Compact());
-  // Rows of present keys, longer and longer, each followed by one that is absent.
+  // Rows of present keys, longer and longer, each followed by one that is absent; and rows of absent
+  // keys, each followed by one that is present.
+  const bool row_is_present = GENERATE(true, false);
   uint64_t key = 0;
   for (uint32_t row = 0; row < 3 * FilterGate::kReads; ++row) {
     for (uint32_t i = 0; i <= row; ++i) {
-      const uint64_t wanted = i < row ? key : key + 1;
-      INFO("row " << row << ", key " << wanted);
+      const uint64_t wanted = (i < row) == row_is_present ? key : key + 1;
+      INFO("rows of " << (row_is_present ? "present" : "absent") << " keys, row " << row << ", key "
+                      << wanted);
       key = (key + 2 * 37) % 2000;
       const std::string encoded = BigEndianKey(wanted);
       const std::string_view keys[] = {encoded};

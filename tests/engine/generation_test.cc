@@ -47,6 +47,16 @@ void CheckFind(const Generation& generation, const Oracle& state, const std::str
   if (found->sequence > sequence) FAIL("a version from the future");
 }
 
+// In one step or, if `planned`, in two.
+void Add(Generation* generation, bool planned, const std::string& key, uint64_t sequence,
+         RecordType type, std::string_view value) {
+  if (planned) {
+    generation->AddPlanned(generation->PlanFor(key, value.size()), key, {sequence, type, value});
+  } else {
+    generation->Add(key, sequence, type, value);
+  }
+}
+
 TEST_CASE("an empty generation has nothing", "[engine][generation]") {
   const Generation generation(7);
   CHECK(generation.id() == 7);
@@ -110,7 +120,7 @@ TEST_CASE("edge keys in any order of insertion", "[engine][generation]") {
   for (const std::string& key : keys) {
     CheckFind(generation, oracle, key, kLatest);  // absent until added
     const std::string value = std::to_string(++sequence);
-    generation.Add(key, sequence, RecordType::kValue, value);
+    Add(&generation, seed % 2 == 0, key, sequence, RecordType::kValue, value);
     oracle[key] = {RecordType::kValue, value};
     CheckFind(generation, oracle, key, kLatest);
   }
@@ -121,6 +131,32 @@ TEST_CASE("edge keys in any order of insertion", "[engine][generation]") {
   const auto cursor = generation.NewCursor(kLatest);
   CheckWholeWalk(*cursor, oracle);
   CheckRandomWalk(*cursor, oracle, random, 300, [&] { return keys[random() % keys.size()]; });
+}
+
+TEST_CASE("keys that keep to a place for a while, and keys anywhere", "[engine][generation]") {
+  const auto seed = GENERATE(31u, 32u, 33u);
+  INFO("seed=" << seed);
+  std::mt19937_64 random(seed);
+  Generation generation(1);
+  Oracle oracle;
+  uint64_t sequence = 0;
+  while (sequence < 20'000) {
+    // Two trees take turns within a run; runs go up or down, over each other's keys as well.
+    const uint64_t run = random() % 3 == 0 ? 1 : 1 + random() % 200;
+    const uint64_t step = random() % 2 == 0 ? 1 : -uint64_t{3};
+    uint64_t number = random() % 100'000;
+    for (uint64_t i = 0; i < run; ++i, number += step) {
+      const Tree tree{static_cast<uint32_t>(1 + i % 2)};
+      std::string key = EncodeInternalKey(tree, {});
+      base::PutBig64(&key, number);
+      const std::string value = std::to_string(++sequence);
+      Add(&generation, random() % 2 == 0, key, sequence, RecordType::kValue, value);
+      oracle[key] = {RecordType::kValue, value};
+    }
+  }
+  for (const auto& [key, record] : oracle) CheckFind(generation, oracle, key, kLatest);
+  const auto cursor = generation.NewCursor(kLatest);
+  CheckWholeWalk(*cursor, oracle);
 }
 
 TEST_CASE("large values are kept whole", "[engine][generation]") {
@@ -150,7 +186,7 @@ TEST_CASE("random writes, read at every snapshot in both directions", "[engine][
     sequence += random() % 4 == 0 ? 0 : 1 + random() % 3;  // batches share a sequence
     const auto type = random() % 5 == 0 ? RecordType::kTombstone : RecordType::kValue;
     const OracleRecord record = {type, type == RecordType::kValue ? std::to_string(i) : ""};
-    generation.Add(key, sequence + 1, type, record.value);
+    Add(&generation, random() % 2 == 0, key, sequence + 1, type, record.value);
     history[key].push_back({sequence + 1, record});
     keys.push_back(key);
   }
