@@ -150,14 +150,14 @@ bool AppendBinaryTime(uint32_t oid, const SqlValue& value, std::string* out) {
   return us.has_value();
 }
 
-bool AppendBinaryNumeric(const SqlValue& value, std::string* out) {
+bool AppendBinaryNumeric(const SqlValue& value, int32_t type_modifier, std::string* out) {
   if (value.type == ValueType::kBlob) return false;
   std::string decimal;
-  EncodeText(kNumericOid, value, &decimal);
+  EncodeText(kNumericOid, value, &decimal, type_modifier);
   return AppendNumeric(decimal, out);
 }
 
-bool AppendBinary(uint32_t oid, const SqlValue& value, std::string* out) {
+bool AppendBinary(uint32_t oid, const SqlValue& value, int32_t type_modifier, std::string* out) {
   if (IsIntegerOid(oid)) return AppendBinaryInteger(oid, value, out);
   switch (oid) {
     case kBoolOid: {
@@ -170,7 +170,7 @@ bool AppendBinary(uint32_t oid, const SqlValue& value, std::string* out) {
     case kFloat8Oid:
       return AppendBinaryReal(oid, value, out);
     case kNumericOid:
-      return AppendBinaryNumeric(value, out);
+      return AppendBinaryNumeric(value, type_modifier, out);
     case kByteaOid:
       if (value.type != ValueType::kBlob && value.type != ValueType::kText) return false;
       out->append(value.bytes);
@@ -293,8 +293,9 @@ SqlResult<SqlValue> DecodeBinaryNumeric(std::string_view bytes, std::string* scr
 
 }  // namespace
 
-SqlStatus EncodeBinary(uint32_t type_oid, const SqlValue& value, std::string* out) {
-  if (!AppendBinary(type_oid, value, out)) return DoesNotFit(type_oid, value);
+SqlStatus EncodeBinary(uint32_t type_oid, const SqlValue& value, std::string* out,
+                       int32_t type_modifier) {
+  if (!AppendBinary(type_oid, value, type_modifier, out)) return DoesNotFit(type_oid, value);
   return SqlOk();
 }
 

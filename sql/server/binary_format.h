@@ -13,8 +13,10 @@
 
 namespace sibyl::sql::server {
 
-// Appends; on an error, 22P03, `out` may have a part. Precondition: `value` is not NULL.
-SqlStatus EncodeBinary(uint32_t type_oid, const SqlValue& value, std::string* out);
+// Appends; on an error, 22P03, `out` may have a part. A numeric(p,s), told by its type modifier,
+// has at least s places. Precondition: `value` is not NULL.
+SqlStatus EncodeBinary(uint32_t type_oid, const SqlValue& value, std::string* out,
+                       int32_t type_modifier = -1);
 
 // The bytes of the answer are those of `bytes`, or in `scratch`.
 SqlResult<SqlValue> DecodeBinary(uint32_t type_oid, std::string_view bytes, std::string* scratch);

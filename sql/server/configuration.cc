@@ -44,7 +44,9 @@ const Option kOptions[] = {
      "The longest message, and so the longest statement, that is accepted."},
     {"max_cursor_bytes", &ServerOptions::max_cursor_bytes,
      "Memory that the rows of one cursor may take when they must be kept."},
-    {"max_cursors_bytes", &ServerOptions::max_cursors_bytes, "The same for all cursors together."},
+    {"max_memory_bytes", &ServerOptions::max_memory_bytes,
+     "Memory for messages, prepared statements, parameters, results and kept rows of all clients\n"
+     "# together; what SQLite and the engine need is not counted."},
     {"statement_timeout_ms", &ServerOptions::statement_timeout_ms,
      "Statements that take longer are canceled; 0: never. Times: SET changes them for a session."},
     {"lock_timeout_ms", &ServerOptions::lock_timeout_ms,

@@ -13,6 +13,12 @@ namespace {
 // Whether `kind` is SQL that SQLite runs, with `sql` set.
 bool IsSql(StatementKind kind) { return kind <= StatementKind::kUtility; }
 
+// About what it takes: its text, which the translation has again, and the rest of it.
+uint64_t MemoryOf(const Statement& statement) {
+  constexpr uint64_t kRestBytes = 2048;
+  return 3 * statement.text.size() + kRestBytes;
+}
+
 bool HasUnknownTypes(const Statement& statement) {
   return std::any_of(statement.fields.begin(), statement.fields.end(),
                      [](const auto& field) { return field.type_oid == kUnspecifiedOid; });
@@ -99,6 +105,8 @@ SqlStatus Executor::Refresh(Statement* statement) {
 }
 
 SqlStatus Executor::NameStatement(std::string_view name, StatementPtr statement) {
+  statement->memory = MemoryLease(&server_->memory);
+  if (!statement->memory.Resize(MemoryOf(*statement))) return OutOfMemory("a prepared statement");
   if (name.empty()) {
     unnamed_statement_ = std::move(statement);
     return SqlOk();
@@ -151,6 +159,7 @@ SqlResult<Portal*> Executor::Bind(const wire::BindMessage& message) {
   }
   portal->statement = std::move(statement);
   portal->result_formats = message.result_formats;
+  SIBYL_RETURN_IF_ERROR(CountParameters(message, portal));
   portal->parameters.resize(needed);
   std::string scratch;
   for (size_t i = 0; i < needed; ++i) {
@@ -165,6 +174,17 @@ SqlResult<Portal*> Executor::Bind(const wire::BindMessage& message) {
     parameter.bytes = value.bytes;
   }
   return portal;
+}
+
+// Those of the unnamed portal count only if they are large: there is one in each session.
+SqlStatus Executor::CountParameters(const wire::BindMessage& message, Portal* portal) {
+  uint64_t bytes = message.portal.empty() ? 0 : sizeof(Portal);
+  for (const auto& parameter : message.parameters) {
+    bytes += sizeof(OwnedValue) + (parameter ? parameter->size() : 0);
+  }
+  if (message.portal.empty() && bytes < kSendBytes) bytes = 0;
+  if (bytes > 0) portal->memory = MemoryLease(&server_->memory);
+  return portal->memory.Resize(bytes) ? SqlOk() : OutOfMemory("a portal");
 }
 
 SqlResult<Portal*> Executor::FindPortal(std::string_view name) {
@@ -184,6 +204,7 @@ void Executor::ClosePortal(std::string_view name) {
     unnamed_portal_.fields.clear();
     unnamed_portal_.is_done = false;
     unnamed_portal_.rows_sent = 0;
+    unnamed_portal_.memory = {};
     has_unnamed_portal_ = false;
   } else if (const auto found = portals_.find(name); found != portals_.end()) {
     portals_.erase(found);

@@ -108,6 +108,8 @@ class Executor {
   void WriteChangedSettings();
 
  private:
+  SqlStatus CountParameters(const wire::BindMessage& message, Portal* portal);
+
   // ---- SQL that SQLite runs ----
   SqlStatus Refresh(Statement* statement);
   SqlStatus Compile(const Translation& translation, Statement* statement);
@@ -121,6 +123,7 @@ class Executor {
   enum class BatchEnd : uint8_t { kDone, kLimit, kBufferFull };
   SqlResult<BatchEnd> SendBatch(Portal* portal, uint64_t* rows_left);
   SqlStatus SendRow(const Portal& portal);
+  Task<SqlStatus> SendOut();
   void KnowPoint(Portal* portal);
   bool IsCurrent(const Statement& statement) const;
   Task<SqlResult<RunOutcome>> RunSql(Portal* portal, RunOptions options);
@@ -136,10 +139,12 @@ class Executor {
   SqlStatus SetParameter(const Translated& command);
   SqlStatus Show(const Translated& command, bool write_fields);
   SqlStatus DiscardAll();
+  static StatementPtr QueryOf(const Statement& whole, const Translated& command);
   Task<SqlStatus> DeclareCursor(Portal* portal, const Translated& command);
-  SqlStatus Fetch(const Translated& command, bool write_fields);
-  SqlResult<uint64_t> FetchRows(Portal* cursor, const Translated& command, bool sends);
-  SqlResult<uint64_t> FetchElsewhere(Portal* cursor, const Translated& command, bool sends);
+  Task<SqlStatus> Fetch(const Translated& command, bool write_fields);
+  Task<SqlResult<uint64_t>> FetchRows(Portal* cursor, const Translated& command, bool sends);
+  Task<SqlResult<uint64_t>> FetchElsewhere(Portal* cursor, const Translated& command, bool sends);
+  Task<SqlStatus> FetchRow(Portal* cursor);
   SqlStatus CloseCursor(const Translated& command);
   Task<SqlStatus> PrepareNamed(const Translated& command);
   Task<SqlStatus> ExecutePrepared(const Translated& command, RunOptions options);
@@ -159,6 +164,7 @@ class Executor {
 
   // A session may keep this many statements and portals: what keeps its memory bounded.
   static constexpr size_t kMaxNamed = 10'000;
+  static constexpr size_t kSendBytes = 64 * 1024;  // results are sent in pieces of about this size
 
   ServerState* const server_;
   Channel* const channel_;

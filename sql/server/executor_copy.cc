@@ -6,12 +6,6 @@
 #include "sql/server/executor.h"
 
 namespace sibyl::sql::server {
-namespace {
-
-constexpr size_t kSendBytes = 64 * 1024;
-
-}  // namespace
-
 Task<SqlStatus> Executor::CopyIn(const Translated& command) {
   auto connection = co_await transaction_.Connection();
   if (!connection) co_return std::move(connection).error();
@@ -76,14 +70,7 @@ SqlResult<bool> Executor::ConsumeCopyMessages(CopyTarget* target) {
 }
 
 Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command) {
-  auto query = std::make_shared<std::vector<Translated>>(1, command);
-  query->front().kind = StatementKind::kSelect;
-  auto statement = std::make_shared<Statement>(*portal->statement);
-  statement->translation = std::move(query);
-  statement->index = 0;
-  statement->fields_known = false;
-  statement->is_part = true;
-  const auto source = MakePortal(std::move(statement));
+  const auto source = MakePortal(QueryOf(*portal->statement, command));
   if (auto described = co_await Describe(source->statement.get()); !described) {
     co_return described;
   }
@@ -100,9 +87,7 @@ Task<SqlStatus> Executor::CopyOut(Portal* portal, const Translated& command) {
     if (!batch) co_return std::move(batch).error();
     more = *batch;
     if (!more) break;
-    if (const bool goes_on = co_await channel_->Send(); !goes_on) {
-      co_return SqlError{"08006", "the client does not read any more"};
-    }
+    if (auto sent = co_await SendOut(); !sent) co_return sent;
   }
   writer.End(&data);
   if (!data.empty()) {

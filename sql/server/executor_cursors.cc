@@ -7,6 +7,18 @@
 
 namespace sibyl::sql::server {
 
+// The query within DECLARE or COPY: the translation's SQL, as a SELECT.
+StatementPtr Executor::QueryOf(const Statement& whole, const Translated& command) {
+  auto query = std::make_shared<std::vector<Translated>>(1, command);
+  query->front().kind = StatementKind::kSelect;
+  auto statement = std::make_shared<Statement>();
+  statement->translation = std::move(query);
+  statement->schema_generation = whole.schema_generation;
+  statement->parameter_oids = whole.parameter_oids;
+  statement->is_part = true;
+  return statement;
+}
+
 Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& command) {
   const bool has_transaction = transaction_.in_block() || transaction_.in_implicit_block();
   if (!command.hold && !has_transaction) {
@@ -16,15 +28,7 @@ Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& comman
     co_return SqlError{"42P03", "cursor \"" + command.name + "\" already exists"};
   }
   if (portals_.size() >= kMaxNamed) co_return SqlError{"53400", "too many cursors"};
-  // The cursor's query is the translation's SQL, under a statement that is a SELECT.
-  auto query = std::make_shared<std::vector<Translated>>(1, command);
-  query->front().kind = StatementKind::kSelect;
-  auto statement = std::make_shared<Statement>(*portal->statement);
-  statement->translation = std::move(query);
-  statement->index = 0;
-  statement->fields_known = false;
-  statement->is_part = true;
-  auto cursor = MakePortal(std::move(statement));
+  auto cursor = MakePortal(QueryOf(*portal->statement, command));
   cursor->parameters = portal->parameters;
   cursor->hold = command.hold;
   auto described = co_await Describe(cursor->statement.get());
@@ -33,7 +37,7 @@ Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& comman
   if (auto known = KnowFields(cursor.get()); !known) co_return known;
   if (cursor->rows != nullptr && (command.scroll || !has_transaction)) {
     const LongWork keeping;
-    auto kept = cursor->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
+    auto kept = cursor->rows->Keep(server_->options.max_cursor_bytes, &server_->memory);
     if (!kept) co_return kept;
   }
   cursor->is_held = command.hold && !has_transaction;
@@ -43,61 +47,70 @@ Task<SqlStatus> Executor::DeclareCursor(Portal* portal, const Translated& comman
   co_return SqlOk();
 }
 
-SqlStatus Executor::Fetch(const Translated& command, bool write_fields) {
-  SIBYL_ASSIGN_OR_RETURN(Portal* const cursor, FindPortal(command.name));
+Task<SqlStatus> Executor::Fetch(const Translated& command, bool write_fields) {
+  const auto cursor = FindPortal(command.name);
+  if (!cursor) co_return cursor.error();
   const bool sends = command.kind == StatementKind::kFetch;
-  if (sends && write_fields) wire::WriteRowDescription(channel_->out(), cursor->fields);
+  if (sends && write_fields) wire::WriteRowDescription(channel_->out(), (*cursor)->fields);
   uint64_t count = 0;
-  if (cursor->rows != nullptr) {
-    const LongWork fetching;
-    SIBYL_ASSIGN_OR_RETURN(count, FetchRows(cursor, command, sends));
+  if ((*cursor)->rows != nullptr) {
+    auto fetched = co_await FetchRows(*cursor, command, sends);
+    if (!fetched) co_return std::move(fetched).error();
+    count = *fetched;
   }
   WriteTag((sends ? "FETCH " : "MOVE ") + std::to_string(count));
-  return SqlOk();
+  co_return SqlOk();
 }
 
 // How many rows were passed, all of them sent if `sends`.
-SqlResult<uint64_t> Executor::FetchRows(Portal* cursor, const Translated& command, bool sends) {
+Task<SqlResult<uint64_t>> Executor::FetchRows(Portal* cursor, const Translated& command,
+                                              bool sends) {
   ResultRows& rows = *cursor->rows;
   const bool forward = command.fetch_direction == FetchDirection::kForward && command.count >= 0;
-  if (forward && command.count > 0) {
-    auto left = static_cast<uint64_t>(command.count);
-    for (; left > 0; --left) {
-      SIBYL_ASSIGN_OR_RETURN(const bool has_row, rows.Next());
-      if (!has_row) break;
-      if (sends) SIBYL_RETURN_IF_ERROR(SendRow(*cursor));
+  if (!forward || command.count == 0) {
+    if (!rows.is_live()) co_return co_await FetchElsewhere(cursor, command, sends);
+    co_return SqlError{"55000",
+                       "cursor can only scan forward",
+                       {},
+                       "Declare it with SCROLL option to enable backward scan."};
+  }
+  const auto wanted = static_cast<uint64_t>(command.count);
+  uint64_t passed = 0;
+  for (; passed < wanted; ++passed) {
+    SqlResult<bool> has_row = false;
+    {
+      const LongWork stepping;
+      has_row = rows.Next();
     }
-    return static_cast<uint64_t>(command.count) - left;
+    if (!has_row) co_return std::move(has_row).error();
+    if (!*has_row) break;
+    if (!sends) continue;
+    if (auto sent = co_await FetchRow(cursor); !sent) co_return std::move(sent).error();
   }
-  if (rows.is_live()) {
-    return SqlError{"55000",
-                    "cursor can only scan forward",
-                    {},
-                    "Declare it with SCROLL option to enable backward scan."};
-  }
-  return FetchElsewhere(cursor, command, sends);
+  co_return passed;
 }
 
 // FETCH in any direction, of rows that are in memory.
-SqlResult<uint64_t> Executor::FetchElsewhere(Portal* cursor, const Translated& command,
-                                             bool sends) {
+Task<SqlResult<uint64_t>> Executor::FetchElsewhere(Portal* cursor, const Translated& command,
+                                                   bool sends) {
   ResultRows& rows = *cursor->rows;
   const auto last = static_cast<int64_t>(rows.rows());
   const auto here = static_cast<int64_t>(rows.place());
   const bool is_step = command.fetch_direction == FetchDirection::kForward ||
                        command.fetch_direction == FetchDirection::kBackward;
   const bool backward = command.fetch_direction == FetchDirection::kBackward;
+  uint64_t passed = 0;
   if (is_step && command.count != 0) {
     const bool up = backward == (command.count < 0);
     const uint64_t wanted = command.count < 0 ? 0 - static_cast<uint64_t>(command.count)
                                               : static_cast<uint64_t>(command.count);
-    uint64_t passed = 0;
     for (; passed < wanted; ++passed) {
       if (!up && rows.place() == 0) break;
       if (!rows.MoveTo(up ? rows.place() + 1 : rows.place() - 1)) break;
-      if (sends) SIBYL_RETURN_IF_ERROR(SendRow(*cursor));
+      if (!sends) continue;
+      if (auto sent = co_await FetchRow(cursor); !sent) co_return std::move(sent).error();
     }
-    return passed;
+    co_return passed;
   }
   int64_t target = here;
   if (command.fetch_direction == FetchDirection::kRelative) {
@@ -107,9 +120,18 @@ SqlResult<uint64_t> Executor::FetchElsewhere(Portal* cursor, const Translated& c
                  ? std::min(command.count, last + 1)
                  : std::max<int64_t>(0, last + 1 + std::max(command.count, -last - 1));
   }
-  if (!rows.MoveTo(static_cast<size_t>(std::max<int64_t>(0, target)))) return uint64_t{0};
-  if (sends) SIBYL_RETURN_IF_ERROR(SendRow(*cursor));
-  return uint64_t{1};
+  if (!rows.MoveTo(static_cast<size_t>(std::max<int64_t>(0, target)))) co_return passed;
+  if (sends) {
+    if (auto sent = co_await FetchRow(cursor); !sent) co_return std::move(sent).error();
+  }
+  co_return passed + 1;
+}
+
+// Sends the row at which the cursor stands.
+Task<SqlStatus> Executor::FetchRow(Portal* cursor) {
+  if (auto written = SendRow(*cursor); !written) co_return written;
+  if (channel_->out()->size() < kSendBytes) co_return SqlOk();
+  co_return co_await SendOut();
 }
 
 SqlStatus Executor::CloseCursor(const Translated& command) {

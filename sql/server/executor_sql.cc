@@ -11,8 +11,6 @@
 namespace sibyl::sql::server {
 namespace {
 
-constexpr size_t kSendBytes = 64 * 1024;  // a result is sent in pieces of about this size
-
 bool IsSpace(std::string_view sql) {
   return sql.find_first_not_of(" \t\r\n\f;") == std::string_view::npos;
 }
@@ -30,8 +28,9 @@ SqlStatus WriteRow(const std::vector<wire::FieldDescription>& fields, const Valu
     }
     const size_t field = wire::BeginField(out);
     if (fields[i].format == 0) {
-      EncodeText(fields[i].type_oid, value, out);
-    } else if (auto encoded = EncodeBinary(fields[i].type_oid, value, out); !encoded) {
+      EncodeText(fields[i].type_oid, value, out, fields[i].type_modifier);
+    } else if (auto encoded = EncodeBinary(fields[i].type_oid, value, out, fields[i].type_modifier);
+               !encoded) {
       out->resize(row);
       return encoded;
     }
@@ -137,7 +136,7 @@ SqlStatus Executor::KeepOpenRows(const Portal* except) {
   const LongWork keeping;
   const auto keep = [&](Portal* portal) -> SqlStatus {
     if (portal == except || portal->rows == nullptr || !portal->rows->is_live()) return SqlOk();
-    return portal->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
+    return portal->rows->Keep(server_->options.max_cursor_bytes, &server_->memory);
   };
   SIBYL_RETURN_IF_ERROR(keep(&unnamed_portal_));
   for (const auto& [name, portal] : portals_) SIBYL_RETURN_IF_ERROR(keep(portal.get()));
@@ -166,6 +165,13 @@ SqlResult<Executor::BatchEnd> Executor::SendBatch(Portal* portal, uint64_t* rows
   }
 }
 
+// Sends what was written so far.
+Task<SqlStatus> Executor::SendOut() {
+  if (!channel_->TakeMemory()) co_return OutOfMemory("a row");
+  if (const bool goes_on = co_await channel_->Send(); goes_on) co_return SqlOk();
+  co_return SqlError{"08006", "the client does not read any more"};
+}
+
 Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options) {
   Statement* const statement = portal->statement.get();
   if (!statement->fields_known || !IsCurrent(*statement)) {
@@ -189,9 +195,7 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
     if (!end) co_return std::move(end).error();
     if (*end == BatchEnd::kDone) break;
     if (*end == BatchEnd::kLimit) co_return RunOutcome::kSuspended;
-    if (const bool goes_on = co_await channel_->Send(); !goes_on) {
-      co_return SqlError{"08006", "the client does not read any more"};
-    }
+    if (auto sent = co_await SendOut(); !sent) co_return std::move(sent).error();
   }
   portal->is_done = true;
   KnowPoint(portal);

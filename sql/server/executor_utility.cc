@@ -55,7 +55,7 @@ Task<SqlStatus> Executor::RunUtility(Portal* portal, const Translated& command,
       co_return co_await DeclareCursor(portal, command);
     case StatementKind::kFetch:
     case StatementKind::kMove:
-      co_return Fetch(command, options.write_fields);
+      co_return co_await Fetch(command, options.write_fields);
     case StatementKind::kCloseCursor:
       co_return CloseCursor(command);
     case StatementKind::kPrepare:
@@ -144,8 +144,7 @@ Task<SqlStatus> Executor::Commit() {
       if (!portal->hold || portal->is_held) continue;
       const LongWork keeping;
       if (portal->rows != nullptr) {
-        SqlStatus kept =
-            portal->rows->Keep(server_->options.max_cursor_bytes, &server_->cursor_memory);
+        SqlStatus kept = portal->rows->Keep(server_->options.max_cursor_bytes, &server_->memory);
         if (!kept) co_return kept;
       }
       portal->is_held = true;

@@ -72,7 +72,7 @@ void HttpEndpoint::Accept(int fd) {
     ::close(fd);
     return;
   }
-  auto channel = std::make_shared<Channel>(loop_, fd);
+  auto channel = std::make_shared<Channel>(loop_, fd, &server_->memory);
   open_.push_back(channel);
   Detach(Serve(std::move(channel)));
 }

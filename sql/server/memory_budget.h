@@ -1,10 +1,12 @@
-// MemoryBudget: memory that all sessions of a server share for what may grow large.
+// MemoryBudget: memory that all sessions of a server share for what may grow large: messages,
+// prepared statements, parameters, results and rows that are kept.
 
 #ifndef SIBYL_SQL_SERVER_MEMORY_BUDGET_H_
 #define SIBYL_SQL_SERVER_MEMORY_BUDGET_H_
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 namespace sibyl::sql::server {
 
@@ -29,6 +31,37 @@ class MemoryBudget {
  private:
   const uint64_t limit_bytes_;
   std::atomic<uint64_t> taken_bytes_{0};
+};
+
+// What one owner has of a budget; it goes back with the lease. One thread at a time.
+class MemoryLease {
+ public:
+  MemoryLease() = default;  // of nothing: every size is granted
+  explicit MemoryLease(MemoryBudget* budget) : budget_(budget) {}
+  MemoryLease(MemoryLease&& other) noexcept
+      : budget_(other.budget_), bytes_(std::exchange(other.bytes_, 0)) {}
+  MemoryLease& operator=(MemoryLease&& other) noexcept {
+    std::swap(budget_, other.budget_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MemoryLease() {
+    if (bytes_ > 0) budget_->Give(bytes_);
+  }
+
+  // Holds `bytes` from now on. False: the budget does not have what this is more than before, and
+  // nothing has changed.
+  bool Resize(uint64_t bytes) {
+    if (budget_ == nullptr || bytes == bytes_) return true;
+    if (bytes > bytes_ && !budget_->TryTake(bytes - bytes_)) return false;
+    if (bytes < bytes_) budget_->Give(bytes_ - bytes);
+    bytes_ = bytes;
+    return true;
+  }
+
+ private:
+  MemoryBudget* budget_ = nullptr;
+  uint64_t bytes_ = 0;
 };
 
 }  // namespace sibyl::sql::server

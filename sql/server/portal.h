@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sql/point_plan.h"
+#include "sql/server/memory_budget.h"
 #include "sql/server/result_rows.h"
 #include "sql/server/translations.h"
 #include "sql/server/wire/backend.h"
@@ -29,6 +30,7 @@ struct Statement {
   bool fields_told = false;  // the client knows them: they must not change any more
   bool point_known = false;  // once it has run for this state of the schema:
   std::shared_ptr<const SibylPointPlan> point;  // it is a point lookup; else null
+  MemoryLease memory;
 
   // Null for an empty text.
   const Translated* translated() const {
@@ -48,6 +50,7 @@ struct Portal {
   bool is_held = false;                        // outlived its transaction
   bool is_done = false;                        // all rows were sent
   uint64_t rows_sent = 0;
+  MemoryLease memory;  // of the parameters
 };
 
 }  // namespace sibyl::sql::server

@@ -83,29 +83,18 @@ SqlResult<bool> ResultRows::Next() {
   return has_row;
 }
 
-ResultRows::~ResultRows() {
-  Finish();
-  if (budget_ != nullptr) budget_->Give(taken_bytes_);
-}
-
 // For what the buffer has grown by.
 SqlStatus ResultRows::TakeMemory(size_t max_bytes) {
   const size_t bytes = buffer_.memory_bytes();
   if (bytes > max_bytes) {
     return SqlError{"53200", "the rows of a cursor need more memory than max_cursor_bytes"};
   }
-  if (bytes > taken_bytes_) {
-    if (!budget_->TryTake(bytes - taken_bytes_)) {
-      return SqlError{"53200", "the rows of all cursors need more memory than max_cursors_bytes"};
-    }
-    taken_bytes_ = bytes;
-  }
-  return SqlOk();
+  return memory_.Resize(bytes) ? SqlOk() : OutOfMemory("the rows of a cursor");
 }
 
 SqlStatus ResultRows::Keep(size_t max_bytes, MemoryBudget* budget) {
   if (!is_live_) return SqlOk();
-  budget_ = budget;
+  memory_ = MemoryLease(budget);
   for (;;) {
     SIBYL_ASSIGN_OR_RETURN(const bool has_row, Peek());
     if (!has_row) break;

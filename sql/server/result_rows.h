@@ -42,7 +42,7 @@ class ResultRows {
   ResultRows(PooledConnection* connection, PreparedStatement* statement);
   explicit ResultRows(RowBuffer rows)
       : columns_(rows.columns()), buffer_(std::move(rows)), is_live_(false) {}
-  ~ResultRows();
+  ~ResultRows() { Finish(); }
   ResultRows(const ResultRows&) = delete;
   ResultRows& operator=(const ResultRows&) = delete;
 
@@ -81,8 +81,7 @@ class ResultRows {
   PreparedStatement* statement_ = nullptr;
   size_t columns_ = 0;
   RowBuffer buffer_;
-  MemoryBudget* budget_ = nullptr;  // of buffer_, once there is any
-  size_t taken_bytes_ = 0;          // from it
+  MemoryLease memory_;  // of buffer_, once there is any
   std::vector<SqlValue> current_;
   size_t place_ = 0;
   bool is_live_;

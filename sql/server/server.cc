@@ -25,8 +25,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kTick = milliseconds(10);
-constexpr uint64_t kIdleCheckEveryNs = 250'000'000;
+constexpr auto kTick = milliseconds(10);  // while sessions wait for turns
+constexpr int kTicksInVain = 100;
+constexpr auto kIdleCheckEvery = milliseconds(250);
 constexpr size_t kConnectionsBeforeLogin = 100;  // beyond max_connections
 constexpr auto kAbortAfter = milliseconds(1000);
 
@@ -63,6 +64,7 @@ class ServerImpl : public Server {
   void ListenForOwner(asio::io_context* io);
   void Accept(int fd, Network network);
   void Tick();
+  void TickSoon();
   void InControl(std::function<void()> action);
   bool WaitForSessions(milliseconds limit);
 
@@ -72,6 +74,8 @@ class ServerImpl : public Server {
   EventLoops loops_;  // sessions
   const int descriptors_for_clients_ = DescriptorsForClients();
   asio::steady_timer ticker_;
+  int ticks_in_vain_ = 0;  // nobody waited
+  std::atomic<bool> ticks_slowly_{true};
   uint64_t next_idle_check_ns_ = 0;
   std::unique_ptr<PooledConnection> first_connection_;  // keeps the database open
   std::unique_ptr<Listener> tcp_;
@@ -89,6 +93,8 @@ Status ServerImpl::Open() {
   } else if (state_.options.require_tls) {
     return Error{ErrorCode::kInvalidArgument, "require_tls needs tls_certificate and tls_key"};
   }
+  state_.writers.OnWait([this] { TickSoon(); });
+  state_.pool.places().OnWait([this] { TickSoon(); });
   Status listening = Ok();
   InControl([&] { listening = Listen(); });
   SIBYL_RETURN_IF_ERROR(listening);
@@ -158,22 +164,35 @@ void ServerImpl::Accept(int fd, Network network) {
     ::close(fd);
     return;
   }
-  Detach(Session::Serve(&state_, std::make_unique<Channel>(&control_.Next(), fd), network,
-                        &loops_.Next()));
+  Detach(Session::Serve(&state_, std::make_unique<Channel>(&control_.Next(), fd, &state_.memory),
+                        network, &loops_.Next()));
 }
 
-// Every few milliseconds, in the control loop.
+// In the control loop: every few milliseconds while somebody waits for a turn, else only to find
+// those who are idle for too long.
 void ServerImpl::Tick() {
-  state_.writers.SendAway();
-  state_.pool.places().SendAway();
+  const bool for_writing = state_.writers.SendAway();
+  const bool for_connections = state_.pool.places().SendAway();
+  ticks_in_vain_ = for_writing || for_connections ? 0 : ticks_in_vain_ + 1;
   const uint64_t now_ns = base::NowNs();
   if (now_ns >= next_idle_check_ns_) {
     state_.registry.EndIdle(now_ns);
-    next_idle_check_ns_ = now_ns + kIdleCheckEveryNs;
+    next_idle_check_ns_ =
+        now_ns + std::chrono::duration_cast<std::chrono::nanoseconds>(kIdleCheckEvery).count();
   }
-  ticker_.expires_after(kTick);
+  ticks_slowly_ = ticks_in_vain_ >= kTicksInVain;
+  ticker_.expires_after(ticks_slowly_ ? kIdleCheckEvery : kTick);
   ticker_.async_wait([this](const asio::error_code& error) {
     if (!error) Tick();
+  });
+}
+
+// From any thread: somebody waits.
+void ServerImpl::TickSoon() {
+  if (!ticks_slowly_.load(std::memory_order_relaxed) || !ticks_slowly_.exchange(false)) return;
+  asio::post(ticker_.get_executor(), [this] {
+    ticks_in_vain_ = 0;
+    if (ticker_.cancel() > 0) Tick();
   });
 }
 

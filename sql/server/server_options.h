@@ -33,7 +33,8 @@ struct ServerOptions {
   uint64_t max_threads = 64;       // statements that can run at once
   uint64_t max_message_bytes = 64 << 20;
   uint64_t max_cursor_bytes = 256 << 20;  // what the rows of one cursor may take in memory
-  uint64_t max_cursors_bytes = 1 << 30;   // and those of all cursors together
+  // What messages, prepared statements, parameters, results and kept rows of all clients may take.
+  uint64_t max_memory_bytes = 1 << 30;
   uint64_t statement_timeout_ms = 0;
   uint64_t lock_timeout_ms = 10'000;  // waiting for the writer's turn, or for a pooled connection
   uint64_t idle_in_transaction_timeout_ms = 60'000;

@@ -31,7 +31,7 @@ struct ServerState {
       : options(std::move(server_options)),
         log(options.log_file),
         pool({options.database_path, options.synchronous}, options.pool_connections),
-        cursor_memory(options.max_cursors_bytes),
+        memory(options.max_memory_bytes),
         users(options.database_path) {}
 
   const ServerOptions options;
@@ -43,7 +43,7 @@ struct ServerState {
   TurnQueue writers{1};
   std::atomic<uint64_t> schema_generation{1};
   std::atomic<bool> stopping{false};  // no new sessions; idle ones end
-  MemoryBudget cursor_memory;         // for rows that are kept
+  MemoryBudget memory;                // of all sessions
   Users users;
   SessionRegistry registry;
 };

@@ -222,6 +222,8 @@ Task<void> Session::SayGoodbye() {
   const Termination termination = control_.termination;
   if (termination != Termination::kNone) {
     wire::WriteError(channel_->out(), wire::Severity::kFatal, ErrorOf(termination));
+  } else if (channel_->is_out_of_memory()) {
+    wire::WriteError(channel_->out(), wire::Severity::kFatal, OutOfMemory("a message"));
   }
   co_await channel_->Send();
 }

@@ -49,6 +49,14 @@ class [[nodiscard]] SqlResult {
 using SqlStatus = SqlResult<std::monostate>;
 inline SqlStatus SqlOk() { return std::monostate{}; }
 
+// There is not as much left of max_memory_bytes as `what` needs.
+inline SqlError OutOfMemory(const std::string& what) {
+  return {"53200",
+          "out of memory: " + what + " would need more than is left",
+          {},
+          "The limit for all clients is max_memory_bytes."};
+}
+
 }  // namespace sibyl::sql::server
 
 #endif  // SIBYL_SQL_SERVER_SQL_ERROR_H_

@@ -55,6 +55,18 @@ void AppendPlainReal(double value, std::string* out) {
   out->append(text, end.ptr);
 }
 
+// The number from `begin` on gets zeros, until it has as many places as a numeric(p,s) shows.
+void PadNumeric(size_t begin, int32_t type_modifier, std::string* out) {
+  const std::string_view number = std::string_view(*out).substr(begin);
+  if (number.find_first_not_of("-.0123456789") != std::string_view::npos) return;  // "Infinity"
+  const auto scale = static_cast<size_t>((type_modifier - 4) & 0x7ff);
+  const size_t point = number.find('.');
+  const size_t places = point == std::string_view::npos ? 0 : number.size() - point - 1;
+  if (places >= scale || scale >= 1024) return;  // 1024 and more stand for negative scales
+  if (point == std::string_view::npos) out->push_back('.');
+  out->append(scale - places, '0');
+}
+
 void AppendReal(uint32_t oid, double value, std::string* out) {
   if (oid == kFloat4Oid) return AppendFloat(static_cast<float>(value), 6, out);
   if (oid == kNumericOid || IsIntegerOid(oid)) return AppendPlainReal(value, out);
@@ -197,7 +209,8 @@ SqlResult<SqlValue> TextValue(std::string_view bytes) {
   return SqlValue::Text(bytes);
 }
 
-void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out) {
+void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out, int32_t type_modifier) {
+  const size_t begin = out->size();
   switch (value.type) {
     case ValueType::kInteger:
       if (type_oid == kBoolOid) {
@@ -224,6 +237,10 @@ void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out) {
       break;
     case ValueType::kNull:
       break;
+  }
+  const bool is_number = value.type == ValueType::kInteger || value.type == ValueType::kReal;
+  if (type_oid == kNumericOid && type_modifier >= 4 && is_number) {
+    PadNumeric(begin, type_modifier, out);
   }
 }
 

@@ -13,8 +13,10 @@
 
 namespace sibyl::sql::server {
 
-// Appends. Precondition: `value` is not NULL.
-void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out);
+// Appends; a numeric(p,s), told by its type modifier, gets at least s places. Precondition: `value`
+// is not NULL.
+void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out,
+                int32_t type_modifier = -1);
 
 // `real` as a parameter; 0A000 for NaN.
 SqlResult<SqlValue> RealValue(double real);

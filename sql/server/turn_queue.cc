@@ -11,12 +11,16 @@ bool TurnQueue::TryAcquire() {
 
 // True if there is a place after all; else the coroutine will be resumed.
 bool TurnQueue::AcquireOrWait(const Place& place) {
-  const std::lock_guard lock(mutex_);
-  if (free_places_ > 0) {
-    --free_places_;
-    return true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (free_places_ > 0) {
+      --free_places_;
+      return true;
+    }
+    queue_.push_back(place);
   }
-  queue_.push_back(place);
+  // From here on the coroutine may be running elsewhere; the queue stays.
+  if (on_wait_) on_wait_();
   return false;
 }
 
@@ -32,9 +36,9 @@ void TurnQueue::Release() {
   next.loop->Resume(next.coroutine);
 }
 
-void TurnQueue::SendAway() {
+bool TurnQueue::SendAway() {
   const std::lock_guard lock(mutex_);
-  if (queue_.empty()) return;
+  if (queue_.empty()) return false;
   const uint64_t now_ns = base::NowNs();
   queue_.remove_if([now_ns](const Place& place) {
     const bool is_late = place.deadline_ns != 0 && place.deadline_ns <= now_ns;
@@ -44,6 +48,7 @@ void TurnQueue::SendAway() {
     place.loop->Resume(place.coroutine);
     return true;
   });
+  return true;
 }
 
 size_t TurnQueue::waiting() const {

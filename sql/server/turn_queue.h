@@ -9,8 +9,10 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <mutex>
+#include <utility>
 
 #include "sql/server/interrupt.h"
 #include "sql/server/net/event_loop.h"
@@ -34,8 +36,11 @@ class TurnQueue {
   void Release();
 
   // Sends away those whose time is over or who are interrupted. To be called every few
-  // milliseconds; costs a lock when nobody waits.
-  void SendAway();
+  // milliseconds while somebody waits. False: nobody does.
+  bool SendAway();
+
+  // `on_wait` is called, in any thread, whenever somebody begins to wait. To be set before that.
+  void OnWait(std::function<void()> on_wait) { on_wait_ = std::move(on_wait); }
 
   size_t waiting() const;
 
@@ -54,6 +59,7 @@ class TurnQueue {
   mutable std::mutex mutex_;  // guards what follows
   size_t free_places_;
   std::list<Place> queue_;
+  std::function<void()> on_wait_;
 };
 
 class TurnQueue::Waiting {

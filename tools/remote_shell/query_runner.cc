@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <utility>
 
 #include "tools/output.h"
 #include "tools/text_table.h"
@@ -79,6 +80,9 @@ bool QueryRunner::Run(const std::string& sql) {
   TakeInterrupts(interrupts_);  // of the time before
   const auto start = std::chrono::steady_clock::now();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return Complain();
+  // Rows are shown as they come, unless the width of columns depends on those to come.
+  if (mode != RowMode::kTable) PQsetSingleRowMode(connection_.get());
+  is_in_rows_ = false;
   bool good = true;
   while (const PqResult result = NextResult()) good = Show(result.get()) && good;
   if (PQstatus(connection_.get()) == CONNECTION_BAD) return false;
@@ -90,9 +94,13 @@ bool QueryRunner::Run(const std::string& sql) {
 }
 
 bool QueryRunner::Show(const PGresult* result) {
+  const bool was_in_rows = std::exchange(is_in_rows_, false);
   switch (PQresultStatus(result)) {
-    case PGRES_TUPLES_OK:
-      return Print(RowsText(result, mode)).has_value();
+    case PGRES_SINGLE_TUPLE:
+      is_in_rows_ = true;
+      return Print(RowsText(result, mode, was_in_rows)).has_value();
+    case PGRES_TUPLES_OK:  // of rows that were shown one by one: none, the end
+      return was_in_rows || Print(RowsText(result, mode)).has_value();
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
       return true;

@@ -47,7 +47,8 @@ class QueryRunner {
 
   const PqConnection connection_;
   const NextLine next_line_;
-  int interrupts_;  // a signalfd of SIGINT
+  int interrupts_;           // a signalfd of SIGINT
+  bool is_in_rows_ = false;  // some of an answer were shown, and it goes on
 };
 
 }  // namespace sibyl::tools

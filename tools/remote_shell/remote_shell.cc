@@ -3,6 +3,7 @@
 #include <readline/history.h>
 #include <readline/readline.h>
 #include <sqlite3.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -26,7 +27,7 @@ constexpr char kHelp[] =
   .schema [TABLE]   what the tables were made with, and what belongs to them
   .tables [PATTERN] tables and views whose names are LIKE the pattern
   .timing on|off    how long each answer took
-Ctrl-C cancels what is running.
+Ctrl-C cancels what is running, or what is being typed.
 )help";
 
 constexpr char kTables[] =
@@ -45,12 +46,32 @@ constexpr char kSchema[] =
 
 constexpr int kHistoryLines = 2000;
 
+constexpr char kInterruptKey = 3;  // Ctrl-C
+
+// At the prompt Ctrl-C is a key like others: the signal is for what runs.
+void PrepareTerminal(int meta) {
+  rl_prep_terminal(meta);
+  termios terminal{};
+  if (::tcgetattr(STDIN_FILENO, &terminal) != 0) return;
+  terminal.c_cc[VINTR] = _POSIX_VDISABLE;
+  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
+}
+
+// The line becomes nothing but that key.
+int AbandonLine(int /*count*/, int key) {
+  const char line[] = {kInterruptKey, '\0'};
+  rl_replace_line(line, 1);
+  return rl_newline(1, key);
+}
+
 // Lines from a terminal, with editing and a history that outlives the process; or from a stream.
 class LineSource {
  public:
   explicit LineSource(std::istream* stream) : stream_(stream) {
     if (stream_ != nullptr) return;
     if (const char* home = std::getenv("HOME")) history_ = std::string(home) + "/.sibyl_history";
+    rl_prep_term_function = PrepareTerminal;
+    rl_bind_key(kInterruptKey, AbandonLine);
     stifle_history(kHistoryLines);
     if (!history_.empty()) read_history(history_.c_str());
   }
@@ -121,6 +142,10 @@ bool RemoteShell::RunLines(LineSource* source) {
     const auto line =
         source->Next(sql.empty() ? first_prompt.c_str() : (next_prompt + "-> ").c_str());
     if (!line) break;
+    if (source->is_terminal() && line->starts_with(kInterruptKey)) {  // typed in vain so far
+      sql.clear();
+      continue;
+    }
     const bool is_blank = line->find_first_not_of(" \t\r") == std::string::npos;
     if (sql.empty() && is_blank) continue;
     if (sql.empty() && line->starts_with('.')) {

@@ -80,12 +80,12 @@ std::string TableText(const PGresult* result) {
   return text;
 }
 
-std::string LineText(const PGresult* result) {
+std::string LineText(const PGresult* result, bool goes_on) {
   size_t width = 0;
   for (int c = 0; c < PQnfields(result); ++c) width = std::max(width, Width(PQfname(result, c)));
   std::string text;
   for (int r = 0; r < PQntuples(result); ++r) {
-    if (r > 0) text += '\n';
+    if (r > 0 || goes_on) text += '\n';
     for (int c = 0; c < PQnfields(result); ++c) {
       std::string line;
       AppendCell(PQfname(result, c), width, true, &line);
@@ -105,9 +105,9 @@ void AppendCsv(std::string_view value, std::string* text) {
   *text += '"';
 }
 
-std::string CsvText(const PGresult* result) {
+std::string CsvText(const PGresult* result, bool goes_on) {
   std::string text;
-  for (int r = -1; r < PQntuples(result); ++r) {
+  for (int r = goes_on ? 0 : -1; r < PQntuples(result); ++r) {
     for (int c = 0; c < PQnfields(result); ++c) {
       if (c > 0) text += ',';
       if (r < 0) {
@@ -143,12 +143,12 @@ std::optional<RowMode> RowModeOf(std::string_view name) {
   return std::nullopt;
 }
 
-std::string RowsText(const PGresult* result, RowMode mode) {
+std::string RowsText(const PGresult* result, RowMode mode, bool goes_on) {
   switch (mode) {
     case RowMode::kLine:
-      return LineText(result);
+      return LineText(result, goes_on);
     case RowMode::kCsv:
-      return CsvText(result);
+      return CsvText(result, goes_on);
     case RowMode::kList:
       return ListText(result);
     default:

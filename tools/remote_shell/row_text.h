@@ -23,8 +23,9 @@ enum class RowMode : uint8_t {
 std::optional<RowMode> RowModeOf(std::string_view name);
 
 // All rows of `result`, each line complete. NULL is shown as nothing; line ends and tabs within
-// values of a table are shown as \n and \t.
-std::string RowsText(const PGresult* result, RowMode mode);
+// values of a table are shown as \n and \t. `goes_on`: rows of the same answer were shown before
+// (not for kTable, whose columns need all rows).
+std::string RowsText(const PGresult* result, RowMode mode, bool goes_on = false);
 
 }  // namespace sibyl::tools
 

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "sql/server/describe_columns.h"
+#include "sql/server/type_oids.h"
 #include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {
@@ -17,6 +18,12 @@ std::string QuotedName(std::string_view name) {
   std::string quoted = "\"";
   for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
   return quoted + "\"";
+}
+
+// The parameter for a column; a numeric(p,s) keeps s places.
+std::string PlaceFor(const wire::FieldDescription& field) {
+  if (field.type_oid != kNumericOid || field.type_modifier < 4) return "?";
+  return "round(?," + std::to_string((field.type_modifier - 4) & 0x7ff) + ")";
 }
 
 std::string ColumnList(const std::vector<std::string>& columns) {
@@ -54,8 +61,10 @@ SqlStatus CopyTarget::Prepare() {
 }
 
 SqlResult<PreparedStatement*> CopyTarget::PrepareInsert(size_t rows) {
-  std::string row = "(?";
-  for (size_t i = 1; i < fields_.size(); ++i) row += ",?";
+  std::string row;
+  for (const wire::FieldDescription& field : fields_) {
+    row += (row.empty() ? "(" : ",") + PlaceFor(field);
+  }
   row += ')';
   std::string sql = insert_into_ + row;
   for (size_t i = 1; i < rows; ++i) sql += "," + row;

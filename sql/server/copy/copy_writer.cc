@@ -64,7 +64,7 @@ SqlStatus CopyWriter::Row(const std::vector<SqlValue>& values, std::string* out)
       continue;
     }
     text_.clear();
-    EncodeText((*fields_)[i].type_oid, values[i], &text_);
+    EncodeText((*fields_)[i].type_oid, values[i], &text_, (*fields_)[i].type_modifier);
     if (options_.format == CopyFormat::kCsv) {
       AppendCsv(text_, IsForced(i), values.size() == 1, out);
     } else {
@@ -120,7 +120,8 @@ SqlStatus CopyWriter::BinaryRow(const std::vector<SqlValue>& values, std::string
       continue;
     }
     const size_t field = wire::BeginField(out);
-    SIBYL_RETURN_IF_ERROR(EncodeBinary((*fields_)[i].type_oid, values[i], out));
+    const wire::FieldDescription& column = (*fields_)[i];
+    SIBYL_RETURN_IF_ERROR(EncodeBinary(column.type_oid, values[i], out, column.type_modifier));
     wire::EndField(out, field);
   }
   return SqlOk();

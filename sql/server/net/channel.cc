@@ -9,8 +9,9 @@
 namespace sibyl::sql::server {
 namespace {
 
-constexpr size_t kRoomBytes = 4096;       // read at least this much at once
-constexpr size_t kKeptBytes = 64 * 1024;  // larger buffers are given back when they are empty
+constexpr size_t kRoomBytes = 4096;            // read at least this much at once
+constexpr size_t kKeptBytes = 64 * 1024;       // larger buffers are given back when they are empty
+constexpr size_t kFreeBytes = 4 * kKeptBytes;  // of both: they are not worth counting
 
 }  // namespace
 
@@ -30,7 +31,27 @@ struct Channel::Readiness {
   bool await_resume() const { return !error; }
 };
 
-Channel::Channel(EventLoop* loop, int fd) : loop_(loop), fd_(fd), descriptor_(loop->io(), fd) {
+// co_await gives whether bytes came. The reactor reads as soon as they are there: waiting for them
+// and reading afterwards would take two system calls more.
+struct Channel::Arrival {
+  Channel& channel;
+  bool came = false;
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiting) {
+    const auto room = asio::buffer(channel.in_) + channel.received_;
+    channel.descriptor_.async_read_some(
+        room, [this, waiting](const asio::error_code& error, size_t count) {
+          came = !error;
+          channel.received_ += count;
+          waiting.resume();
+        });
+  }
+  bool await_resume() const { return came; }
+};
+
+Channel::Channel(EventLoop* loop, int fd, MemoryBudget* memory)
+    : loop_(loop), fd_(fd), descriptor_(loop->io(), fd), memory_(memory) {
   asio::error_code ignored;
   descriptor_.non_blocking(true, ignored);
 }
@@ -53,12 +74,10 @@ Task<void> Channel::MoveTo(EventLoop* loop) {
 }
 
 Task<bool> Channel::Receive() {
-  MakeRoom();
-  if (ssl_ == nullptr) {
-    if (const bool goes_on = co_await Ready(Progress::kWantRead); !goes_on) co_return false;
-  }
+  if (!MakeRoom()) co_return false;
+  if (ssl_ == nullptr) co_return co_await Arrival{*this};
   for (;;) {
-    const Progress progress = ReadSome();
+    const Progress progress = DecryptSome();
     if (progress == Progress::kDone) co_return true;
     if (progress == Progress::kClosed) co_return false;
     if (const bool goes_on = co_await Ready(progress); !goes_on) co_return false;
@@ -74,7 +93,10 @@ Task<bool> Channel::Send() {
   }
   sent_ = 0;
   out_.clear();
-  if (out_.capacity() > 2 * kKeptBytes) out_.shrink_to_fit();
+  if (out_.capacity() > 2 * kKeptBytes) {
+    out_.shrink_to_fit();
+    TakeMemory();
+  }
   co_return true;
 }
 
@@ -99,39 +121,37 @@ Channel::Readiness Channel::Ready(Progress wanted) {
 }
 
 // Moves what is unread to the front, and grows the buffer as what was received fills it: a length
-// that a client only announces costs nothing.
-void Channel::MakeRoom() {
+// that a client only announces costs nothing. False: there is no memory for more.
+bool Channel::MakeRoom() {
   const size_t unread_bytes = received_ - consumed_;
   if (unread_bytes == 0) {
     consumed_ = received_ = 0;
     if (in_.size() > kKeptBytes) {
       in_.clear();
       in_.shrink_to_fit();
+      TakeMemory();
     }
   } else if (consumed_ > 0 && in_.size() - received_ < kRoomBytes) {
     std::memmove(in_.data(), in_.data() + consumed_, unread_bytes);
     consumed_ = 0;
     received_ = unread_bytes;
   }
-  if (in_.size() - received_ < kRoomBytes) in_.resize(std::max(2 * kRoomBytes, 2 * in_.size()));
+  if (in_.size() - received_ >= kRoomBytes) return true;
+  in_.resize(std::max(2 * kRoomBytes, 2 * in_.size()));
+  return TakeMemory();
 }
 
-Channel::Progress Channel::ReadSome() {
-  char* const room = in_.data() + received_;
-  const size_t room_bytes = in_.size() - received_;
-  if (ssl_ != nullptr) {
-    const int count =
-        SSL_read(ssl_.get(), room, static_cast<int>(std::min<size_t>(room_bytes, 1 << 30)));
-    if (count > 0) received_ += static_cast<size_t>(count);
-    return SslProgress(count);
-  }
-  const ssize_t count = ::recv(fd_, room, room_bytes, 0);
-  if (count > 0) {
-    received_ += static_cast<size_t>(count);
-    return Progress::kDone;
-  }
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Progress::kWantRead;
-  return Progress::kClosed;
+bool Channel::TakeMemory() {
+  const size_t bytes = in_.capacity() + out_.capacity();
+  is_out_of_memory_ = !memory_.Resize(bytes > kFreeBytes ? bytes : 0);
+  return !is_out_of_memory_;
+}
+
+Channel::Progress Channel::DecryptSome() {
+  const size_t room_bytes = std::min<size_t>(in_.size() - received_, 1 << 30);
+  const int count = SSL_read(ssl_.get(), in_.data() + received_, static_cast<int>(room_bytes));
+  if (count > 0) received_ += static_cast<size_t>(count);
+  return SslProgress(count);
 }
 
 Channel::Progress Channel::WriteSome() {

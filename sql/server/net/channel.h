@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "sql/server/memory_budget.h"
 #include "sql/server/net/event_loop.h"
 #include "sql/server/net/task.h"
 
@@ -21,8 +22,9 @@ namespace sibyl::sql::server {
 
 class Channel {
  public:
-  // Takes over `fd`, a connected stream socket.
-  Channel(EventLoop* loop, int fd);
+  // Takes over `fd`, a connected stream socket. Buffers that grow beyond what every channel may
+  // have take their memory from `memory`.
+  Channel(EventLoop* loop, int fd, MemoryBudget* memory);
   ~Channel();
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -36,8 +38,8 @@ class Channel {
   // Goes on in another loop: to be awaited, with nothing else under way.
   Task<void> MoveTo(EventLoop* loop);
 
-  // Waits until there is more to read than before. False: the client is gone, or the server has
-  // called StopReading.
+  // Waits until there is more to read than before. False: the client is gone, the server has called
+  // StopReading, or there is no memory for what it sends (is_out_of_memory()).
   Task<bool> Receive();
 
   // What will be sent; append to it.
@@ -56,21 +58,23 @@ class Channel {
   // As StopReading, and Send returns false too: for a client that does not take its bytes.
   void Abort();
 
-  // Memory of both buffers.
-  size_t memory_bytes() const { return in_.capacity() + out_.capacity(); }
+  // To be called when out() may have grown large. False: there is no memory for it.
+  bool TakeMemory();
+  bool is_out_of_memory() const { return is_out_of_memory_; }
 
  private:
   enum class Progress { kDone, kWantRead, kWantWrite, kClosed };
   struct Readiness;
+  struct Arrival;
   struct SslDeleter {
     void operator()(SSL* ssl) const { SSL_free(ssl); }
   };
 
-  Progress ReadSome();
+  Progress DecryptSome();
   Progress WriteSome();
   Progress SslProgress(int result);
   Readiness Ready(Progress wanted);
-  void MakeRoom();
+  bool MakeRoom();
 
   EventLoop* loop_;
   const int fd_;
@@ -81,6 +85,8 @@ class Channel {
   size_t received_ = 0;
   std::string out_;
   size_t sent_ = 0;
+  MemoryLease memory_;
+  bool is_out_of_memory_ = false;
 };
 
 }  // namespace sibyl::sql::server

@@ -10,7 +10,13 @@ namespace sibyl::sql::server {
 // How long a statement may keep its loop is between one and two of these.
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 
+// After so many looks without any SQL the watcher sleeps, until there is some; then a statement
+// that begins while it falls asleep is seen after kSleepsAtMost.
+constexpr int kLooksInVain = 20;
+constexpr auto kSleepsAtMost = std::chrono::seconds(1);
+
 struct LoopThread {
+  EventLoops* owner = nullptr;
   std::thread thread;
   EventLoop* loop = nullptr;  // what it runs; null while spare. Guarded by EventLoops::mutex_
   uint64_t turn = 0;
@@ -31,7 +37,11 @@ void NextWork() {
 
 }  // namespace
 
-LongWork::LongWork() { NextWork(); }
+LongWork::LongWork() {
+  NextWork();
+  if (this_thread != nullptr && this_thread->owner->watcher_sleeps_.load(std::memory_order_relaxed))
+    this_thread->owner->WakeWatcher();
+}
 LongWork::~LongWork() { NextWork(); }
 
 EventLoops::EventLoops(size_t loops, size_t max_threads) : max_threads_(max_threads) {
@@ -40,7 +50,7 @@ EventLoops::EventLoops(size_t loops, size_t max_threads) : max_threads_(max_thre
     const std::lock_guard lock(mutex_);
     GiveTo(loops_.back().get(), TakeSpareThread());
   }
-  watcher_ = std::thread([this] { Watch(); });
+  if (max_threads > loops) watcher_ = std::thread([this] { Watch(); });
 }
 
 EventLoops::~EventLoops() { Stop(); }
@@ -55,10 +65,10 @@ void EventLoops::Stop() {
     if (stopping_) return;
     stopping_ = true;
   }
-  watch_ends_.notify_all();
+  watch_goes_on_.notify_all();
   assigned_.notify_all();
   for (const auto& loop : loops_) loop->io_.stop();
-  watcher_.join();
+  if (watcher_.joinable()) watcher_.join();
   for (const auto& thread : threads_) thread->thread.join();  // nobody adds threads any more
 }
 
@@ -81,6 +91,7 @@ LoopThread* EventLoops::TakeSpareThread() {
   if (threads_.size() >= max_threads_ && threads_.size() >= loops_.size()) return nullptr;
   threads_.push_back(std::make_unique<LoopThread>());
   LoopThread* thread = threads_.back().get();
+  thread->owner = this;
   thread->thread = std::thread([this, thread] { RunThread(thread); });
   thread_count_.store(threads_.size(), std::memory_order_relaxed);
   return thread;
@@ -108,7 +119,10 @@ void EventLoops::Run(EventLoop* loop, uint64_t turn) {
   WakefulWait wait;
   bool waits = false;
   const auto end_wait = [&](bool slept) {
-    if (waits) wait.End(base::NowNs(), slept);
+    if (!waits) return;
+    const uint64_t now_ns = base::NowNs();
+    wait.End(now_ns, slept);
+    if (wait.is_quick()) KeepOthersAwake(loop, now_ns);
     waits = false;
   };
   while (loop->turn_.load(std::memory_order_acquire) == turn) {
@@ -118,25 +132,67 @@ void EventLoops::Run(EventLoop* loop, uint64_t turn) {
     }
     if (loop->io_.stopped()) return;
     waits = true;
-    if (wait.GoesOn(base::NowNs())) {
+    const uint64_t now_ns = base::NowNs();
+    if (wait.GoesOn(now_ns, wanted_until_ns_.load(std::memory_order_relaxed))) {
       std::this_thread::yield();
-    } else if (loop->io_.run_one() > 0) {
-      end_wait(true);
+      continue;
     }
+    loop->leaves_until_ns_.store(wait.leaves_until_ns(), std::memory_order_relaxed);
+    loop->sleeps_.store(true, std::memory_order_relaxed);
+    const bool has_run = loop->io_.run_one() > 0;
+    loop->sleeps_.store(false, std::memory_order_relaxed);
+    if (has_run) end_wait(true);
   }
+}
+
+// A loop's clients are quick. On a machine with two processors the other one is where a client
+// runs, or another loop for which this one's transaction has to end: if that processor goes idle
+// after each message, waking it takes longer than all else. So the other loop stays awake as well.
+// Larger machines have processors to spare, and nothing would be gained.
+void EventLoops::KeepOthersAwake(EventLoop* loop, uint64_t now_ns) {
+  if (loops_.size() != 2) return;
+  const uint64_t wanted_until_ns = wanted_until_ns_.load(std::memory_order_relaxed);
+  if (wanted_until_ns > now_ns + WakefulWait::kMostNs / 2) return;
+  wanted_until_ns_.store(now_ns + WakefulWait::kMostNs, std::memory_order_relaxed);
+  EventLoop* const other = loops_[loops_[0].get() == loop ? 1 : 0].get();
+  const bool sleeps = other->sleeps_.load(std::memory_order_relaxed);
+  const bool has_left = now_ns < other->leaves_until_ns_.load(std::memory_order_relaxed);
+  if (sleeps && !has_left) asio::post(other->io_, [] {});
 }
 
 void EventLoops::Watch() {
   std::unique_lock lock(mutex_);
-  while (!watch_ends_.wait_for(lock, kLookEvery, [&] { return stopping_; })) {
-    for (const auto& loop : loops_) {
-      const LoopThread* thread = loop->thread_.load(std::memory_order_relaxed);
-      const uint64_t work = thread->work.load(std::memory_order_relaxed);
-      const bool is_stuck = work % 2 == 1 && work == loop->seen_work_;
-      loop->seen_work_ = work;
-      if (is_stuck && HandOver(loop.get())) loop->seen_work_ = 0;
+  int looks_in_vain = 0;
+  while (!stopping_) {
+    if (looks_in_vain < kLooksInVain) {
+      watch_goes_on_.wait_for(lock, kLookEvery, [&] { return stopping_; });
+    } else {
+      watcher_sleeps_ = true;
+      watch_goes_on_.wait_for(lock, kSleepsAtMost, [&] { return stopping_ || !watcher_sleeps_; });
+      watcher_sleeps_ = false;
     }
+    looks_in_vain = LookAtLoops() ? 0 : looks_in_vain + 1;
   }
+}
+
+void EventLoops::WakeWatcher() {
+  const std::lock_guard lock(mutex_);
+  watcher_sleeps_ = false;
+  watch_goes_on_.notify_all();
+}
+
+// True: there was SQL since the last look. Precondition: mutex_ is held.
+bool EventLoops::LookAtLoops() {
+  bool any_work = false;
+  for (const auto& loop : loops_) {
+    const LoopThread* thread = loop->thread_.load(std::memory_order_relaxed);
+    const uint64_t work = thread->work.load(std::memory_order_relaxed);
+    const bool is_stuck = work % 2 == 1 && work == loop->seen_work_;
+    any_work = any_work || work % 2 == 1 || work != loop->seen_work_;
+    loop->seen_work_ = work;
+    if (is_stuck && HandOver(loop.get())) loop->seen_work_ = 0;
+  }
+  return any_work;
 }
 
 // False if there is no thread to be had. Precondition: mutex_ is held.

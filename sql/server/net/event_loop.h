@@ -7,6 +7,7 @@
 // milliseconds, and gives a loop whose thread has been inside one piece of SQL since the last look
 // to a spare thread. The old thread finishes its statement and becomes spare itself. What such a
 // session does is still one thing after the other; sessions of one loop may then run in parallel.
+// While no SQL runs the watcher sleeps.
 
 #ifndef SIBYL_SQL_SERVER_NET_EVENT_LOOP_H_
 #define SIBYL_SQL_SERVER_NET_EVENT_LOOP_H_
@@ -45,7 +46,9 @@ class EventLoop {
       asio::make_work_guard(io_);
   std::atomic<uint64_t> turn_{0};  // a thread runs the loop while this is its own turn's number
   std::atomic<struct LoopThread*> thread_{nullptr};
-  uint64_t seen_work_ = 0;  // the watcher's
+  std::atomic<bool> sleeps_{false};
+  std::atomic<uint64_t> leaves_until_ns_{0};  // WakefulWait's
+  uint64_t seen_work_ = 0;                    // the watcher's
 };
 
 // Marks, while it lives, that the calling thread is in work that may take long.
@@ -74,24 +77,31 @@ class EventLoops {
   size_t threads() const { return thread_count_.load(std::memory_order_relaxed); }
 
  private:
+  friend class LongWork;
+
   void GiveTo(EventLoop* loop, LoopThread* thread);
   void RunThread(LoopThread* self);
-  static void Run(EventLoop* loop, uint64_t turn);
+  void Run(EventLoop* loop, uint64_t turn);
+  void KeepOthersAwake(EventLoop* loop, uint64_t now_ns);
   void Watch();
+  bool LookAtLoops();
+  void WakeWatcher();
   bool HandOver(EventLoop* loop);
   LoopThread* TakeSpareThread();
 
   const size_t max_threads_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::atomic<size_t> next_loop_{0};
+  std::atomic<uint64_t> wanted_until_ns_{0};  // all loops are to be awake: KeepOthersAwake
   std::atomic<size_t> thread_count_{0};
   std::mutex mutex_;  // guards what follows
   std::condition_variable assigned_;
   std::vector<std::unique_ptr<LoopThread>> threads_;
   std::vector<LoopThread*> spare_;
   bool stopping_ = false;
-  std::condition_variable watch_ends_;
-  std::thread watcher_;
+  std::condition_variable watch_goes_on_;
+  std::atomic<bool> watcher_sleeps_{false};  // written with mutex_ held
+  std::thread watcher_;                      // only where there can be spare threads
 };
 
 }  // namespace sibyl::sql::server

@@ -5,7 +5,10 @@ operations_test.py SIBYL [PART ...]
 """
 
 import os
+import pty
+import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -172,7 +175,7 @@ def cursor_memory(folder):
     """What the rows of one cursor, and of all, may take; what ends gives its memory back."""
     path = os.path.join(folder, "cursors.conf")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("max_cursor_bytes = 900000\nmax_cursors_bytes = 1500000\n")
+        file.write("max_cursor_bytes = 900000\nmax_memory_bytes = 1500000\n")
     server = ServerProcess(SIBYL, folder, "--config", path, name="cursors.db")
 
     def declare(client, name, kilobytes):
@@ -212,6 +215,50 @@ def cursor_memory(folder):
     equal(server.stop(), 0)
 
 
+def client_memory(folder):
+    """What messages, prepared statements, portals and results of all clients may take together."""
+    path = os.path.join(folder, "memory.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("max_memory_bytes = 4000000\n")
+    server = ServerProcess(SIBYL, folder, "--config", path, name="memory.db")
+    client, other = connect(server), connect(server)
+    text = "x" * 300_000
+    for i in range(20):  # statements of 900 KB each
+        client.parse(f"SELECT '{text}'", name=f"s{i}")
+        if failures := errors(client.sync()):
+            break
+    check(failures == ["53200"] and 2 <= i <= 4, failures, i)
+    equal(rows(other.query("SELECT 1")), [[b"1"]])
+    client.query("DEALLOCATE ALL")
+    client.parse("SELECT length($1)", name="s", oids=(25,))
+    equal(errors(client.sync()), [])
+    client.query("BEGIN")
+    for i in range(20):
+        client.bind([text.encode()], name="s", portal=f"p{i}")
+        if failures := errors(client.sync()):
+            break
+    check(failures == ["53200"] and 8 <= i <= 13, failures, i)
+    client.query("ROLLBACK")
+    client.bind([text.encode()], name="s")
+    client.execute()
+    equal(rows(client.sync()), [[b"300000"]])
+    # A message for which there is no memory ends its session, a row for which there is none its query.
+    try:
+        client.send(b"Q", b"SELECT '" + b"x" * 5_000_000 + b"'\0")
+        equal(errors([client.read()]), ["53200"])
+        expect_closed(client)
+    except (Closed, OSError):  # the rest of the message was never read
+        pass
+    equal(errors(other.query("SELECT repeat('x', 5000000)")), ["53200"])
+    equal(rows(other.query("SELECT length(repeat('x', 5000000))")), [[b"5000000"]])
+    # FETCH sends in pieces.
+    other.query("BEGIN")
+    other.query("DECLARE c CURSOR FOR SELECT repeat('x', 100000) FROM generate_series(1, 100)")
+    equal(len(rows(other.query("FETCH ALL FROM c"))), 100)
+    other.close()
+    equal(server.stop(), 0)
+
+
 def limits(folder):
     path = os.path.join(folder, "limits.conf")
     with open(path, "w", encoding="utf-8") as file:
@@ -231,6 +278,9 @@ def limits(folder):
     messages = [clients[0].read()]  # sent away, for doing nothing
     equal(errors(messages), ["25P03"])
     equal(rows(clients[1].query("SELECT count(*) FROM l")), [[b"0"]])
+    clients[2].query("SET idle_session_timeout = 50")
+    equal(errors([clients[2].read()]), ["57P05"])
+    expect_closed(clients[2])
     clients[1].send_raw(b"Q\0\0\7\0")
     equal(errors([clients[1].read()]), ["08P01"])
     expect_closed(clients[1])
@@ -317,6 +367,38 @@ def backup_while_serving(folder):
     subprocess.run([SIBYL, "verify", copy], check=True, stdout=subprocess.DEVNULL)
 
 
+def typed_into_shell(url):
+    """On a terminal Ctrl-C takes back what is being typed; what the last statement answered."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="dumb", HOME="/nonexistent", INPUTRC="/dev/null")
+        os.execv(SIBYL, [SIBYL, "shell", "--connect", url])
+    said = b""
+
+    def until(word):
+        """What comes before it."""
+        nonlocal said
+        while word not in said:
+            check(select.select([terminal], [], [], 60)[0], said)
+            said += os.read(terminal, 4096)
+        before, said = said.split(word, 1)
+        return before
+
+    try:
+        until(b"=> ")
+        os.write(terminal, b"SELECT nothing,\n")
+        until(b"-> ")
+        os.write(terminal, b"nor this\x03")
+        until(b"=> ")
+        os.write(terminal, b"SELECT count(*) AS n FROM t WHERE id = 1;\n")
+        answer = until(b"=> ")
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(terminal)
+    return answer.decode().split("-\r\n")[1].split("\r\n")[0]
+
+
 def shell_of_a_server(folder):
     """sibyl shell --connect: SQL and dot commands, from the command line and from standard input."""
     server = ServerProcess(SIBYL, folder, name="shell.db")
@@ -334,8 +416,12 @@ def shell_of_a_server(folder):
         equal(made, ("id  name\n--  ----\n 1  one\n 3\n 4  four\n20  tw;o\n", "", 0))
         equal(shell(".mode csv", "SELECT name, '' AS \"a,b\" FROM t WHERE id > 2 ORDER BY id"),
               ('name,"a,b"\n,""\nfour,""\ntw;o,""\n', "", 0))
+        equal(shell(".mode csv", "SELECT id, name FROM t WHERE id < 0; SELECT 1; SELECT 2")[0],
+              "id,name\n?column?\n1\n?column?\n2\n")
         equal(shell(".mode line", "SELECT id, name FROM t WHERE id = 1")[0],
               "  id = 1\nname = one\n")
+        equal(shell(".mode line", "SELECT id FROM t WHERE id < 4 ORDER BY id")[0],
+              "id = 1\n\nid = 3\n")
         equal(shell(".mode list", "COPY (SELECT 1, 2) TO STDOUT", "SELECT 3, NULL"),
               ("1\t2\n3|\n", "", 0))
         equal(shell(".tables", ".tables x%")[0], "name  type\n----  -----\nt     table\nname  type\n"
@@ -350,6 +436,7 @@ def shell_of_a_server(folder):
         with open(file, "w", encoding="utf-8") as script:
             script.write(".mode list\nSELECT 'from a file';\n.quit\nSELECT 'never';\n")
         equal(shell(text=f".read {file}\nSELECT 'nor this';\n"), ("from a file\n", "", 0))
+        equal(typed_into_shell(url), "1")
         refused = subprocess.run([SIBYL, "shell", "--connect", "postgresql://127.0.0.1:1/x"],
                                  input="", text=True, capture_output=True, timeout=60, check=False)
         check(refused.returncode == 3 and "refused" in refused.stderr, refused)
@@ -358,7 +445,8 @@ def shell_of_a_server(folder):
 
 
 SHARED = [operations]
-OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory, limits, users_while_serving, backup_while_serving,
+OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory,
+       client_memory, limits, users_while_serving, backup_while_serving,
        shell_of_a_server]
 
 if __name__ == "__main__":

@@ -1,22 +1,34 @@
 """`sibyl serve` as a process, for tests."""
 
+import ctypes
 import os
 import resource
 import signal
 import subprocess
 
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
 
 class ServerProcess:
     def __init__(self, sibyl, folder, *options, trust=True, name="test.db", descriptors=None):
-        """descriptors: how many the process may have."""
+        """To be made in a thread that outlives it. descriptors: how many the process may have."""
         self.sibyl = sibyl
         self.path = os.path.join(folder, name)
         self.log = open(self.path + ".log", "a", encoding="utf-8")
         words = [sibyl, "serve", self.path, "--listen", "127.0.0.1:0", "--socket", folder, *options]
-        limit = (descriptors, descriptors)
-        self.process = subprocess.Popen(
-            words + (["--trust"] if trust else []), text=True, stdout=subprocess.PIPE, stderr=self.log,
-            preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limit)))
+        test = os.getpid()
+
+        def before_it_starts():
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a test that is killed leaves no server
+            if os.getppid() != test:
+                os._exit(1)
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+        self.process = subprocess.Popen(words + (["--trust"] if trust else []), text=True,
+                                        stdout=subprocess.PIPE, stderr=self.log,
+                                        preexec_fn=before_it_starts)
         ready = self.process.stdout.readline().split()
         assert ready[:1] == ["ready"], f"the server did not start: {open(self.log.name).read()}"
         values = dict(word.split("=") for word in ready[1:])

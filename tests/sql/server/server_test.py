@@ -357,6 +357,28 @@ def copy_in(server):
     client.close()
 
 
+def numeric_places(server):
+    """A numeric(p,s) is rounded to s places however it comes in, and shown with all of them."""
+    client = connect(server)
+    client.query("CREATE TABLE prices(a int PRIMARY KEY, n numeric(10,2))")
+    client.query("INSERT INTO prices VALUES (1, 1.5), (2, 2), (3, 1.239)")
+    client.send(b"Q", b"COPY prices FROM STDIN\0")
+    client.send(b"d", b"4\t4.5678\n5\t\\N\n")
+    client.send(b"c")
+    equal(tags(client.read_until_ready()), ["COPY 2"])
+    shown = [b"1.50", b"2.00", b"1.24", b"4.57", None]
+    equal(rows(client.query("SELECT n FROM prices ORDER BY a")), [[n] for n in shown])
+    client.send(b"Q", b"COPY prices (n) TO STDOUT\0")
+    copied = [body for kind, body in client.read_until_ready() if kind == b"d"]
+    equal(b"".join(copied), b"1.50\n2.00\n1.24\n4.57\n\\N\n")
+    client.parse("SELECT n FROM prices WHERE a = $1", name="get", oids=(23,))
+    for _ in range(2):  # the second time past SQLite
+        client.bind([b"2"], name="get")
+        client.execute()
+        equal(rows(client.sync()), [[b"2.00"]])
+    client.close()
+
+
 def parallel_writers(server):
     """Each increment arrives: transactions that write take turns."""
     client = connect(server)
@@ -379,7 +401,8 @@ def parallel_writers(server):
 
 
 PARTS = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
-         settings, startup_options, transaction_time, temporary_tables, cancel, copy_in, parallel_writers]
+         settings, startup_options, transaction_time, temporary_tables, cancel, copy_in,
+         numeric_places, parallel_writers]
 
 if __name__ == "__main__":
     sys.exit(run_parts(PARTS, [], "--synchronous", "normal"))

@@ -30,6 +30,26 @@ std::string Binary(uint32_t oid, const SqlValue& value) {
   return out;
 }
 
+TEST_CASE("a numeric(p,s) shows s places, and never fewer digits than it has", "[server][values]") {
+  const auto text_of = [](int scale, const SqlValue& value) {
+    std::string out = "before ";
+    EncodeText(kNumericOid, value, &out, (10 << 16 | scale) + 4);
+    return out.substr(7);
+  };
+  CHECK(text_of(2, SqlValue::Integer(5)) == "5.00");
+  CHECK(text_of(2, SqlValue::Integer(-5)) == "-5.00");
+  CHECK(text_of(2, SqlValue::Real(1.5)) == "1.50");
+  CHECK(text_of(2, SqlValue::Real(0.125)) == "0.125");
+  CHECK(text_of(0, SqlValue::Integer(7)) == "7");
+  CHECK(text_of(0x7fe, SqlValue::Integer(700)) == "700");  // numeric(10,-2)
+  CHECK(text_of(2, SqlValue::Real(std::numeric_limits<double>::infinity())) == "Infinity");
+  CHECK(text_of(2, SqlValue::Text("abc")) == "abc");
+  std::string binary, other;
+  REQUIRE(EncodeBinary(kNumericOid, SqlValue::Real(1.5), &binary, (10 << 16 | 2) + 4));
+  REQUIRE(AppendNumeric("1.50", &other));
+  CHECK(binary == other);
+}
+
 // `value` written in binary and read again, as text.
 std::string Again(uint32_t oid, const SqlValue& value) {
   std::string scratch;

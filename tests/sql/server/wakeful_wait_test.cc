@@ -63,11 +63,48 @@ TEST_CASE("now and then a long yield, as by an interrupt, changes nothing",
     INFO("wait " << i);
     if (i % 50 == 0) {
       REQUIRE(loop.wait.GoesOn(loop.now_ns));
-      loop.now_ns += 2 * WakefulWait::kCrowdedNs;
+      loop.now_ns += 20'000;
       loop.wait.End(loop.now_ns, false);
     }
     REQUIRE(loop.WaitFor(kQuickNs));
   }
+}
+
+// Waits of one yield each, of which every `share`-th goes to somebody else for `others_ns`. Whether
+// the loop was always awake.
+bool StaysAwakeBeside(Loop* loop, int share, uint64_t others_ns) {
+  bool awake = true;
+  for (int i = 0; i < 10'000; ++i) {
+    const bool goes_on = loop->wait.GoesOn(loop->now_ns);
+    awake = awake && goes_on;
+    loop->now_ns += i % share == 0 ? others_ns : kYieldNs;
+    loop->wait.End(loop->now_ns, !goes_on);
+  }
+  return awake;
+}
+
+TEST_CASE("a processor that others use for a part of the time is not left",
+          "[server][wakeful_wait]") {
+  Loop loop;
+  loop.BeQuick();
+  CHECK(StaysAwakeBeside(&loop, 10, 2 * 9 * kYieldNs));  // two thirds
+}
+
+TEST_CASE("a processor that others use for nearly all of the time is left",
+          "[server][wakeful_wait]") {
+  Loop loop;
+  loop.BeQuick();
+  CHECK_FALSE(StaysAwakeBeside(&loop, 2, 20 * kYieldNs));
+}
+
+TEST_CASE("a loop whose clients are slow stays awake for others' as long as they want",
+          "[server][wakeful_wait]") {
+  Loop loop;
+  const uint64_t wanted_until_ns = loop.now_ns + 10 * WakefulWait::kMostNs;
+  for (; loop.now_ns < wanted_until_ns; loop.now_ns += kYieldNs) {
+    REQUIRE(loop.wait.GoesOn(loop.now_ns, wanted_until_ns));
+  }
+  CHECK_FALSE(loop.wait.GoesOn(loop.now_ns, wanted_until_ns));
 }
 
 TEST_CASE("a processor that others need is left, longer each time", "[server][wakeful_wait]") {
