@@ -46,18 +46,16 @@ struct ExistenceParts {
   std::vector<Region> regions;  // the first from kLowestScore, ascending
   std::vector<ExistenceCandidate> candidates;
 
-  template <typename Key>
-  const Region& RegionOf(Key key) const {
-    if (!classifier) return regions[0];
-    const int32_t score = classifier->Score(key);
+  // The number of the region that a score lies in.
+  size_t RegionOf(int32_t score) const {
     size_t region = 0;
     for (size_t i = 1; i < regions.size(); ++i) region += score >= regions[i].from;
-    return regions[region];
+    return region;
   }
 
   template <typename Key>
   bool MayContain(Key key) const {
-    const Region& region = RegionOf(key);
+    const Region& region = regions[classifier ? RegionOf(classifier->Score(key)) : 0];
     return region.believed || region.filter.MayContain(HashOf(key));
   }
 
@@ -110,22 +108,26 @@ struct AbsentKeys {
   }
 };
 
+// `key_scores` are what lookups will compute of each key; empty without a classifier.
 template <typename Key>
-void FillFilters(std::span<const Key> keys, const std::vector<ScoreRegion>& regions,
-                 ExistenceParts* parts) {
+void FillFilters(std::span<const Key> keys, std::span<const int32_t> key_scores,
+                 const std::vector<ScoreRegion>& regions, ExistenceParts* parts) {
   for (const ScoreRegion& region : regions) {
     parts->regions.push_back({region.from, region.rate >= 1, BlockedBloom()});
   }
+  const auto region_of = [&](size_t i) {
+    return key_scores.empty() ? 0 : parts->RegionOf(key_scores[i]);
+  };
   std::vector<uint64_t> counts(regions.size());
-  for (const Key key : keys) ++counts[&parts->RegionOf(key) - parts->regions.data()];
+  for (size_t i = 0; i < keys.size(); ++i) ++counts[region_of(i)];
   for (size_t i = 0; i < regions.size(); ++i) {
     if (!parts->regions[i].believed) {
       parts->regions[i].filter = BlockedBloom(counts[i], regions[i].rate);
     }
   }
-  for (const Key key : keys) {
-    Region& region = parts->regions[&parts->RegionOf(key) - parts->regions.data()];
-    if (!region.believed) region.filter.Add(HashOf(key));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Region& region = parts->regions[region_of(i)];
+    if (!region.believed) region.filter.Add(HashOf(keys[i]));
   }
 }
 
@@ -154,15 +156,16 @@ Parts BuildOne(std::span<const Key> keys, const AbsentKeys<Key>& absent, KeyType
   parts->key_type = type;
   parts->keys = keys.size();
   std::vector<ScoreRegion> regions = {{kLowestScore, options.false_positive_rate}};
+  std::vector<int32_t> key_scores;
   if (options.kind != ExistenceKind::kBlockedBloom) {
     parts->classifier = KeyClassifier::Train(keys, absent.training);
-    const auto key_scores = ScoresOf(*parts->classifier, keys);
+    key_scores = ScoresOf(*parts->classifier, keys);
     const auto absent_scores = ScoresOf<Key>(*parts->classifier, absent.thresholds);
     regions = options.kind == ExistenceKind::kLearnedBloom
                   ? ChooseThreshold(key_scores, absent_scores, options.false_positive_rate)
                   : ChoosePartition(key_scores, absent_scores, options.false_positive_rate);
   }
-  FillFilters(keys, regions, parts.get());
+  FillFilters<Key>(keys, key_scores, regions, parts.get());
   const double seconds = static_cast<double>(base::NowNs() - start_ns) * 1e-9;
   parts->candidates.push_back({NameOf(parts->kind), parts->memory_bytes(),
                                MeasuredRate(*parts, absent.measuring), seconds, true});

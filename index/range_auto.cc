@@ -24,6 +24,9 @@ constexpr size_t kMinPredictedKeys = 4'000'000;  // below, building is as quick 
 constexpr double kHopeless = 1.25;    // predicted slower than a rival by so much: not even tried
 constexpr double kCloseRival = 1.12;  // the same, of two windows of one kind
 constexpr size_t kMostLearned = 4;    // each takes up to 10 ns per key to build
+// Of the finest static B-tree's memory. How fast so small a model is, predictions do not know:
+// where keys repeat, all lines that lookups read may be in the cache.
+constexpr double kSmall = 0.125;
 
 struct Candidate {
   LookupShape shape;
@@ -147,12 +150,13 @@ class Auto {
     }
   }
 
-  // Without predictions all; else the best, and what is predicted to be nearly as good.
+  // Without predictions all; else the best, what is predicted to be nearly as good, and the smallest.
   void AddPromising() {
     if (!predicts_) {
       for (const Candidate& candidate : learned_) Add(candidate);
       return;
     }
+    AddSmallest();
     std::erase_if(learned_, [&](const Candidate& c) { return LeaveIfHopeless(c); });
     std::stable_sort(learned_.begin(), learned_.end(), [&](const auto& a, const auto& b) {
       return CostOf(*a.prediction) < CostOf(*b.prediction);
@@ -166,6 +170,20 @@ class Auto {
         Leave(learned_[i]);
       }
     }
+  }
+
+  void AddSmallest() {
+    const auto smallest =
+        std::min_element(learned_.begin(), learned_.end(), [](const auto& a, const auto& b) {
+          return a.prediction->memory_bytes < b.prediction->memory_bytes;
+        });
+    const uint64_t tree_bytes = StaticBTree::MemoryBytes(keys_.size() / kMinWindow);
+    if (smallest == learned_.end() ||
+        smallest->prediction->memory_bytes > kSmall * static_cast<double>(tree_bytes)) {
+      return;
+    }
+    Add(*smallest);
+    learned_.erase(smallest);
   }
 
   // Whether learned_[i] may still turn out to be the best. The prediction errs more between kinds

@@ -104,7 +104,7 @@ class RangeIndex {
   // Where a learned kind would take more than 2 bytes per key it is not built: the static B-tree
   // is, and kind() says so. Arrays of up to one window are searched directly, under any kind.
   // Time O(n): a static B-tree takes 0.5 ns per key, the learned kinds 2 to 8; kAuto builds the
-  // static B-trees and up to four learned candidates that it predicts to be nearly the best, and
+  // static B-trees and up to five learned candidates that it predicts to be nearly the best, and
   // measures them, which takes 0.1 s each, and up to three times as long on a busy machine.
   // Errors: kInvalidArgument naming the rank of the first key smaller than its predecessor, or a
   // window of another width; kNotSupported above kMaxKeys.
