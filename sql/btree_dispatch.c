@@ -20,6 +20,7 @@ struct SibylBtree {
   const char* file_name;  // in SQLite's form, with the URI parameters behind it
   int synchronous;        // PAGER_SYNCHRONOUS_*
   int read_only;
+  u32 own_commits;        // of write transactions
   SibylKey key, prefix;  // for building seek keys, reused
   SibylKey value;        // for splitting index records, reused
   SibylKey shape;        // for opening cursors, reused
@@ -237,8 +238,9 @@ SQLITE_PRIVATE Pgno sqlite3BtreeLastPage(Btree* p) {
   return sibylIsOurs(p) ? 0x7fffffff : nativeBtreeLastPage(p);
 }
 
+// SQLITE_FCNTL_DATA_VERSION: unlike the pragma it changes with this connection's own commits too.
 static u32 sibylDataVersion(Btree* p) {
-  return sibyl_store_get_meta(storeOf(p), BTREE_DATA_VERSION);
+  return sibyl_store_get_meta(storeOf(p), BTREE_DATA_VERSION) + p->pSibyl->own_commits;
 }
 
 static i64 sibylPageCount(Btree* p) {
@@ -287,6 +289,7 @@ SQLITE_PRIVATE int sqlite3BtreeCommitPhaseTwo(Btree* p, int cleanup) {
   const int keep_reading = reachesOtherStatements(p);
   const int sync = p->pSibyl->synchronous >= PAGER_SYNCHRONOUS_FULL;
   const int rc = sibyl_store_commit(storeOf(p), sync, keep_reading);
+  if (rc == SQLITE_OK && p->inTrans == TRANS_WRITE) p->pSibyl->own_commits++;
   if (rc == SQLITE_OK || cleanup) endTransaction(p, keep_reading);
   return rc;
 }

@@ -87,6 +87,31 @@ TEST_CASE("schema changes and the data version reach other connections", "[sql][
   CHECK(second.Try("SELECT b FROM t").find("no such table") != std::string::npos);
 }
 
+TEST_CASE("SQLITE_FCNTL_DATA_VERSION changes with anybody's commits", "[sql][concurrency]") {
+  const TemporaryDirectory folder;
+  const std::string path = folder.path() / "x.db";
+  Connection first(path);
+  Connection second(path);
+  const auto version = [](const Connection& db) {
+    unsigned number = 0;
+    CHECK(sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_DATA_VERSION, &number) ==
+          SQLITE_OK);
+    return number;
+  };
+  first.Execute("CREATE TABLE t(a)");
+  const unsigned made = version(first);
+  first.Execute("SELECT * FROM t; CREATE TEMP TABLE u(a); INSERT INTO u VALUES(1)");
+  CHECK(version(first) == made);  // nothing was written to it
+  first.Execute("INSERT INTO t VALUES(1)");
+  const unsigned written = version(first);
+  CHECK(written != made);
+  CHECK(second.Line("SELECT a FROM t") == "1");
+  second.Execute("UPDATE t SET a = 2");
+  CHECK(version(first) == written);  // seen by the next transaction
+  CHECK(first.Line("SELECT a FROM t") == "2");
+  CHECK(version(first) != written);
+}
+
 TEST_CASE("a statement in progress sees its connection's commits through", "[sql][concurrency]") {
   const TemporaryDirectory folder;
   const std::string path = folder.path() / "x.db";
