@@ -16,12 +16,13 @@
 namespace sibyl::index {
 
 // What kAuto considers, and reports suggest; the classical B-tree first.
-inline constexpr std::array<StringIndexOptions, 6> kStringShapes = {{
+inline constexpr std::array<StringIndexOptions, 7> kStringShapes = {{
     {StringIndexKind::kBTree, 16, 0},
     {StringIndexKind::kRecursive, 16, 2},
     {StringIndexKind::kRecursive, 32, 1},
     {StringIndexKind::kRecursive, 64, 4},
     {StringIndexKind::kRecursive, 64, 8},
+    {StringIndexKind::kRecursive, 128, 16},
     {StringIndexKind::kBTree, 32, 1},
 }};
 

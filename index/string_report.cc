@@ -83,13 +83,23 @@ class PrefixFinder {
     const auto bytes = [](const SharedPrefix& p) { return p.prefix.size() * p.keys; };
     std::stable_sort(found_.begin(), found_.end(),
                      [&](const auto& a, const auto& b) { return bytes(a) > bytes(b); });
-    found_.resize(std::min(found_.size(), kMost));
-    return std::move(found_);
+    std::vector<SharedPrefix> heaviest;
+    for (const SharedPrefix& prefix : found_) {
+      if (heaviest.size() < kMost && !IsTold(prefix, heaviest)) heaviest.push_back(prefix);
+    }
+    return heaviest;
   }
 
  private:
   static constexpr size_t kParts = 16;
   static constexpr size_t kMost = 8;
+
+  // Whether nearly all of its keys begin with a longer prefix that is told of.
+  static bool IsTold(const SharedPrefix& prefix, std::span<const SharedPrefix> told) {
+    return std::any_of(told.begin(), told.end(), [&](const SharedPrefix& other) {
+      return other.prefix.starts_with(prefix.prefix) && 10 * other.keys >= 9 * prefix.keys;
+    });
+  }
 
   // Without the keys that are the prefix itself.
   static Keys SkipEqual(Keys keys, std::string_view prefix) {
@@ -166,7 +176,7 @@ std::vector<StringIndexOptions> OptionsToTry(const StringIndexOptions& now) {
   };
   for (const StringIndexOptions& options : kStringShapes) add(options);
   add({StringIndexKind::kRecursive, 16, 0});
-  add({StringIndexKind::kRecursive, 128, 16});
+  add({StringIndexKind::kRecursive, 256, 32});
   return all;
 }
 

@@ -260,6 +260,7 @@ bool CompareStringIndexes(const StringSet& set, bool sweep, KindReport* report) 
   comparison.AddSibyl("recursive, 32, landmarks", {Kind::kRecursive, 32, 1});
   comparison.AddSibyl("recursive, 64, landmarks/4", {Kind::kRecursive, 64, 4});
   comparison.AddSibyl("recursive, 64, landmarks/8", {Kind::kRecursive, 64, 8});
+  comparison.AddSibyl("recursive, 128, landmarks/16", {Kind::kRecursive, 128, 16});
   comparison.AddSibyl("B-tree, 8, halves", {Kind::kBTree, 8, 0});
   comparison.AddSibyl("B-tree, 16, halves", {Kind::kBTree, 16, 0});
   comparison.AddSibyl("B-tree, 32, landmarks", {Kind::kBTree, 32, 1});

@@ -64,7 +64,8 @@ struct StringShape {
   uint64_t longest_run = 0;      // of equal keys
   uint64_t deep = 0;  // keys that differ from the one before so far behind that no landmark tells
 
-  // Of at least one key in sixteen each, those that account for the most bytes, at most eight.
+  // Of at least one key in sixteen each, those that account for the most bytes, at most eight; none
+  // of which nearly all keys begin with a longer one that is here.
   std::vector<SharedPrefix> prefixes;
 
   // Few keys (at most one in 1000) at either end without which the rest would share more bytes.
@@ -98,7 +99,7 @@ struct StringSuggestion {
 
 // Builds the other kinds, blocks and landmarks over the same keys, measures all of them beside
 // `index` and returns those that gain at least a tenth in memory or in any time, the best for
-// single lookups first. Time: up to nine builds.
+// single lookups first. Time: up to ten builds.
 std::vector<StringSuggestion> Suggest(const StringIndex& index);
 
 // All of the above, but the drift, as text.
