@@ -1,7 +1,8 @@
 // Goal: what libFuzzer tries for hours (scripts/fuzz.sh) is tried briefly in every run of the
 // tests. Method: each target gets its seeds, truncated everywhere and with random bytes replaced,
-// doubled and removed; and whatever libFuzzer once found, kept as files in
-// tests/fuzz/found/TARGET*.
+// doubled and removed; whatever libFuzzer once found, kept as files in tests/fuzz/found/TARGET*;
+// and small inputs with which it reached further than the seeds do, in hexadecimal, one a line, in
+// tests/fuzz/reached/TARGET.
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -83,6 +84,31 @@ TEST_CASE("what a fuzzer once found stays mended", "[fuzz]") {
       if (name.starts_with(std::string(target.name) + '-')) target.run(bytes);
     }
   }
+}
+
+std::string FromHex(const std::string& line) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < line.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(line.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST_CASE("inputs that reached further than the seeds break nothing, nor do others near them",
+          "[fuzz]") {
+  size_t inputs = 0;
+  for (const FuzzTarget& target : FuzzTargets()) {
+    std::ifstream file(std::filesystem::path(SIBYL_FUZZ_REACHED) / target.name);
+    std::mt19937_64 random(20'240'602);
+    for (std::string line; std::getline(file, line); ++inputs) {
+      INFO(target.name << " " << line);
+      const std::string bytes = FromHex(line);
+      REQUIRE(2 * bytes.size() == line.size());
+      target.run(bytes);
+      for (int i = 0; i < 5; ++i) target.run(Mutated(bytes, &random));
+    }
+  }
+  CHECK(inputs > 0);
 }
 
 }  // namespace
