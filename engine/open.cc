@@ -13,6 +13,7 @@
 #include "engine/registry.h"
 #include "sibyl/backup.h"
 #include "sibyl/database.h"
+#include "storage/resting_log.h"
 
 namespace sibyl {
 
@@ -23,7 +24,20 @@ constexpr int kReadAttempts = 20;
 constexpr auto kReadAttemptDelay = std::chrono::milliseconds(10);
 
 engine::Environment ProductEnvironment() {
-  return {&storage::PosixFileSystem(), storage::OpenRocksDbLog, storage::OpenRocksDbLogReadOnly};
+  storage::FileSystem& files = storage::PosixFileSystem();
+  const auto open_log = [](const storage::Path& directory) {
+    auto log = storage::OpenRocksDbLog(directory);
+    engine::Registry::Instance().NoteLogOpened();
+    return log;
+  };
+  return {&files,
+          [&files, open_log](const storage::Path& directory) {
+            return storage::OpenRestingLog(files, directory, open_log);
+          },
+          [&files](const storage::Path& directory) {
+            return storage::OpenRestingLogReadOnly(files, directory,
+                                                   storage::OpenRocksDbLogReadOnly);
+          }};
 }
 
 // The names and sizes of all files of a database: differs when somebody wrote between two calls.

@@ -58,6 +58,14 @@ void Registry::EndBackgroundWork() {
   for (const auto& database : open) database->EndBackgroundWork();
 }
 
+// Handlers run in reverse order: this one, registered when everything that a database uses has been
+// constructed, runs before any of it is destroyed. Running it twice is fine.
+void Registry::EndBackgroundWorkAtExit(std::once_flag* registered) {
+  std::call_once(*registered, [] { std::atexit([] { Instance().EndBackgroundWork(); }); });
+}
+
+void Registry::NoteLogOpened() { EndBackgroundWorkAtExit(&exit_handler_of_logs_); }
+
 Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
     const std::filesystem::path& directory,
     const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open) {
@@ -84,9 +92,7 @@ Result<std::shared_ptr<DatabaseImpl>> Registry::OpenOnce(
 std::shared_ptr<DatabaseImpl> Registry::Publish(FileId id, std::unique_ptr<DatabaseImpl> database) {
   std::shared_ptr<DatabaseImpl> handle(database.release(),
                                        [this, id](DatabaseImpl* last) { Close(id, last); });
-  // Handlers run in reverse order: this one, registered when everything that a database uses has
-  // been constructed, runs before any of it is destroyed.
-  std::call_once(exit_handler_, [] { std::atexit([] { Instance().EndBackgroundWork(); }); });
+  EndBackgroundWorkAtExit(&exit_handler_);
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[id];
   entry.database = handle.get();

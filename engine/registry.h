@@ -36,6 +36,10 @@ class Registry {
       const std::filesystem::path& directory,
       const std::function<Result<std::unique_ptr<DatabaseImpl>>()>& open);
 
+  // To be called when a log has been opened, which may be long after its database: whatever that
+  // has constructed is destroyed after background work was ended, too.
+  void NoteLogOpened();
+
  private:
   using FileId = base::FileIdentity::Id;
   struct Entry {
@@ -49,10 +53,12 @@ class Registry {
   void Close(FileId id, DatabaseImpl* database);
   void ForgetAllInChild();
   void EndBackgroundWork();
+  void EndBackgroundWorkAtExit(std::once_flag* registered);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::once_flag exit_handler_;
+  std::once_flag exit_handler_of_logs_;
   std::map<FileId, Entry> entries_;  // guarded by mutex_
 };
 

@@ -35,6 +35,12 @@ struct LogEntry {
   std::string_view bytes;
 };
 
+// A log that has nothing to replay: what an opening of it finds.
+struct LogAtRest {
+  std::string manifest;
+  uint64_t generation = 0;  // the only one, without entries
+};
+
 // Thread-safety: Append and StartGeneration are called by one thread at a time (the leader of the
 // commit group); every other method may run beside them and beside each other.
 // After a write (any method below "Writing") has failed with kIo the log is dead: every later write
@@ -92,6 +98,10 @@ class CommitLog {
   // before must not need them. The files go within moments, not necessarily before it returns.
   // Precondition (checked): floor <= the active generation. Errors: kIo, kReadOnly.
   virtual Status DropGenerations(uint64_t floor) = 0;
+
+  // Makes everything durable and says what the next opening will find, if that is a manifest and
+  // nothing to replay; else, and after a failure, nothing. For the moment before the log is closed.
+  virtual std::optional<LogAtRest> AtRest() { return std::nullopt; }
 
   // Called when the process exits with the log open: nothing runs in the background from then on.
   // What was appended is kept.

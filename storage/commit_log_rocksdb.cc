@@ -45,6 +45,7 @@ class RocksDbLog final : public CommitLog {
       : directory_(std::move(directory)),
         log_(std::move(opened)),
         active_(&log_.generations.rbegin()->second),
+        active_start_(log_.active_start),
         last_family_(log_.prepared.empty() ? log_.generations.rbegin()->first
                                            : log_.prepared.rbegin()->first),
         next_sequence_(log_.next_sequence),
@@ -126,6 +127,7 @@ class RocksDbLog final : public CommitLog {
     SIBYL_RETURN_IF_ERROR(WriteMeta(&batch));
     SIBYL_RETURN_IF_ERROR(Rotate());
     const std::lock_guard state_lock(state_mutex_);
+    active_start_ = next_sequence_.load(std::memory_order_relaxed);
     active_ = &log_.generations[next.number];
     active_->family = std::move(next.family);
     return next.number;
@@ -168,6 +170,15 @@ class RocksDbLog final : public CommitLog {
     const std::lock_guard lock(write_mutex_);
     SIBYL_RETURN_IF_ERROR(WriteMeta(&batch));
     return Rotate();
+  }
+
+  std::optional<LogAtRest> AtRest() override {
+    if (failed_ || !SyncLog()) return std::nullopt;
+    const std::lock_guard lock(state_mutex_);
+    const bool has_entries = log_.generations.size() > 1 ||
+                             next_sequence_.load(std::memory_order_acquire) != active_start_;
+    if (has_entries || !log_.manifest) return std::nullopt;
+    return LogAtRest{*log_.manifest, log_.generations.begin()->first};
   }
 
   void EndBackgroundWork() override { log_.env->EndBackgroundWork(); }
@@ -299,6 +310,7 @@ class RocksDbLog final : public CommitLog {
 
   OpenedLog log_;
   LogGeneration* active_;      // changed by the thread that appends, under both of the last two
+  uint64_t active_start_;      // the sequence that its first entry has, or follows; the same
   uint64_t last_family_;       // the highest number of a family; guarded by families_mutex_
   rocksdb::WriteBatch batch_;  // of Append, kept for its buffer
   uint64_t meta_bytes_ = 0;    // written to the meta family since the last rotation

@@ -376,6 +376,7 @@ class Opener {
       return Damaged(directory_, "the start record of generation " + std::to_string(number) +
                                      " is missing" + Gone());
     }
+    log_.active_start = meta_.starts.rbegin()->second;
     log_.next_sequence = expected;
     log_.manifest = std::move(meta_.manifest);
     log_.manifest_number = meta_.manifest_number;

@@ -44,6 +44,7 @@ struct OpenedLog {
   std::map<uint64_t, FamilyPtr> prepared;         // numbers above the active one; empty families
   std::optional<std::string> manifest;
   uint64_t manifest_number = 0;  // of commits of a manifest so far
+  uint64_t active_start = 0;     // next_sequence when the active generation began
   uint64_t next_sequence = 0;    // one past the last record
 };
 
