@@ -2,17 +2,24 @@
 
 #include <algorithm>
 #include <cassert>
-#include <new>
+
+#include "index/table_memory.h"
 
 namespace sibyl::engine {
 namespace {
 
-constexpr std::align_val_t kChunkAlignment{64};
+constexpr size_t kChunkAlignment = 64;
 
 // Chunks double from small, so that an idle database is small, to large, so that a busy one asks
 // the system rarely.
 constexpr size_t kSmallestChunkBytes = size_t{4} << 10;
-constexpr size_t kLargestChunkBytes = size_t{1} << 20;
+constexpr size_t kLargeChunkBytes = size_t{1} << 20;
+
+// An arena of so many bytes gets huge pages from then on: what is read in the order of keys lies
+// anywhere, and on small pages each cache miss would be one of the TLB too. Not before: the system
+// makes them anew each time, while an allocator has the others at hand.
+constexpr uint64_t kManyBytes = uint64_t{8} << 20;
+constexpr size_t kHugePageBytes = size_t{2} << 20;
 
 constexpr size_t kCacheLineBytes = 64;
 constexpr size_t kMostPrefetchedBytes = 8 * kCacheLineBytes;  // more stream in by themselves
@@ -21,13 +28,11 @@ size_t RoundUp(size_t bytes, size_t alignment) { return (bytes + alignment - 1) 
 
 }  // namespace
 
-void Arena::FreeAligned::operator()(char* bytes) const {
-  ::operator delete(bytes, kChunkAlignment);
-}
+void Arena::FreeChunk::operator()(char* bytes) const { index::FreeTable(bytes, size_bytes); }
 
 void* Arena::Allocate(size_t size_bytes, size_t alignment) {
   assert(alignment != 0 && (alignment & (alignment - 1)) == 0);
-  assert(alignment <= static_cast<size_t>(kChunkAlignment));
+  assert(alignment <= kChunkAlignment);
   size_t start = RoundUp(used_bytes_, alignment);
   if (chunks_.empty() || start + size_bytes > chunks_.back().size_bytes) {
     AddChunk(size_bytes);
@@ -48,9 +53,11 @@ void Arena::Prefetch(size_t size_bytes) const {
 
 void Arena::AddChunk(size_t least_bytes) {
   const size_t doubled = chunks_.empty() ? kSmallestChunkBytes : 2 * chunks_.back().size_bytes;
-  const size_t size_bytes = std::max(least_bytes, std::min(doubled, kLargestChunkBytes));
-  char* const bytes = static_cast<char*>(::operator new(size_bytes, kChunkAlignment));
-  chunks_.push_back({std::unique_ptr<char, FreeAligned>(bytes), size_bytes});
+  const size_t usual =
+      memory_bytes() < kManyBytes ? std::min(doubled, kLargeChunkBytes) : kHugePageBytes;
+  const size_t size_bytes = std::max(least_bytes, usual);
+  auto* const bytes = static_cast<char*>(index::AllocateTable(size_bytes));
+  chunks_.push_back({std::unique_ptr<char, FreeChunk>(bytes, {size_bytes}), size_bytes});
   memory_bytes_.store(memory_bytes() + size_bytes, std::memory_order_relaxed);
 }
 

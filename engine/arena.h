@@ -41,11 +41,12 @@ class Arena {
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
 
  private:
-  struct FreeAligned {
+  struct FreeChunk {
+    size_t size_bytes = 0;
     void operator()(char* bytes) const;
   };
   struct Chunk {
-    std::unique_ptr<char, FreeAligned> bytes;
+    std::unique_ptr<char, FreeChunk> bytes;
     size_t size_bytes;
   };
 

@@ -6,6 +6,7 @@
 #ifndef SIBYL_ENGINE_CURSOR_H_
 #define SIBYL_ENGINE_CURSOR_H_
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -25,6 +26,44 @@ struct CursorRun {
   uint32_t records = 0;  // that one included; 0: nothing is known
 
   // If not null: nothing is known any more once the counter is not `version`.
+  const uint64_t* version_counter = nullptr;
+  uint64_t version = 0;
+};
+
+// Records that a cursor would show one after the other: some of a block, and between those others
+// that a newer source has. None is a tombstone, all values are in line.
+struct CursorBatch {
+  static constexpr size_t kMostSpans = 16;
+
+  // Records of the block from `slot` on; or, if there are none, one record of another source.
+  struct Span {
+    uint32_t slot;
+    uint32_t records;
+    const char* key_bytes;
+    const char* value_bytes;
+    uint32_t key_size;
+    uint32_t value_size;
+
+    std::string_view key() const { return {key_bytes, key_size}; }
+    std::string_view value() const { return {value_bytes, value_size}; }
+  };
+  static Span OfBlock(uint32_t slot, uint32_t records) {
+    return {slot, records, nullptr, nullptr, 0, 0};
+  }
+  static Span Single(std::string_view key, std::string_view value) {
+    return {0,
+            0,
+            key.data(),
+            value.data(),
+            static_cast<uint32_t>(key.size()),
+            static_cast<uint32_t>(value.size())};
+  }
+
+  storage::BlockView block;
+  std::array<Span, kMostSpans> spans;
+  size_t count = 0;
+
+  // If not null: no more than what is shown can be relied upon once the counter is not `version`.
   const uint64_t* version_counter = nullptr;
   uint64_t version = 0;
 };
@@ -77,6 +116,15 @@ class Cursor : public ForwardCursor {
   // A hint: moves nothing, and may do nothing.
   virtual void PrefetchSeek(std::string_view) const {}
   virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
+
+  // Where sources are merged: tells the records below `limit` (empty: all) from the current one on,
+  // in `most_spans` spans at most, and moves past them. Returns the number of spans; after 0 the
+  // cursor is where it was. Their bytes live until the cursor moves. Precondition: Valid(), at a
+  // record that is no tombstone and below the limit, and the last movement was not backward.
+  virtual size_t TakeBatch(std::string_view, size_t, CursorBatch*) { return 0; }
+
+  // Whether bytes that it showed live as long as the cursor, wherever it moves.
+  virtual bool KeepsBytes() const { return false; }
   virtual void Prev() = 0;                                // precondition: Valid()
 };
 

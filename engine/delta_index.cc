@@ -500,6 +500,7 @@ void DeltaIndex::Position::SeekForPrev(std::string_view key) {
 void DeltaIndex::Position::Next() {
   assert(Valid());
   GoTo(rank_ + 1);
+  if (Valid()) PrefetchAhead();
 }
 
 void DeltaIndex::Position::Prev() {
@@ -533,10 +534,24 @@ void DeltaIndex::Position::GoTo(int rank) {
     if (next == nullptr) return;
     Enter(*next);
     rank = 0;
-    PrefetchEntries(next->next.load(std::memory_order_acquire));
+    const Leaf* const ahead = next->next.load(std::memory_order_acquire);
+    if (ahead != nullptr) PrefetchLines(ahead->next.load(std::memory_order_acquire), sizeof(Leaf));
   }
   rank_ = rank;
   entry_ = leaf_->entries[SlotOf(order_, rank)];
+}
+
+// With each step asks for an entry of the next leaf: for all of them at once would be more than a
+// processor can wait for, and what is too much it forgets.
+void DeltaIndex::Position::PrefetchAhead() const {
+  const Leaf* const next = leaf_->next.load(std::memory_order_acquire);
+  if (next == nullptr) return;
+  const uint64_t order = next->order.load(std::memory_order_acquire);
+  const int count = CountOf(order);
+  const int end = rank_ + 1 == CountOf(order_) ? count : std::min(rank_ + 1, count);
+  for (int rank = rank_; rank < end; ++rank) {
+    PrefetchLines(next->entries[SlotOf(order, rank)], 2 * kCacheLineBytes);
+  }
 }
 
 }  // namespace sibyl::engine

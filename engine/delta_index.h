@@ -96,6 +96,7 @@ class DeltaIndex {
    private:
     void Enter(const Leaf& leaf);
     void GoTo(int rank);
+    void PrefetchAhead() const;
 
     const DeltaIndex* index_;
     const Leaf* leaf_ = nullptr;

@@ -51,7 +51,23 @@ class GenerationCursor final : public Cursor {
     }
     return steps;
   }
+  size_t TakeBatch(std::string_view limit, size_t most_spans, CursorBatch* batch) override {
+    batch->block = {};
+    batch->version_counter = nullptr;
+    batch->count = 0;
+    while (Valid() && batch->count < most_spans) {
+      if (!limit.empty() && key() >= limit) break;
+      if (type() == RecordType::kValue) {
+        batch->spans[batch->count++] = CursorBatch::Single(key(), value());
+      } else if (type() != RecordType::kTombstone) {
+        break;
+      }
+      Next();
+    }
+    return batch->count;
+  }
   std::string_view value() override { return version_->value(); }
+  bool KeepsBytes() const override { return true; }
   Status status() const override { return Ok(); }
 
  private:

@@ -71,6 +71,32 @@ class MergingCursor final : public Cursor {
     current_->cursor->Skip(records);
     key_passed_ = true;
   }
+  size_t TakeBatch(std::string_view limit, size_t most_spans, CursorBatch* batch) override {
+    const bool changed = version_ != nullptr && *version_ != seen_version_;
+    const bool alone = runner_up_ == nullptr && current_ == &sources_.back();
+    if (direction_ == Direction::kBackward || alone || changed) return 0;
+    batch->version_counter = version_;
+    batch->version = seen_version_;
+    batch->count = 0;
+    Source& base = sources_.back();
+    if (current_ != &base) KnowCurrentKey();
+    const CursorRun run = base.valid ? base.cursor->Run() : CursorRun();
+    // One record of the run stays behind: with it the cursor stays in the block.
+    uint32_t end = run.slot + run.records - (run.records > 0 ? 1 : 0);
+    if (!limit.empty() && end > run.slot && !run.block.EndsBefore(limit)) {
+      end = std::min(end, LowerBoundFrom(run.block, run.slot, limit));
+    }
+    if (end <= run.slot) return TakeNewer(limit, most_spans, batch);
+    batch->block = run.block;
+    const uint32_t slot = FillBatch(run.slot, end, most_spans, batch);
+    if (batch->count == 0) return 0;
+    if (slot > run.slot) {
+      base.cursor->Skip(slot - run.slot);
+      Refresh(base);
+    }
+    Choose();
+    return batch->count;
+  }
   RecordType type() const override { return current_->cursor->type(); }
   std::string_view value() override {
     const std::string_view value = current_->cursor->value();
@@ -185,6 +211,84 @@ class MergingCursor final : public Cursor {
       }
     }
     if (failed_) current_ = nullptr;
+  }
+
+  // Puts records of the block from `slot` to before `end` into the batch, and between them those of
+  // newer sources, which move past them. Returns the slot that the oldest source has come to.
+  uint32_t FillBatch(uint32_t slot, uint32_t end, size_t most_spans, CursorBatch* batch) {
+    while (slot < end && batch->count < most_spans) {
+      Source* const newer = FirstOfNewer();
+      const uint32_t next =
+          newer == nullptr ? end : std::min(end, LowerBoundFrom(batch->block, slot, newer->key));
+      if (next > slot) batch->spans[batch->count++] = CursorBatch::OfBlock(slot, next - slot);
+      slot = next;
+      if (slot == end || batch->count == most_spans || !AppendNewer(*newer, batch)) break;
+      if (batch->block.HasKeyAt(slot, newer->key)) ++slot;
+      PassInNewer(*newer);
+    }
+    return slot;
+  }
+
+  // The records of newer sources before the limit and before the oldest source, which waits.
+  size_t TakeNewer(std::string_view limit, size_t most_spans, CursorBatch* batch) {
+    const Source& base = sources_.back();
+    KnowCurrentKey();
+    while (batch->count < most_spans) {
+      Source* const newer = FirstOfNewer();
+      if (newer == nullptr || (base.valid && !Before(*newer, base))) break;
+      if ((!limit.empty() && newer->key >= limit) || !AppendNewer(*newer, batch)) break;
+      PassInNewer(*newer);
+    }
+    if (batch->count > 0) Choose();
+    return batch->count;
+  }
+
+  void KnowCurrentKey() {
+    if (key_passed_) Refresh(*current_);
+    key_passed_ = false;
+  }
+
+  // Puts the record of a newer source into the batch, unless it is a tombstone. False: it cannot.
+  static bool AppendNewer(const Source& newer, CursorBatch* batch) {
+    if (!newer.cursor->KeepsBytes()) return false;
+    const RecordType type = newer.cursor->type();
+    if (type == RecordType::kTombstone) return true;
+    if (type != RecordType::kValue) return false;
+    const std::string_view value = newer.cursor->value();
+    PrefetchValue(value);  // shown later, by then it is there
+    batch->spans[batch->count++] = CursorBatch::Single(newer.key, value);
+    return true;
+  }
+
+  static void PrefetchValue(std::string_view value) {
+    constexpr size_t kLineBytes = 64;
+    __builtin_prefetch(value.data());
+    __builtin_prefetch(value.data() + kLineBytes);
+  }
+
+  static uint32_t LowerBoundFrom(const storage::BlockView& block, uint32_t slot,
+                                 std::string_view key) {
+    const auto fraction = static_cast<uint16_t>((uint64_t{slot} << 16) / block.record_count());
+    return block.LowerBound(key, fraction);
+  }
+
+  // Of all sources but the oldest: the one with the smallest key, the newest of several.
+  Source* FirstOfNewer() {
+    Source* first = nullptr;
+    for (Source* source = sources_.data(); source != &sources_.back(); ++source) {
+      if (source->valid && (first == nullptr || Before(*source, *first))) first = source;
+    }
+    return first;
+  }
+
+  // Moves all sources but the oldest past the key at which `newest` stands.
+  void PassInNewer(Source& newest) {
+    for (Source* source = &newest + 1; source < &sources_.back(); ++source) {
+      if (source->valid && source->window == newest.window && source->key == newest.key) {
+        Step(*source);
+      }
+    }
+    Step(newest);
   }
 
   // In the direction of travel. Equal keys are not before one another.

@@ -4,11 +4,16 @@
 #include <limits>
 #include <string>
 
+#include "base/checksum.h"
+
 namespace sibyl::engine {
 namespace {
 
 // The overlay's readers have no snapshot: they see its latest versions.
 constexpr uint64_t kLatest = std::numeric_limits<uint64_t>::max();
+
+// So few keys are as soon looked for in the index itself.
+constexpr uint64_t kFewKeys = 64;
 
 }  // namespace
 
@@ -53,6 +58,7 @@ class Overlay::OverlayCursor final : public Cursor {
   std::string_view key() const override { return position_.entry().key(); }
   RecordType type() const override { return shown_->type; }
   std::string_view value() override { return shown_->value(); }
+  bool KeepsBytes() const override { return true; }
   Status status() const override { return Ok(); }
 
  private:
@@ -88,7 +94,9 @@ Overlay::~Overlay() = default;
 void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordType type,
                        std::string_view value) {
   const Arena::Position before = versions_.position();
-  DeltaIndex::Entry& entry = *index_.FindOrInsert(internal_key).entry;
+  const DeltaIndex::Inserted inserted = index_.FindOrInsert(internal_key);
+  DeltaIndex::Entry& entry = *inserted.entry;
+  if (inserted.is_new) NoteKey(internal_key);
   if (const DeltaIndex::Version* const old = entry.At(kLatest)) {
     bytes_ -= old->value_bytes;
   } else {
@@ -101,7 +109,19 @@ void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordTyp
   ++version_;
 }
 
+void Overlay::NoteKey(std::string_view internal_key) {
+  if (++keys_ > kFewKeys) {
+    filter_.Add(base::Checksum(internal_key));
+  } else if (keys_ == kFewKeys) {
+    DeltaIndex::Position position(index_);
+    for (position.SeekToFirst(); position.Valid(); position.Next()) {
+      filter_.Add(base::Checksum(position.entry().key()));
+    }
+  }
+}
+
 std::optional<OverlayEntry> Overlay::Find(std::string_view internal_key) const {
+  if (keys_ >= kFewKeys && !filter_.MayContain(base::Checksum(internal_key))) return std::nullopt;
   const DeltaIndex::Entry* const entry = index_.Find(internal_key);
   if (entry == nullptr) return std::nullopt;
   const DeltaIndex::Version* const version = entry->At(kLatest);
@@ -145,7 +165,8 @@ void Overlay::Undo(const Write& write) {
 }
 
 uint64_t Overlay::memory_bytes() const {
-  return entries_.memory_bytes() + versions_.memory_bytes() + log_.capacity() * sizeof(Write);
+  return entries_.memory_bytes() + versions_.memory_bytes() + filter_.memory_bytes() +
+         log_.capacity() * sizeof(Write);
 }
 
 std::unique_ptr<Cursor> Overlay::NewCursor() const {

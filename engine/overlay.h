@@ -16,6 +16,7 @@
 #include "engine/arena.h"
 #include "engine/cursor.h"
 #include "engine/delta_index.h"
+#include "engine/growing_filter.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -98,10 +99,13 @@ class Overlay {
   };
 
   void Undo(const Write& write);
+  void NoteKey(std::string_view internal_key);
 
   Arena entries_;   // keys and index: kept until the end
   Arena versions_;  // freed again by rollback
   DeltaIndex index_{&entries_};
+  uint64_t keys_ = 0;       // that were ever written
+  GrowingFilter filter_;    // of those, once they are more than a few: most keys looked for are new
   std::vector<Write> log_;  // serials strictly increase
   const uint64_t base_mark_;
   uint64_t last_serial_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
@@ -72,30 +73,39 @@ class UserIterator final : public Iterator {
       run_key_known_ = false;
       return;
     }
-    LeaveRun();
-    cursor_->Next();
-    SettleForward();
-    TakeRun();
+    if (in_batch_ && RunHolds() && next_span_ < batch_.count) return EnterSpan();
+    GoOn();
   }
   void Prev() override {
     assert(Valid());
-    LeaveRun();
-    cursor_->Prev();
+    if (in_batch_) {
+      NoteShown();
+      ForgetRun();
+      cursor_->SeekForPrev(shown_);
+      if (cursor_->Valid() && cursor_->key() == shown_) cursor_->Prev();
+    } else {
+      LeaveRun();
+      cursor_->Prev();
+    }
     SettleBackward();
   }
 
   std::string_view key() const override {
     if (lag_ == 0) return UserKeyOf(cursor_->key());
+    if (single_ != nullptr) return UserKeyOf(single_->key());
     if (!run_key_known_) run_.block.KeyAt(run_.slot, &run_key_);
     run_key_known_ = true;
     return UserKeyOf(run_key_);
   }
   std::string_view value() const override {
+    if (single_ != nullptr) return single_->value();
     return run_.records > 0 ? run_.block.RawValueAt(run_.slot) : cursor_->value();
   }
   Status status() const override { return cursor_->status(); }
 
  private:
+  static constexpr size_t kFirstSpans = 8;
+
   // Within a run the cursor stays behind.
   bool RunHolds() const {
     return run_.version_counter == nullptr || *run_.version_counter == run_.version;
@@ -103,7 +113,10 @@ class UserIterator final : public Iterator {
   void ForgetRun() {
     run_.records = 0;
     lag_ = 0;
+    in_batch_ = false;
+    single_ = nullptr;
   }
+  // Brings the cursor to the record that is shown. Precondition: not in a batch.
   void LeaveRun() {
     if (lag_ > 0) {
       cursor_->Skip(lag_);
@@ -111,9 +124,56 @@ class UserIterator final : public Iterator {
     }
     ForgetRun();
   }
+  void NoteShown() {
+    shown_.resize(kTreePrefixBytes);
+    std::memcpy(shown_.data(), target_.data(), kTreePrefixBytes);
+    shown_.append(key());
+  }
+  // Past the end of what is known, or of what still holds.
+  void GoOn() {
+    if (in_batch_) {
+      if (!RunHolds()) SeekPastShown();  // else the cursor is there already
+      ForgetRun();
+      steps_in_bounds_ = 0;
+    } else {
+      LeaveRun();
+      cursor_->Next();
+    }
+    SettleForward();
+    TakeRun();
+  }
+  void SeekPastShown() {
+    NoteShown();
+    cursor_->Seek(shown_);
+    if (cursor_->Valid() && cursor_->key() == shown_) cursor_->Next();
+  }
+  void EnterSpan() {
+    const CursorBatch::Span& span = batch_.spans[next_span_++];
+    run_key_known_ = false;
+    single_ = span.records == 0 ? &span : nullptr;
+    run_.slot = span.slot;
+    run_.records = std::max<uint32_t>(span.records, 1);
+  }
+  // A reader of few records should not pay for many: batches grow.
+  bool TakeBatch() {
+    const std::string_view limit = end_ ? std::string_view(*end_) : std::string_view();
+    if (cursor_->TakeBatch(limit, batch_spans_, &batch_) == 0) return false;
+    batch_spans_ = std::min(2 * batch_spans_, CursorBatch::kMostSpans);
+    in_batch_ = true;
+    lag_ = 1;  // the cursor is elsewhere
+    run_.block = batch_.block;
+    run_.version_counter = batch_.version_counter;
+    run_.version = batch_.version;
+    next_span_ = 0;
+    EnterSpan();
+    return true;
+  }
   void TakeRun() {
-    if (!in_bounds_) return;
-    run_ = cursor_->Run();
+    if (!in_bounds_ || TakeBatch()) return;
+    const CursorRun run = cursor_->Run();
+    // Copying what has just been written in parts makes the processor wait: mostly there is no run.
+    if (run.records == 0) return;
+    run_ = run;
     if (end_) {
       run_.records = static_cast<uint32_t>(std::min<uint64_t>(run_.records, steps_in_bounds_ + 1));
     }
@@ -161,7 +221,13 @@ class UserIterator final : public Iterator {
   bool in_bounds_ = false;
   uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
   CursorRun run_;                 // from the record shown on; records == 0: not known
-  uint32_t lag_ = 0;              // how far behind that record cursor_ stands
+  uint32_t lag_ = 0;              // how far behind that record cursor_ stands; not 0 in a batch
+  CursorBatch batch_;             // of which run_ shows a part; the cursor is past all of it
+  size_t next_span_ = 0;
+  size_t batch_spans_ = kFirstSpans;           // how many the next batch may have
+  const CursorBatch::Span* single_ = nullptr;  // that is shown; null: what is shown is of the block
+  bool in_batch_ = false;
+  std::string shown_;             // an internal key, to go on from
   mutable std::string run_key_;   // internal, of the record shown
   mutable bool run_key_known_ = false;
 };

@@ -270,7 +270,7 @@ void BlockView::KeyAt(uint32_t slot, std::string* key) const {
   const size_t size = prefix_bytes_ + window_bytes + remainder.size();
   if (key->size() != size) key->resize(size);
   char* out = key->data();
-  if (size >= kWindowBytes && prefix_bytes_ <= kWindowBytes && remainder.empty()) {
+  if (size >= kWindowBytes && size <= 2 * kWindowBytes && remainder.empty()) {
     return WriteShortKey(slot, window_bytes, out);
   }
   CopyShort(out, prefix_, prefix_bytes_);

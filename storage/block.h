@@ -191,6 +191,9 @@ class BlockView {
   // True if every key is certainly < `key`, found out by looking at the last one only.
   bool EndsBefore(std::string_view key) const;
 
+  // Whether `slot` has exactly `key`.
+  bool HasKeyAt(uint32_t slot, std::string_view key) const;
+
   // Writes the whole key at `slot` to `key`, replacing its content.
   void KeyAt(uint32_t slot, std::string* key) const;
 
@@ -266,7 +269,7 @@ class BlockView {
   Status CheckOffsets(ColumnForm form, const char* offsets, uint32_t size) const;
   Status CheckRecord(uint32_t slot) const;
 
-  // The key at `slot` of at least 8 bytes, of which at most 8 are prefix and the others window.
+  // The key at `slot` of 8 to 16 bytes, all of them prefix or window.
   void WriteShortKey(uint32_t slot, size_t window_bytes, char* out) const;
 
   uint32_t GuessSlot(uint16_t fraction) const {
@@ -342,6 +345,12 @@ inline uint32_t BlockView::Find(std::string_view key, uint16_t fraction) const {
   if (order == 0) return slot;
   // The copy: as long as this object's address does not leave the function, it needs no memory.
   return order > 0 ? record_count_ : BlockView(*this).FindAmongEqualWindows(slot, rest);
+}
+
+inline bool BlockView::HasKeyAt(uint32_t slot, std::string_view key) const {
+  if (ComparePrefix(key) != 0) return false;
+  const std::string_view rest(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+  return WindowAt(slot) == WindowOf(rest, prefix_bytes_) && CompareBeyondWindow(slot, rest) == 0;
 }
 
 }  // namespace sibyl::storage

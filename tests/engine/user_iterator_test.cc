@@ -8,6 +8,9 @@
 #include <optional>
 #include <random>
 
+#include "engine/generation.h"
+#include "engine/merging_cursor.h"
+#include "engine/overlay.h"
 #include "tests/engine/cursor_oracle.h"
 
 namespace sibyl::engine {
@@ -126,6 +129,133 @@ TEST_CASE("random records, tombstones and bounds", "[engine][user_iterator]") {
     const auto iterator =
         NewUserIterator(std::make_unique<OracleCursor>(oracle), tree, bounds, nullptr);
     CheckWalks(*iterator, VisibleIn(oracle, tree, bounds), random);
+  }
+}
+
+// An overlay over a generation over records in blocks, merged, beside a map that says what they
+// show.
+class Layers {
+ public:
+  Layers(std::mt19937_64& random, size_t base_records, size_t newer_records) {
+    Oracle base;
+    for (size_t i = 0; i < base_records; ++i) base[RandomKey(random)] = RandomRecord(random, 20);
+    for (size_t i = 0; i < newer_records; ++i) {
+      const OracleRecord record = RandomRecord(random, 3);
+      const std::string key = KeyNear(base, random);
+      generation_.Add(key, i + 1, record.type, record.value);
+      below_[key] = record;
+    }
+    below_.insert(base.begin(), base.end());
+    std::vector<std::unique_ptr<Cursor>> sources;
+    sources.push_back(overlay_.NewCursor());
+    sources.push_back(generation_.NewCursor(UINT64_MAX));
+    sources.push_back(std::make_unique<OracleCursor>(std::move(base)));
+    cursor_ = NewMergingCursor(std::move(sources), overlay_.version_counter());
+  }
+
+  std::unique_ptr<Cursor> TakeCursor() { return std::move(cursor_); }
+
+  Visible Shown(Tree tree, const IteratorOptions& bounds) const {
+    Oracle all = written_;
+    all.insert(below_.begin(), below_.end());
+    return VisibleIn(all, tree, bounds);
+  }
+
+  // Writes one record, at `key` or anywhere; or takes back what was written since some moment.
+  void Change(const std::string& key, std::mt19937_64& random) {
+    if (random() % 8 == 0) {
+      REQUIRE(overlay_.RollbackTo(mark_));
+      written_ = written_at_mark_;
+      return;
+    }
+    if (random() % 8 == 0) {
+      mark_ = overlay_.Mark();
+      written_at_mark_ = written_;
+    }
+    const OracleRecord record = RandomRecord(random, 3);
+    const std::string written = random() % 2 == 0 ? key : KeyNear(below_, random);
+    overlay_.Put(written, record.type, record.value);
+    written_[written] = record;
+  }
+
+ private:
+  // Few trees, so that there are runs.
+  static std::string RandomKey(std::mt19937_64& random) {
+    return EncodeInternalKey(Tree{1 + static_cast<uint32_t>(random() % 2)}, RandomUserKey(random));
+  }
+  static std::string KeyNear(const Oracle& oracle, std::mt19937_64& random) {
+    if (oracle.empty() || random() % 2 == 0) return RandomKey(random);
+    const auto at = oracle.lower_bound(RandomKey(random));
+    return at == oracle.end() ? oracle.begin()->first : at->first;
+  }
+  // One in `one_in` is a tombstone.
+  static OracleRecord RandomRecord(std::mt19937_64& random, uint64_t one_in) {
+    if (random() % one_in == 0) return {RecordType::kTombstone, ""};
+    return {RecordType::kValue, std::to_string(random())};
+  }
+
+  Overlay overlay_;
+  Generation generation_{1};
+  Oracle below_;  // of the generation and of the blocks
+  Oracle written_;
+  Oracle written_at_mark_;
+  uint64_t mark_ = 0;
+  std::unique_ptr<Cursor> cursor_;
+};
+
+IteratorOptions RandomBounds(std::mt19937_64& random) {
+  IteratorOptions bounds;
+  if (random() % 3 == 0) bounds.lower_bound = RandomUserKey(random);
+  if (random() % 3 == 0) bounds.upper_bound = RandomUserKey(random);
+  return bounds;
+}
+
+TEST_CASE("sources of every age, merged", "[engine][user_iterator]") {
+  const auto seed = GENERATE(6u, 7u, 8u, 9u);
+  const auto newer_records = GENERATE(size_t{0}, size_t{1}, size_t{30}, size_t{400}, size_t{3000});
+  INFO("seed=" << seed << " newer=" << newer_records);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 4; ++round) {
+    Layers layers(random, 20u << random() % 7, newer_records);
+    const Tree tree{1 + static_cast<uint32_t>(random() % 2)};
+    const IteratorOptions bounds = RandomBounds(random);
+    const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
+    CheckWalks(*iterator, layers.Shown(tree, bounds), random);
+  }
+}
+
+TEST_CASE("an iterator goes on from where it stands whatever is written",
+          "[engine][user_iterator]") {
+  const auto seed = GENERATE(16u, 17u, 18u, 19u, 20u, 21u);
+  INFO("seed=" << seed);
+  std::mt19937_64 random(seed);
+  const uint64_t steps_per_change = 1 + random() % 30;
+  Layers layers(random, 300, 200);
+  const Tree tree{1};
+  const IteratorOptions bounds = RandomBounds(random);
+  const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
+  Visible shown = layers.Shown(tree, bounds);
+  for (int step = 0; step < 4000; ++step) {
+    INFO("step " << step);
+    if (!iterator->Valid() || random() % 200 == 0) {
+      const std::string target = RandomUserKey(random);
+      iterator->Seek(target);
+      const std::string from = std::max(target, bounds.lower_bound.value_or(""));
+      CheckAt(*iterator, shown, shown.lower_bound(from));
+      continue;
+    }
+    const std::string at(iterator->key());
+    if (random() % steps_per_change == 0) {
+      layers.Change(EncodeInternalKey(tree, at), random);
+      shown = layers.Shown(tree, bounds);
+    }
+    if (random() % 12 != 0) {
+      iterator->Next();
+      CheckAt(*iterator, shown, shown.upper_bound(at));
+    } else {
+      iterator->Prev();
+      CheckAt(*iterator, shown, Before(shown, shown.lower_bound(at)));
+    }
   }
 }
 
