@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace sibyl::base {
 
@@ -16,6 +17,9 @@ inline uint64_t NowNs() {
                                    std::chrono::steady_clock::now().time_since_epoch())
                                    .count());
 }
+
+// Of the system's clock, which may be set.
+inline uint64_t SecondsSinceEpoch() { return static_cast<uint64_t>(std::time(nullptr)); }
 
 // What the calling thread has spent on a processor: other programs on the machine count less.
 inline uint64_t ThreadNs() {

@@ -1,15 +1,31 @@
 #include "engine/batch_codec.h"
 
+#include "base/status_macros.h"
 #include "base/text.h"
 #include "sibyl/write_batch.h"
 
 namespace sibyl::engine {
 
+namespace {
+
+bool HasValue(BatchOp op) { return op != BatchOp::kDelete && op != BatchOp::kDeleteToEnd; }
+
+}  // namespace
+
+static_assert(static_cast<int>(BatchOp::kPut) == static_cast<int>(storage::RecordType::kValue));
+static_assert(static_cast<int>(BatchOp::kDelete) ==
+              static_cast<int>(storage::RecordType::kTombstone));
+
+void AppendBatchRequest(const BatchRequest& request, std::string* bytes) {
+  base::Put8(bytes, static_cast<uint8_t>(request.op));
+  base::PutVarint(bytes, request.tree.id);
+  base::PutString(bytes, request.key);
+  if (HasValue(request.op)) base::PutString(bytes, request.value);
+}
+
 void AppendBatchRecord(const BatchRecord& record, std::string* bytes) {
-  base::Put8(bytes, static_cast<uint8_t>(record.type));
-  base::PutVarint(bytes, record.tree.id);
-  base::PutString(bytes, record.key);
-  if (record.type == storage::RecordType::kValue) base::PutString(bytes, record.value);
+  AppendBatchRequest({static_cast<BatchOp>(record.type), record.tree, record.key, record.value},
+                     bytes);
 }
 
 Status CheckRecordLimits(std::string_view key, std::string_view value) {
@@ -26,17 +42,31 @@ Status CheckRecordLimits(std::string_view key, std::string_view value) {
   return Ok();
 }
 
-bool BatchReader::Next(BatchRecord* record) {
+bool BatchReader::Next(BatchRequest* request) {
   if (!ok_ || decoder_.done()) return false;
   const uint8_t op = decoder_.Get8();
   const uint64_t tree_id = decoder_.GetVarint();
-  record->type = static_cast<storage::RecordType>(op);
-  record->tree = Tree{static_cast<uint32_t>(tree_id)};
-  record->key = decoder_.GetString();
-  record->value = record->type == storage::RecordType::kValue ? decoder_.GetString()
-                                                              : std::string_view();
-  ok_ = decoder_.ok() && op <= static_cast<uint8_t>(storage::RecordType::kTombstone) &&
+  request->op = static_cast<BatchOp>(op);
+  request->tree = Tree{static_cast<uint32_t>(tree_id)};
+  request->key = decoder_.GetString();
+  request->value = HasValue(request->op) ? decoder_.GetString() : std::string_view();
+  ok_ = decoder_.ok() && op <= static_cast<uint8_t>(BatchOp::kDeleteToEnd) &&
         tree_id <= UINT32_MAX;
+  return ok_;
+}
+
+bool BatchReader::NextLogged(BatchRequest* request) {
+  if (!Next(request)) return false;
+  const bool is_empty = request->op == BatchOp::kDeleteRange && request->key >= request->value;
+  ok_ = request->op != BatchOp::kMerge && !is_empty;
+  return ok_;
+}
+
+bool BatchReader::Next(BatchRecord* record) {
+  BatchRequest request;
+  if (!Next(&request)) return false;
+  ok_ = request.op <= BatchOp::kDelete;
+  *record = RecordOf(request);
   return ok_;
 }
 
@@ -46,36 +76,52 @@ namespace sibyl {
 
 namespace {
 
-Status AppendChecked(const engine::BatchRecord& record, std::string* bytes) {
-  const size_t record_bytes = record.key.size() + record.value.size() + 16;
+Status AppendChecked(const engine::BatchRequest& request, std::string* bytes) {
+  SIBYL_RETURN_IF_ERROR(engine::CheckRecordLimits(request.key, request.value));
+  const size_t record_bytes = request.key.size() + request.value.size() + 16;
   if (bytes->size() + record_bytes > kMaxBatchBytes) {
     return Error{ErrorCode::kInvalidArgument,
                  "the batch would exceed the limit of " + std::to_string(kMaxBatchBytes) +
-                     " bytes at key " + base::Quoted(record.key)};
+                     " bytes at key " + base::Quoted(request.key)};
   }
-  engine::AppendBatchRecord(record, bytes);
+  engine::AppendBatchRequest(request, bytes);
   return Ok();
 }
 
 }  // namespace
 
 Status WriteBatch::Put(Tree tree, std::string_view key, std::string_view value) {
-  if (auto limits = engine::CheckRecordLimits(key, value); !limits) return limits;
-  auto appended = AppendChecked({tree, storage::RecordType::kValue, key, value}, &bytes_);
-  if (appended) ++record_count_;
-  return appended;
+  SIBYL_RETURN_IF_ERROR(AppendChecked({engine::BatchOp::kPut, tree, key, value}, &bytes_));
+  ++record_count_;
+  return Ok();
 }
 
 Status WriteBatch::Delete(Tree tree, std::string_view key) {
-  if (auto limits = engine::CheckRecordLimits(key, {}); !limits) return limits;
-  auto appended = AppendChecked({tree, storage::RecordType::kTombstone, key, {}}, &bytes_);
-  if (appended) ++record_count_;
-  return appended;
+  SIBYL_RETURN_IF_ERROR(AppendChecked({engine::BatchOp::kDelete, tree, key, {}}, &bytes_));
+  ++record_count_;
+  return Ok();
+}
+
+Status WriteBatch::Merge(Tree tree, std::string_view key, std::string_view operand) {
+  SIBYL_RETURN_IF_ERROR(AppendChecked({engine::BatchOp::kMerge, tree, key, operand}, &bytes_));
+  ++record_count_;
+  return Ok();
+}
+
+Status WriteBatch::DeleteRange(Tree tree, std::string_view begin,
+                               std::optional<std::string_view> end) {
+  if (end) SIBYL_RETURN_IF_ERROR(engine::CheckRecordLimits(*end, {}));
+  const engine::BatchOp op = end ? engine::BatchOp::kDeleteRange : engine::BatchOp::kDeleteToEnd;
+  SIBYL_RETURN_IF_ERROR(AppendChecked({op, tree, begin, end.value_or("")}, &bytes_));
+  ++record_count_;
+  has_ranges_ = true;
+  return Ok();
 }
 
 void WriteBatch::Clear() {
   bytes_.clear();
   record_count_ = 0;
+  has_ranges_ = false;
 }
 
 }  // namespace sibyl

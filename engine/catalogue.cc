@@ -1,6 +1,7 @@
 #include "engine/catalogue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/coding.h"
 #include "base/status_macros.h"
@@ -12,7 +13,8 @@ namespace sibyl::engine {
 namespace {
 
 constexpr char kOptionsKeySuffix = 1;
-constexpr uint8_t kTreeOptionsVersion = 1;
+constexpr uint8_t kPlainOptionsVersion = 1;
+constexpr uint8_t kTreeOptionsVersion = 2;  // with a time to live and a merge operator
 
 Error MalformedRecord() {
   return {ErrorCode::kCorruption, "the catalogue of trees has a malformed record"};
@@ -30,9 +32,13 @@ std::string TreeOptionsKey(Tree tree) { return CatalogueKey(tree) + kOptionsKeyS
 
 std::string EncodeTreeOptions(const TreeOptions& options) {
   std::string bytes;
-  base::Put8(&bytes, kTreeOptionsVersion);
+  const uint8_t version = HasRules(options) ? kTreeOptionsVersion : kPlainOptionsVersion;
+  base::Put8(&bytes, version);
   base::Put8(&bytes, static_cast<uint8_t>(options.compression));
   base::Put8(&bytes, options.packed_keys ? 1 : 0);
+  if (version == kPlainOptionsVersion) return bytes;  // which older programs read too
+  base::PutVarint(&bytes, options.ttl_seconds);
+  base::PutString(&bytes, options.merge_operator);
   return bytes;
 }
 
@@ -47,6 +53,10 @@ Result<TreeOptions> DecodeTreeOptions(std::string_view bytes) {
   TreeOptions options;
   const uint8_t compression = decoder.Get8();
   const uint8_t packed_keys = decoder.Get8();
+  if (version > kPlainOptionsVersion) {
+    options.ttl_seconds = decoder.GetVarint();
+    options.merge_operator = decoder.GetString();
+  }
   if (!decoder.ok() || !decoder.done() ||
       compression > static_cast<uint8_t>(Compression::kZstd) || packed_keys > 1) {
     return MalformedRecord();
@@ -58,6 +68,17 @@ Result<TreeOptions> DecodeTreeOptions(std::string_view bytes) {
 
 Error NoSuchTree(Tree tree) {
   return {ErrorCode::kInvalidArgument, "tree " + std::to_string(tree.id) + " does not exist"};
+}
+
+Error NoMergeOperator(Tree tree) {
+  return {ErrorCode::kInvalidArgument,
+          "tree " + std::to_string(tree.id) + " was made without a merge operator"};
+}
+
+Error CannotChangeRules(Tree tree) {
+  return {ErrorCode::kInvalidArgument,
+          "the time to live and the merge operator of tree " + std::to_string(tree.id) +
+              " are those that it was made with: its values are stored by them"};
 }
 
 Error TreeNameTaken(std::string_view name) {
@@ -98,9 +119,9 @@ std::optional<Tree> Catalogue::Find(std::string_view name) const {
 
 uint32_t Catalogue::largest_id() const { return trees_.back().tree.id; }
 
-TreeOptions Catalogue::OptionsOf(Tree tree) const {
+const TreeOptions& Catalogue::OptionsOf(Tree tree) const {
   const auto at = Position(tree);
-  return at != trees_.end() && at->tree == tree ? at->options : TreeOptions();
+  return at != trees_.end() && at->tree == tree ? at->options : default_options_;
 }
 
 Status Catalogue::Apply(const BatchRecord& record) {
@@ -118,7 +139,7 @@ Status Catalogue::Apply(const BatchRecord& record) {
   if (record.type == RecordType::kValue) {
     SIBYL_ASSIGN_OR_RETURN(options, DecodeTreeOptions(record.value));
   }
-  if (Contains(tree)) trees_[static_cast<size_t>(Position(tree) - trees_.begin())].options = options;
+  SetOptions(tree, std::move(options));
   return Ok();
 }
 
@@ -138,6 +159,21 @@ void Catalogue::Remove(Tree tree) {
   if (!Contains(tree)) return;
   std::erase_if(trees_, [tree](const TreeInfo& info) { return info.tree == tree; });
   live_[tree.id / 64] &= ~(uint64_t{1} << (tree.id % 64));
+  ClearRules(tree);
+}
+
+void Catalogue::SetOptions(Tree tree, TreeOptions options) {
+  if (!Contains(tree)) return;
+  ClearRules(tree);
+  if (engine::HasRules(options)) {
+    if (with_rules_.size() <= tree.id / 64) with_rules_.resize(tree.id / 64 + 1);
+    with_rules_[tree.id / 64] |= uint64_t{1} << (tree.id % 64);
+  }
+  trees_[static_cast<size_t>(Position(tree) - trees_.begin())].options = std::move(options);
+}
+
+void Catalogue::ClearRules(Tree tree) {
+  if (HasRules(tree)) with_rules_[tree.id / 64] &= ~(uint64_t{1} << (tree.id % 64));
 }
 
 }  // namespace sibyl::engine

@@ -32,6 +32,11 @@ std::string TreeOptionsKey(Tree tree);
 std::string EncodeTreeOptions(const TreeOptions& options);
 Result<TreeOptions> DecodeTreeOptions(std::string_view bytes);
 
+// Whether trees with these options need rules for their values (tree_rules.h).
+inline bool HasRules(const TreeOptions& options) {
+  return options.ttl_seconds != 0 || !options.merge_operator.empty();
+}
+
 // Whether a record of the catalogue tree with this key names a tree.
 inline bool IsTreeNameKey(std::string_view catalogue_key) {
   return catalogue_key.size() == sizeof(uint32_t);
@@ -39,6 +44,8 @@ inline bool IsTreeNameKey(std::string_view catalogue_key) {
 
 // The errors about trees, all kInvalidArgument.
 Error NoSuchTree(Tree tree);
+Error NoMergeOperator(Tree tree);
+Error CannotChangeRules(Tree tree);
 Error TreeNameTaken(std::string_view name);
 Error CannotDropDefaultTree();
 Status CheckTreeName(std::string_view name);
@@ -60,10 +67,16 @@ class Catalogue {
     return tree.id / 64 < live_.size() && (live_[tree.id / 64] >> (tree.id % 64) & 1) != 0;
   }
 
+  // Whether the values of `tree` are more than bytes: HasRules of its options. A few nanoseconds.
+  bool HasRules(Tree tree) const {
+    return tree.id / 64 < with_rules_.size() &&
+           (with_rules_[tree.id / 64] >> (tree.id % 64) & 1) != 0;
+  }
+
   std::optional<Tree> Find(std::string_view name) const;
 
   // Those of a tree that is not there, and of the catalogue itself, are the default ones.
-  TreeOptions OptionsOf(Tree tree) const;
+  const TreeOptions& OptionsOf(Tree tree) const;
   const std::vector<TreeInfo>& trees() const { return trees_; }  // user trees by id
   uint32_t largest_id() const;
 
@@ -75,9 +88,13 @@ class Catalogue {
   std::vector<TreeInfo>::const_iterator Position(Tree tree) const;
   void Add(Tree tree, std::string_view name);
   void Remove(Tree tree);
+  void SetOptions(Tree tree, TreeOptions options);
+  void ClearRules(Tree tree);
 
   std::vector<TreeInfo> trees_;
   std::vector<uint64_t> live_;  // bit per id, the catalogue's own included
+  std::vector<uint64_t> with_rules_;  // bit per id
+  TreeOptions default_options_;
 };
 
 }  // namespace sibyl::engine

@@ -14,6 +14,11 @@ namespace sibyl::engine {
 
 namespace {
 
+// Whether its log has nothing: range deletions are no records of a generation.
+bool IsUnused(const Generation& generation) {
+  return generation.empty() && generation.newest_range_deletion() == 0;
+}
+
 // A group stops growing here, so that one small write never waits for a mountain of others.
 constexpr size_t kMaxGroupBytes = 1 << 20;
 
@@ -114,8 +119,9 @@ size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
 Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
   bool empty = true;
   state_.views.Read(
-      [&](const std::shared_ptr<const View>& view) { empty = view->generations.front()->empty(); });
+      [&](const std::shared_ptr<const View>& view) { empty = IsUnused(*view->generations.front()); });
   if (!empty) SIBYL_RETURN_IF_ERROR(StartGeneration());
+  active_ = nullptr;  // the work may change the view
   return work();
 }
 
@@ -127,7 +133,7 @@ Status CommitQueue::LeadGroup() {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
   const uint64_t first_sequence = state_.published_sequence.load(std::memory_order_relaxed) + 1;
-  Composed composed;
+  EncodedBatch composed;
   if (const Composer* compose = group_.front()->compose) {
     SIBYL_ASSIGN_OR_RETURN(composed, (*compose)(*state_.views.Current(), first_sequence - 1));
     if (composed.record_count == 0) return Ok();
@@ -141,11 +147,12 @@ Status CommitQueue::LeadGroup() {
     records = group_records_;
   }
   const bool is_single = group_.size() == 1 && group_.front()->record_count == 1;
-  const Generation::Plan plan = is_single ? PlanInsertion(records) : Generation::Plan();
+  std::optional<Generation::Plan> plan;
+  if (is_single) plan = PlanInsertion(records);
   half_inserted_ = true;  // an exception from here on leaves it so
   Status committed = state_.log->Append(first_sequence, group_.size(), records);
   bool is_full = false;
-  if (committed) is_full = InsertGroup(first_sequence, is_single ? &plan : nullptr);
+  if (committed) is_full = InsertGroup(first_sequence, plan);
   half_inserted_ = false;
   if (is_full) TryToStartGeneration();
   return committed;
@@ -162,18 +169,25 @@ void CommitQueue::TryToStartGeneration() {
 }
 
 Generation& CommitQueue::Active() {
-  if (active_ == nullptr) active_ = state_.views.Current()->generations.front();
+  if (active_ == nullptr) {
+    const std::shared_ptr<const View> view = state_.views.Current();
+    active_ = view->generations.front();
+    catalogue_ = view->catalogue;
+    range_deletions_ = view->range_deletions;
+  }
   return *active_;
 }
 
 // Finds the place of the only record that will be inserted, so that its memory is on the way while
-// the log is written.
-Generation::Plan CommitQueue::PlanInsertion(std::string_view records) {
+// the log is written. Nothing, where it is no plain insertion.
+std::optional<Generation::Plan> CommitQueue::PlanInsertion(std::string_view records) {
+  Generation& active = Active();
   BatchReader reader(records);
-  BatchRecord record;
-  SIBYL_CHECK(reader.Next(&record));
-  SetInternalKey(record);
-  return Active().PlanFor(internal_key_, record.value.size());
+  BatchRequest request;
+  SIBYL_CHECK(reader.NextLogged(&request));
+  if (request.op > BatchOp::kDelete || catalogue_->HasRules(request.tree)) return std::nullopt;
+  SetInternalKey(RecordOf(request));
+  return active.PlanFor(internal_key_, request.value.size());
 }
 
 void CommitQueue::SetInternalKey(const BatchRecord& record) {
@@ -182,29 +196,33 @@ void CommitQueue::SetInternalKey(const BatchRecord& record) {
   internal_key_.append(record.key);
 }
 
-// Inserts the group, its only record by `plan` if that is not null, and publishes it. Returns
-// whether the active generation is full now.
-bool CommitQueue::InsertGroup(uint64_t first_sequence, const Generation::Plan* plan) {
+// Inserts the group, its only record by `plan` if there is one, and publishes it. Returns whether
+// the active generation is full now.
+bool CommitQueue::InsertGroup(uint64_t first_sequence,
+                              const std::optional<Generation::Plan>& plan) {
   Generation& active = Active();
   std::shared_ptr<Catalogue> changed_catalogue;
+  std::vector<RangeDeletion> deletions;
   uint64_t sequence = first_sequence;
   for (Writer* writer : group_) {
     writer->sequence = sequence;
     BatchReader reader(writer->records);
-    BatchRecord record;
-    while (reader.Next(&record)) {
-      SetInternalKey(record);
-      if (plan != nullptr) {
-        active.AddPlanned(*plan, internal_key_, {sequence, record.type, record.value});
-      } else {
-        active.Add(internal_key_, sequence, record.type, record.value);
+    BatchRequest request;
+    while (reader.NextLogged(&request)) {
+      if (request.op > BatchOp::kDelete) {
+        deletions.push_back(DeletionOf(request, sequence, active.id()));
+        range_deletions_ = WithDeletion(range_deletions_, deletions.back());
+        active.NoteRangeDeletion(deletions.back());
+        continue;
       }
-      if (record.tree == kCatalogueTree) {
-        if (changed_catalogue == nullptr) {
-          changed_catalogue = std::make_shared<Catalogue>(*state_.views.Current()->catalogue);
-        }
-        SIBYL_CHECK(changed_catalogue->Apply(record).has_value());
+      const BatchRecord record = RecordOf(request);
+      InsertRecord(record, sequence, plan);
+      if (record.tree != kCatalogueTree) continue;
+      if (changed_catalogue == nullptr) {
+        changed_catalogue = std::make_shared<Catalogue>(*catalogue_);
+        catalogue_ = changed_catalogue;
       }
+      SIBYL_CHECK(changed_catalogue->Apply(record).has_value());
     }
     SIBYL_CHECK(reader.ok());
     CountAlone(state_.counters.writes_records, writer->record_count);
@@ -215,18 +233,35 @@ bool CommitQueue::InsertGroup(uint64_t first_sequence, const Generation::Plan* p
   const auto publish = [&] {
     state_.published_sequence.store(sequence - 1, std::memory_order_release);
   };
-  if (changed_catalogue == nullptr) {
+  if (changed_catalogue == nullptr && deletions.empty()) {
     publish();
   } else {
-    // Both at once for CurrentReadPoint: nobody sees a tree gone, but not the writes beside its
+    // All at once for CurrentReadPoint: nobody sees a tree gone, but not the writes beside its
     // drop.
     state_.views.Update([&](View& view) {
-      view.catalogue = changed_catalogue;
+      if (changed_catalogue != nullptr) view.catalogue = changed_catalogue;
+      for (RangeDeletion& deletion : deletions) {
+        view.range_deletions = WithDeletion(view.range_deletions, std::move(deletion));
+      }
       publish();
     });
     drain_.WorkArrived();
   }
   return active.memory_bytes() >= state_.options.generation_bytes;
+}
+
+void CommitQueue::InsertRecord(const BatchRecord& record, uint64_t sequence,
+                               const std::optional<Generation::Plan>& plan) {
+  SetInternalKey(record);
+  if (plan) {
+    active_->AddPlanned(*plan, internal_key_, {sequence, record.type, record.value});
+  } else if (catalogue_->HasRules(record.tree)) [[unlikely]] {
+    AddByRules(TreeRules::Of(*catalogue_, state_.operators, record.tree), internal_key_, sequence,
+               NewestDeletion(range_deletions_, internal_key_), record.type, record.value,
+               active_.get());
+  } else {
+    active_->Add(internal_key_, sequence, record.type, record.value);
+  }
 }
 
 Status CommitQueue::StartGeneration() {

@@ -15,11 +15,12 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/batch_codec.h"
+#include "engine/batch_encoding.h"
 #include "engine/database_state.h"
 #include "engine/generation.h"
 #include "sibyl/result.h"
@@ -56,11 +57,7 @@ class CommitQueue {
                           const Validator& validator = nullptr);
 
   // Encodes what to commit from the state that everything before it has made; nothing is allowed.
-  struct Composed {
-    std::string records;
-    uint64_t record_count = 0;
-  };
-  using Composer = std::function<Result<Composed>(const View& current, uint64_t sequence)>;
+  using Composer = std::function<Result<EncodedBatch>(const View& current, uint64_t sequence)>;
 
   // Commits what `compose` says while nobody else commits. Errors: the composer's, and as above.
   Status CommitComposed(const Composer& compose, bool sync);
@@ -93,9 +90,11 @@ class CommitQueue {
   Status LeadAlone(const std::function<Status()>& work);
   Status LeadGroup();
   Generation& Active();
-  Generation::Plan PlanInsertion(std::string_view records);
+  std::optional<Generation::Plan> PlanInsertion(std::string_view records);
   void SetInternalKey(const BatchRecord& record);
-  bool InsertGroup(uint64_t first_sequence, const Generation::Plan* plan);
+  bool InsertGroup(uint64_t first_sequence, const std::optional<Generation::Plan>& plan);
+  void InsertRecord(const BatchRecord& record, uint64_t sequence,
+                    const std::optional<Generation::Plan>& plan);
   void TryToStartGeneration();
   Status StartGeneration();
 
@@ -109,6 +108,8 @@ class CommitQueue {
   std::vector<Writer*> group_;
   std::string group_records_;
   std::shared_ptr<Generation> active_;  // as in the current view; null: look there
+  std::shared_ptr<const Catalogue> catalogue_;  // the same
+  RangeDeletionsPtr range_deletions_;           // the same, perhaps with some that hide nothing any more
   std::string internal_key_;            // kept for its memory
   bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
 

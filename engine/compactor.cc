@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/internal_key.h"
-#include "engine/merge_stream.h"
 #include "engine/segment_builder.h"
 
 namespace sibyl::engine {
@@ -23,6 +23,9 @@ constexpr auto kHousekeepingInterval = std::chrono::milliseconds(100);
 
 // A merge looks up this often: whether it should end, whether something should be drained.
 constexpr uint64_t kRecordsBetweenChecks = 512;
+
+// So many range deletions may wait for merges that come anyway; of more, each read would feel it.
+constexpr size_t kMostDeletionsLeft = 16;
 
 // A drained run goes straight to the level where nothing overlaps it if it is at least this share
 // of a segment: smaller ones would leave that level in crumbs.
@@ -63,6 +66,53 @@ bool MayHold(const std::vector<std::shared_ptr<const Level>>& levels, std::strin
   return false;
 }
 
+// The range deletions of `view` that a merge applies: those whose log is drained. So what is in
+// segments is always a state that the database was in, and a checkpoint has no deletion without what was
+// written beside it.
+RangeDeletionsPtr DrainedDeletions(const View& view) {
+  return BelowGeneration(view.range_deletions, view.generations.back()->id());
+}
+
+void Settle(const std::vector<std::shared_ptr<LearnedSegment>>& segments,
+            const RangeDeletionsPtr& applied) {
+  for (const auto& segment : segments) segment->SettleUpTo(NewestDeletion(applied));
+}
+
+// Whether records of `segment` wait for `deletion` to be applied.
+bool IsUnsettled(const LearnedSegment& segment, const RangeDeletion& deletion) {
+  return segment.settled_sequence() < deletion.sequence &&
+         deletion.begin <= segment.largest_key() && segment.smallest_key() < deletion.end;
+}
+
+bool Covers(const RangeDeletion& newer, const RangeDeletion& older) {
+  return newer.sequence > older.sequence && newer.begin <= older.begin && older.end <= newer.end;
+}
+
+// The deletions, by sequence, that hide nothing more once `levels` are all there is beside the
+// generations from `floor` on.
+std::set<uint64_t> IdleDeletions(const RangeDeletionsPtr& deletions, const Catalogue& catalogue,
+                                 const std::vector<std::shared_ptr<const Level>>& levels,
+                                 uint64_t floor) {
+  std::set<uint64_t> idle;
+  std::set<uint64_t> busy;  // those of one batch go together
+  const RangeDeletionsPtr drained = BelowGeneration(deletions, floor);
+  if (drained == nullptr) return idle;
+  const std::vector<SegmentPtr> segments = SegmentsOf(levels);
+  for (const RangeDeletion& deletion : drained->all()) {
+    const bool needed =
+        catalogue.Contains(TreeOf(deletion.begin)) &&
+        std::any_of(segments.begin(), segments.end(), [&](const SegmentPtr& segment) {
+          return IsUnsettled(*segment, deletion);
+        });
+    const bool covered =
+        std::any_of(drained->all().begin(), drained->all().end(),
+                    [&](const RangeDeletion& newer) { return Covers(newer, deletion); });
+    (needed && !covered ? busy : idle).insert(deletion.sequence);
+  }
+  for (const uint64_t sequence : busy) idle.erase(sequence);
+  return idle;
+}
+
 // Whether `segment` has a record of a tree that is (`dropped`) or is not in `catalogue` any more.
 bool HasTree(const LearnedSegment& segment, const Catalogue& catalogue, bool dropped) {
   return std::any_of(segment.models().begin(), segment.models().end(), [&](const TreeModel& model) {
@@ -92,6 +142,14 @@ Result<std::vector<SegmentPtr>> TouchedSegments(
 
 bool Contains(const std::vector<SegmentPtr>& segments, const SegmentPtr& wanted) {
   return std::find(segments.begin(), segments.end(), wanted) != segments.end();
+}
+
+void NameDeletions(const RangeDeletionsPtr& deletions, storage::Manifest* manifest) {
+  manifest->deletions.clear();
+  if (deletions == nullptr) return;
+  for (const RangeDeletion& deletion : deletions->all()) {
+    manifest->deletions.push_back({deletion.begin, deletion.end, deletion.sequence});
+  }
 }
 
 Error Closing(const DatabaseState& state) {
@@ -293,7 +351,7 @@ Status Compactor::SpillOne(SnapshotPin* pin) {
   }
   if (!HasOldGenerations(*point.view, floor)) return Ok();
   SegmentBuilder builder(state_.segments, state_.options, true);
-  SIBYL_ASSIGN_OR_RETURN(auto segments, WriteOldGenerations(point, floor, &builder));
+  SIBYL_ASSIGN_OR_RETURN(auto segments, WriteOldGenerations(point, floor, state_.operators, &builder));
   pin->Replace(WithoutOldGenerations(*point.view, floor, std::move(segments)));
   Count(state_.counters.spilled_bytes, builder.written_bytes());
   state_.events.Write("spill", {{"sequence", point.sequence},
@@ -302,11 +360,24 @@ Status Compactor::SpillOne(SnapshotPin* pin) {
   return Ok();
 }
 
+// The sources as one, by the rules of their trees. Older records may be in `below`.
+RuledStream Compactor::NewStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first,
+                                 const View& view,
+                                 const std::vector<std::shared_ptr<const Level>>& below) const {
+  return RuledStream(
+      MergeStream(std::move(newest_first)),
+      [this, &view](Tree tree) { return TreeRules::Of(*view.catalogue, state_.operators, tree); },
+      [&below](std::string_view key) { return MayHold(below, key); }, state_.NowSeconds());
+}
+
 Status Compactor::MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
-                                   const View& view, SegmentBuilder* builder) {
+                                   const View& view, const RangeDeletionsPtr& applied,
+                                   SegmentBuilder* builder) const {
   std::vector<std::unique_ptr<ForwardCursor>> cursors;
-  for (const auto& generation : newest_first) cursors.push_back(generation->NewCursor(UINT64_MAX));
-  MergeStream stream(std::move(cursors));
+  for (const auto& generation : newest_first) {
+    cursors.push_back(generation->NewCursor(UINT64_MAX, applied));
+  }
+  RuledStream stream = NewStream(std::move(cursors), view, view.levels);
   for (; stream.Valid(); stream.Next()) {
     if (!view.catalogue->Contains(TreeOf(stream.key()))) continue;
     if (stream.type() == RecordType::kTombstone && !MayHold(view.levels, stream.key())) continue;
@@ -328,8 +399,11 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   SegmentBuilder builder(state_.segments, state_.options, true, nullptr, view->catalogue);
   const ModelChoice models = ChooseModels(*view, 0, false);
   builder.UseModels(models);
-  SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, &builder));
+  const RangeDeletionsPtr applied =
+      BelowGeneration(view->range_deletions, generations.front()->id() + 1);
+  SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, applied, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
+  Settle(output, applied);
   NoteBuilt(builder, models.learn, 0, output);
 
   Edit edit;
@@ -459,14 +533,14 @@ Status Compactor::RunChosenMerge(bool* merged) {
   const std::unique_lock lock(merge_mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return Ok();  // whoever has it tells us when it is done
   const std::shared_ptr<const View> view = state_.views.Current();
-  SIBYL_RETURN_IF_ERROR(RemoveDroppedTrees(*view, merged));
+  SIBYL_RETURN_IF_ERROR(RemoveUnread(*view, merged));
   if (*merged) return Ok();
   LevelSizes sizes;
   for (size_t i = 0; i < view->levels.size(); ++i) {
     (i < view->runs ? sizes.run_bytes : sizes.level_bytes).push_back(view->levels[i]->file_bytes());
   }
   const CompactionChoice choice = ChooseCompaction(sizes, state_.options);
-  if (choice.kind == CompactionChoice::Kind::kNone) return Ok();
+  if (choice.kind == CompactionChoice::Kind::kNone) return SettleOldest(*view, merged);
   *merged = true;
   Merge merge = choice.kind == CompactionChoice::Kind::kJoinRuns ? MergeOfRuns(*view, choice.runs)
                                                                  : MergeDown(*view, choice);
@@ -474,17 +548,44 @@ Status Compactor::RunChosenMerge(bool* merged) {
   return RunMerge(std::move(merge));
 }
 
-// Removes the segments that have nothing but records of dropped trees, without reading them.
-Status Compactor::RemoveDroppedTrees(const View& view, bool* removed) {
+// Removes the segments that have nothing but records of dropped trees, or of one deleted range, without
+// reading them.
+Status Compactor::RemoveUnread(const View& view, bool* removed) {
   *removed = false;
-  if (swept_ == view.catalogue) return Ok();
+  const RangeDeletionsPtr deletions = DrainedDeletions(view);
+  if (swept_ == view.catalogue && swept_deletion_ == NewestDeletion(deletions)) return Ok();
   Edit edit;
   for (const SegmentPtr& segment : SegmentsOf(view.levels)) {
-    if (!HasTree(*segment, *view.catalogue, false)) edit.removed.push_back(segment);
+    const bool is_hidden =
+        deletions != nullptr && deletions->HidesAll(segment->smallest_key(), segment->largest_key(),
+                                                    segment->settled_sequence());
+    if (is_hidden || !HasTree(*segment, *view.catalogue, false)) edit.removed.push_back(segment);
   }
   if (!edit.removed.empty()) SIBYL_RETURN_IF_ERROR(Install(edit));
   *removed = !edit.removed.empty();
   swept_ = view.catalogue;
+  swept_deletion_ = NewestDeletion(deletions);
+  return Ok();
+}
+
+// Writes a segment, or a run, anew that the oldest of many range deletions waits for.
+Status Compactor::SettleOldest(const View& view, bool* merged) {
+  const RangeDeletionsPtr deletions = DrainedDeletions(view);
+  if (deletions == nullptr || deletions->all().size() <= kMostDeletionsLeft) return Ok();
+  const RangeDeletion& oldest = deletions->all().front();
+  for (size_t i = 0; i < view.levels.size(); ++i) {
+    for (const SegmentPtr& segment : view.levels[i]->segments()) {
+      if (!IsUnsettled(*segment, oldest)) continue;
+      Merge merge;
+      merge.inputs = {i < view.runs ? view.levels[i]
+                                    : std::make_shared<Level>(std::vector<SegmentPtr>{segment})};
+      merge.output_level = i < view.runs ? 0 : i - view.runs + 1;
+      merge.below.assign(view.levels.begin() + static_cast<ptrdiff_t>(i) + 1, view.levels.end());
+      merge.bytes_per_second = state_.options.background_bytes_per_second;
+      *merged = true;
+      return RunMerge(std::move(merge));
+    }
+  }
   return Ok();
 }
 
@@ -580,6 +681,7 @@ Status Compactor::RunMerge(Merge merge) {
   builder.UseModels(models);
   SIBYL_RETURN_IF_ERROR(MergeInto(merge, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const Segments output, builder.Finish());
+  Settle(output, DrainedDeletions(*view));
   edit.added.assign(output.begin(), output.end());
   SIBYL_RETURN_IF_ERROR(Install(edit));
   NoteBuilt(builder, models.learn, merge.output_level, output);
@@ -597,11 +699,12 @@ Status Compactor::RunMerge(Merge merge) {
 }
 
 // Streams the inputs, newest version first, into new segments. A tombstone is dropped where nothing
-// older can exist, and so are the records of trees that were dropped.
+// older can exist, and so are the records of trees and ranges that were.
 Status Compactor::MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder) {
   std::vector<std::unique_ptr<ForwardCursor>> newest_first;
-  for (const auto& input : merge.inputs) newest_first.push_back(input->NewCursor());
-  MergeStream stream(std::move(newest_first));
+  const RangeDeletionsPtr applied = DrainedDeletions(view);
+  for (const auto& input : merge.inputs) newest_first.push_back(input->NewCursor(applied));
+  RuledStream stream = NewStream(std::move(newest_first), view, merge.below);
   auto border = merge.borders.begin();
   uint64_t records = 0;
   for (; stream.Valid(); stream.Next()) {
@@ -741,6 +844,10 @@ Status Compactor::PayForWrite(uint64_t bytes, uint64_t bytes_per_second) {
 // Changes the levels, in the manifest and in the view.
 Status Compactor::Install(const Edit& edit) {
   const std::lock_guard lock(install_mutex_);
+  if (edit.sequence != 0) {  // newer than everything
+    for (const SegmentPtr& segment : edit.added) segment->SettleUpTo(edit.sequence);
+    for (const SegmentPtr& segment : SegmentsOf(edit.runs)) segment->SettleUpTo(edit.sequence);
+  }
   const std::shared_ptr<const View> view = state_.views.Current();
   std::vector<std::shared_ptr<const Level>> levels = RunsAfter(*view, edit);
   const size_t runs = levels.size();
@@ -750,6 +857,10 @@ Status Compactor::Install(const Edit& edit) {
   next.last_sequence = std::max(next.last_sequence, edit.sequence);
   std::vector<SegmentPtr> added = SegmentsOf(edit.runs);
   added.insert(added.end(), edit.added.begin(), edit.added.end());
+  const Catalogue& catalogue = edit.catalogue == nullptr ? *view->catalogue : *edit.catalogue;
+  const std::set<uint64_t> idle =
+      IdleDeletions(view->range_deletions, catalogue, levels, next.generation_floor);
+  NameDeletions(BelowGeneration(Without(view->range_deletions, idle), next.generation_floor), &next);
   for (const SegmentPtr& segment : added) segment->Keep();
   if (auto committed = state_.log->CommitManifest(storage::EncodeManifest(next)); !committed) {
     // After kIo the next opening may find the new manifest or the old one: the files of both stay.
@@ -762,6 +873,7 @@ Status Compactor::Install(const Edit& edit) {
   state_.views.Update([&](View& current) {
     current.levels = std::move(levels);
     current.runs = runs;
+    current.range_deletions = Without(current.range_deletions, idle);
     current.generations.resize(current.generations.size() - edit.drained_generations);
     if (edit.sequence == 0) return;
     ++current.ingestions;

@@ -28,6 +28,7 @@
 #include "engine/database_state.h"
 #include "engine/level.h"
 #include "engine/model_policy.h"
+#include "engine/ruled_stream.h"
 #include "engine/write_pacer.h"
 #include "sibyl/result.h"
 #include "storage/manifest.h"
@@ -128,13 +129,17 @@ class Compactor final : public DrainHandler {
 
   // With drain_mutex_ held, and merge_mutex_ too if `merging`.
   Status DrainWaiting(bool merging, bool* drained);
-  static Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
-                                 const View& view, SegmentBuilder* builder);
+  Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
+                          const View& view, const RangeDeletionsPtr& applied,
+                          SegmentBuilder* builder) const;
+  RuledStream NewStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first, const View& view,
+                        const std::vector<std::shared_ptr<const Level>>& below) const;
   size_t DeepestFreeLevel(const View& view, std::string_view smallest, std::string_view largest,
                           uint64_t bytes) const;
 
   // With merge_mutex_ held.
-  Status RemoveDroppedTrees(const View& view, bool* removed);
+  Status RemoveUnread(const View& view, bool* removed);
+  Status SettleOldest(const View& view, bool* merged);
   Merge MergeOfRuns(const View& view, size_t count) const;
   Merge MergeDown(const View& view, const CompactionChoice& choice);
   Status RunMerge(Merge merge);
@@ -166,6 +171,7 @@ class Compactor final : public DrainHandler {
   uint64_t drains_cpu_ns_ = 0;                 // of those within the running merge; by merges
   std::vector<std::string> compact_pointers_;  // per level, where the last merge ended; by merges
   std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
+  uint64_t swept_deletion_ = 0;                // range deletions up to here removed what they could
 
   std::mutex spill_mutex_;  // one thread writes out what snapshots pin; held with no other but install
 

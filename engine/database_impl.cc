@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "engine/backup.h"
 #include "engine/batch_codec.h"
+#include "engine/batch_encoding.h"
 #include "engine/checkpoint.h"
 #include "engine/explain.h"
 #include "engine/ingest.h"
@@ -103,6 +104,19 @@ class InternalKeyBatch {
   std::string long_;
 };
 
+// Of a tree with options.
+Result<bool> GetByRules(const DatabaseState& state, const ReadPoint& point,
+                        std::string_view internal_key, Value* value) {
+  const Catalogue& catalogue = *point.view->catalogue;
+  value->Clear();
+  if (!catalogue.HasRules(TreeOf(internal_key))) return false;  // dropped meanwhile
+  const auto walk = [&](const RecordVisitor& visit) {
+    return point.view->VisitRecords(internal_key, point.sequence, visit);
+  };
+  return ReadByRules(TreeRules::Of(catalogue, state.operators, TreeOf(internal_key)),
+                     point.now_seconds, walk, value);
+}
+
 // Do the levels have the segments that the manifest names, and does the manifest know of all trees?
 void CheckLevels(const storage::Manifest& manifest, const View& view, VerifyReport* report) {
   std::vector<std::vector<storage::ManifestSegment>> levels;
@@ -158,9 +172,9 @@ Result<std::unique_ptr<DatabaseImpl>> DatabaseImpl::Open(const Options& options,
                                                          const storage::Path& directory,
                                                          const Environment& environment) {
   auto state = std::make_unique<DatabaseState>(options, directory, *environment.files);
-  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest,
-                         options.read_only ? RecoverReadOnly(environment, state.get())
-                                           : Recover(environment, state.get()));
+  SIBYL_ASSIGN_OR_RETURN(storage::Manifest manifest, options.read_only
+                                                         ? RecoverReadOnly(environment, state.get())
+                                                         : Recover(environment, state.get()));
   uint64_t segments = 0;
   for (const auto& level : manifest.levels) segments += level.size();
   std::unique_ptr<DatabaseImpl> database(new DatabaseImpl(std::move(state), environment));
@@ -221,10 +235,14 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
     if (!is_latest) {
       const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
       if (!point.view->catalogue->IsUserTree(tree)) return false;
+      if (point.view->catalogue->HasRules(tree)) [[unlikely]]
+        return GetByRules(*state_, point, internal_key.view(), value);
       return point.view->Get(internal_key.view(), point.sequence, value);
     }
   }
   if (!view->catalogue->IsUserTree(tree)) return false;
+  if (view->catalogue->HasRules(tree)) [[unlikely]]
+    return GetByRules(*state_, ReadPointOf(options.snapshot), internal_key.view(), value);
   return view->Get(internal_key.view(), sequence, value);
 }
 
@@ -237,6 +255,12 @@ Result<bool> DatabaseImpl::GetPinned(const ReadOptions& options, Tree tree, std:
   const ReadPoint point = ReadPointOf(options.snapshot);
   value->Reset();
   if (!point.view->catalogue->IsUserTree(tree)) return false;
+  if (point.view->catalogue->HasRules(tree)) {
+    Value found;
+    SIBYL_RETURN_IF_ERROR(GetByRules(*state_, point, internal_key.view(), &found));
+    if (found.found()) value->Take(found.Take());
+    return value->found();
+  }
   return engine::GetPinned(point.view, internal_key.view(), point.sequence, value);
 }
 
@@ -253,6 +277,7 @@ Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
       for (size_t i = 0; i < keys.size(); ++i) values[i].Clear();
       return Ok();
     }
+    if (view.catalogue->HasRules(tree)) return MultiGetByRules(options, tree, keys, values);
     InternalKeyBatch batch;
     for (size_t begin = 0; begin < keys.size(); begin += InternalKeyBatch::kKeys) {
       const size_t count = std::min(keys.size() - begin, InternalKeyBatch::kKeys);
@@ -273,6 +298,18 @@ Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
   }
 }
 
+Status DatabaseImpl::MultiGetByRules(const ReadOptions& options, Tree tree,
+                                     std::span<const std::string_view> keys,
+                                     std::span<Value> values) {
+  const ReadPoint point = ReadPointOf(options.snapshot);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const InternalKeyBuffer internal_key(tree, keys[i]);
+    const auto found = GetByRules(*state_, point, internal_key.view(), &values[i]);
+    if (!found) return found.error();
+  }
+  return Ok();
+}
+
 Result<std::unique_ptr<Iterator>> DatabaseImpl::NewIterator(Tree tree,
                                                             const IteratorOptions& options) {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
@@ -280,14 +317,27 @@ Result<std::unique_ptr<Iterator>> DatabaseImpl::NewIterator(Tree tree,
   const ReadPoint& point = pin->point();
   std::unique_ptr<Cursor> cursor = std::make_unique<EmptyCursor>();
   if (point.view->catalogue->IsUserTree(tree)) cursor = point.view->NewCursor(point.sequence);
-  return NewUserIterator(std::move(cursor), tree, options, std::move(pin));
+  auto iterator = NewUserIterator(std::move(cursor), tree, options, pin);
+  if (!point.view->catalogue->HasRules(tree)) return iterator;
+  const TreeRules rules = TreeRules::Of(*point.view->catalogue, state_->operators, tree);
+  return NewRuledIterator(std::move(iterator), rules, point.now_seconds,
+                          [this, pin, tree](std::string_view key, Value* value) {
+                            const InternalKeyBuffer internal_key(tree, key);
+                            return GetByRules(*state_, pin->point(), internal_key.view(), value);
+                          });
 }
 
-Result<uint64_t> DatabaseImpl::Count(const ReadOptions& options, Tree tree,
-                                     const KeyRange& range) {
+Result<uint64_t> DatabaseImpl::Count(const ReadOptions& options, Tree tree, const KeyRange& range) {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   const ReadPoint point = ReadPointOf(options.snapshot);
   if (!point.view->catalogue->IsUserTree(tree)) return uint64_t{0};
+  if (point.view->catalogue->HasRules(tree)) {
+    IteratorOptions bounds{options.snapshot, {}, {}};
+    if (range.begin) bounds.lower_bound = *range.begin;
+    if (range.end) bounds.upper_bound = *range.end;
+    SIBYL_ASSIGN_OR_RETURN(const auto iterator, NewIterator(tree, bounds));
+    return CountOneByOne(iterator.get());
+  }
   return RankReader(*point.view, point.sequence, tree).Count(range.begin, range.end);
 }
 
@@ -303,6 +353,10 @@ Result<std::optional<OwnedRecord>> DatabaseImpl::At(const ReadOptions& options, 
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   const ReadPoint point = ReadPointOf(options.snapshot);
   if (!point.view->catalogue->IsUserTree(tree)) return std::optional<OwnedRecord>();
+  if (point.view->catalogue->HasRules(tree)) {
+    SIBYL_ASSIGN_OR_RETURN(const auto iterator, NewIterator(tree, {options.snapshot, {}, {}}));
+    return AtOneByOne(iterator.get(), rank);
+  }
   return RankReader(*point.view, point.sequence, tree).At(rank);
 }
 
@@ -317,36 +371,35 @@ Status DatabaseImpl::Write(const WriteOptions& options, const WriteBatch& batch)
   if (batch.empty()) return options.sync ? commits_->Sync() : Ok();
   const LatencySample latency(options.sync ? state_->latencies.synced_write
                                            : state_->latencies.write);
+  bool as_it_is = false;
   {
     const ViewKeeper::ShortPin view(state_->views, 0);
-    BatchReader reader(batch.bytes());
-    BatchRecord record;
-    while (reader.Next(&record)) {
-      if (!view->catalogue->IsUserTree(record.tree)) return NoSuchTree(record.tree);
-    }
+    SIBYL_ASSIGN_OR_RETURN(as_it_is, NeedsNoEncoding(batch.bytes(), *view->catalogue));
   }
+  if (!as_it_is) return WriteEncoded(options, batch);
   SIBYL_RETURN_IF_ERROR(commits_->Commit(batch.bytes(), batch.record_count(), options.sync));
+  return Ok();
+}
+
+// What ranges delete is found out while nobody else commits.
+Status DatabaseImpl::WriteEncoded(const WriteOptions& options, const WriteBatch& batch) {
+  const uint64_t now_seconds = state_->NowSeconds();
+  const auto encode = [&](const View& view, uint64_t sequence) {
+    return EncodeBatch(batch.bytes(), {view, sequence, state_->operators, now_seconds,
+                                       state_->options.range_deletion_keys});
+  };
+  if (batch.has_ranges()) return commits_->CommitComposed(encode, options.sync);
+  const ReadPoint point = CurrentReadPoint(*state_);
+  SIBYL_ASSIGN_OR_RETURN(const EncodedBatch encoded, encode(*point.view, point.sequence));
+  SIBYL_RETURN_IF_ERROR(commits_->Commit(encoded.records, encoded.record_count, options.sync));
   return Ok();
 }
 
 Status DatabaseImpl::DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
                                  std::optional<std::string_view> end) {
-  SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
-  SIBYL_RETURN_IF_ERROR(CheckRecordLimits(begin, {}));
-  const auto compose = [&](const View& view, uint64_t sequence) -> Result<CommitQueue::Composed> {
-    if (!view.catalogue->IsUserTree(tree)) return NoSuchTree(tree);
-    IteratorOptions bounds;
-    bounds.lower_bound = begin;
-    if (end) bounds.upper_bound = *end;
-    const auto iterator = NewUserIterator(view.NewCursor(sequence), tree, bounds, nullptr);
-    WriteBatch batch;
-    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-      SIBYL_RETURN_IF_ERROR(batch.Delete(tree, iterator->key()));
-    }
-    SIBYL_RETURN_IF_ERROR(iterator->status());
-    return CommitQueue::Composed{std::string(batch.bytes()), batch.record_count()};
-  };
-  return commits_->CommitComposed(compose, options.sync);
+  WriteBatch batch;
+  SIBYL_RETURN_IF_ERROR(batch.DeleteRange(tree, begin, end));
+  return Write(options, batch);
 }
 
 Status DatabaseImpl::Sync() {
@@ -357,17 +410,29 @@ Status DatabaseImpl::Sync() {
 
 Result<std::unique_ptr<Transaction>> DatabaseImpl::BeginTransaction() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
-  return std::unique_ptr<Transaction>(std::make_unique<TransactionImpl>(*state_, *commits_, *compactor_));
+  return std::unique_ptr<Transaction>(
+      std::make_unique<TransactionImpl>(*state_, *commits_, *compactor_));
 }
 
 Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
                                           const IngestOptions& options) {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
+  const TreeRules rules =
+      TreeRules::Of(*state_->views.Current()->catalogue, state_->operators, tree);
+  const uint64_t now_seconds = state_->NowSeconds();
+  std::string stored;
+  const auto stored_source = [&]() -> Result<std::optional<Record>> {
+    SIBYL_ASSIGN_OR_RETURN(std::optional<Record> record, source());
+    if (!record || rules.plain()) return record;
+    SIBYL_RETURN_IF_ERROR(CheckRecordLimits(record->key, record->value));
+    stored = rules.Wrap(record->value, now_seconds);
+    return std::optional<Record>({record->key, stored});
+  };
   SIBYL_ASSIGN_OR_RETURN(
       const auto segments,
       BuildIngestedSegments(state_->segments, state_->options, state_->views.Current()->catalogue,
-                            tree, source, options));
+                            tree, stored_source, options));
   SIBYL_RETURN_IF_ERROR(commits_->FreezeAndRun([&]() -> Status {
     // It may have been dropped while the records were read.
     if (!state_->views.Current()->catalogue->IsUserTree(tree)) return NoSuchTree(tree);
@@ -531,6 +596,9 @@ Result<Stats> DatabaseImpl::GetStats() {
       stats.counters.model_bound_violations += segment->bound_violations();
     }
   }
+  if (point.view->range_deletions != nullptr) {
+    stats.range_deletions = point.view->range_deletions->all().size();
+  }
   compactor_->AddStats(&stats);
   stats.counters.gets = state_->views.reads();
   stats.counters.writes_records = from.writes_records.load();
@@ -569,6 +637,13 @@ Status Database::Put(Tree tree, std::string_view key, std::string_view value,
                      const WriteOptions& options) {
   WriteBatch batch;
   SIBYL_RETURN_IF_ERROR(batch.Put(tree, key, value));
+  return Write(options, batch);
+}
+
+Status Database::Merge(Tree tree, std::string_view key, std::string_view operand,
+                       const WriteOptions& options) {
+  WriteBatch batch;
+  SIBYL_RETURN_IF_ERROR(batch.Merge(tree, key, operand));
   return Write(options, batch);
 }
 

@@ -83,6 +83,9 @@ class DatabaseImpl final : public Database {
       : environment_(environment), state_(std::move(state)) {}
 
   ReadPoint ReadPointOf(const Snapshot* snapshot) const;
+  Status WriteEncoded(const WriteOptions& options, const WriteBatch& batch);
+  Status MultiGetByRules(const ReadOptions& options, Tree tree,
+                         std::span<const std::string_view> keys, std::span<Value> values);
 
   const Environment environment_;
   std::unique_ptr<DatabaseState> state_;

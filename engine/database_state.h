@@ -14,6 +14,7 @@
 #include "engine/read_point.h"
 #include "engine/segment_store.h"
 #include "engine/snapshot_pins.h"
+#include "engine/tree_rules.h"
 #include "engine/view.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
@@ -80,6 +81,7 @@ struct DatabaseState {
   }
 
   const Options options;
+  const MergeOperators operators{options};
   const storage::Path directory;
   std::unique_ptr<storage::FileLock> lock;
   std::unique_ptr<storage::CommitLog> log;
@@ -95,6 +97,11 @@ struct DatabaseState {
   std::atomic<uint64_t> published_sequence{0};
 
   std::atomic<uint32_t> next_tree_id{2};
+
+  // What a time to live counts.
+  uint64_t NowSeconds() const {
+    return options.clock_seconds ? options.clock_seconds() : base::SecondsSinceEpoch();
+  }
 
   // A tree id that was never given out. Errors: kNotSupported once all of them were.
   Result<Tree> NewTree() {
@@ -131,6 +138,7 @@ struct DatabaseState {
 
 inline ReadPoint CurrentReadPoint(const DatabaseState& state) {
   ReadPoint point;
+  point.now_seconds = state.NowSeconds();
   // No generation starts while the view keeper is locked, so what is published is in this view.
   state.views.Read([&](const std::shared_ptr<const View>& view) {
     point.view = view;

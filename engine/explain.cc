@@ -107,6 +107,7 @@ Result<LookupExplanation> ExplainLookup(const View& view, uint64_t sequence, Tre
                                         std::string_view key) {
   LookupExplanation explanation;
   const std::string internal_key = EncodeInternalKey(tree, key);
+  const uint64_t deleted_before = NewestDeletion(view.range_deletions, internal_key);
   const auto add = [&](LookupSource source) {
     explanation.sources.push_back(std::move(source));
     explanation.found = explanation.sources.back().outcome == Outcome::kValue;
@@ -116,13 +117,15 @@ Result<LookupExplanation> ExplainLookup(const View& view, uint64_t sequence, Tre
     LookupSource source;
     source.id = generation->id();
     if (const auto record = generation->Find(internal_key, sequence)) {
-      source.outcome = OutcomeOf(record->type);
+      source.outcome = record->sequence < deleted_before ? Outcome::kTombstone
+                                                         : OutcomeOf(record->type);
     }
     if (add(std::move(source))) return explanation;
   }
   for (size_t i = 0; i < view.levels.size(); ++i) {
     const LearnedSegment* segment = view.levels[i]->FindSegment(internal_key);
     if (segment == nullptr) continue;
+    if (segment->settled_sequence() < deleted_before) continue;  // not looked into
     SIBYL_ASSIGN_OR_RETURN(LookupSource source,
                            LookInSegment(*segment, view.LevelNumber(i), internal_key));
     if (add(std::move(source))) return explanation;

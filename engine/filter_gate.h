@@ -32,6 +32,10 @@ class FilterGate {
 
   bool is_open() const { return reads_left_ > 0; }
   bool expects_absent() const { return absent_in_a_row_ >= kAbsentInARow; }
+
+  // Whether the filters of a level are asked.
+  bool Asks(bool is_last_level) const { return !is_last_level || is_open(); }
+
   void SawPresent() {
     reads_left_ -= reads_left_ > 0 ? 1 : 0;
     absent_in_a_row_ = 0;

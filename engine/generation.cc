@@ -1,14 +1,15 @@
 #include "engine/generation.h"
 
 #include <cassert>
+#include <utility>
 
 namespace sibyl::engine {
 namespace {
 
 class GenerationCursor final : public Cursor {
  public:
-  GenerationCursor(const DeltaIndex& index, uint64_t max_sequence)
-      : position_(index), max_sequence_(max_sequence) {}
+  GenerationCursor(const DeltaIndex& index, uint64_t max_sequence, RangeDeletionsPtr deletions)
+      : position_(index), max_sequence_(max_sequence), deletions_(std::move(deletions)) {}
 
   bool Valid() const override { return version_ != nullptr; }
 
@@ -42,6 +43,7 @@ class GenerationCursor final : public Cursor {
 
   // Of the entries in the same leaf, all or none: a run of keys that nothing else interrupts.
   uint64_t StepsBelow(std::string_view key) const override {
+    if (deletions_ != nullptr) return 0;
     const int ahead = position_.EntriesAhead();
     if (ahead == 0 || position_.EntryAhead(1).key() >= key) return 0;
     if (position_.EntryAhead(ahead).key() >= key) return 0;
@@ -73,19 +75,23 @@ class GenerationCursor final : public Cursor {
  private:
   bool Visible() {
     version_ = position_.entry().At(max_sequence_);
-    return version_ != nullptr;
+    if (version_ == nullptr || deletions_ == nullptr) return version_ != nullptr;
+    return version_->sequence >= deletions_->NewestOf(position_.entry().key());
   }
   void SettleForward() {
     version_ = nullptr;
     while (position_.Valid() && !Visible()) position_.Next();
+    if (!position_.Valid()) version_ = nullptr;
   }
   void SettleBackward() {
     version_ = nullptr;
     while (position_.Valid() && !Visible()) position_.Prev();
+    if (!position_.Valid()) version_ = nullptr;
   }
 
   DeltaIndex::Position position_;
   const uint64_t max_sequence_;
+  const RangeDeletionsPtr deletions_;
   const DeltaIndex::Version* version_ = nullptr;  // of the entry at position_, what we show
 };
 
@@ -147,8 +153,23 @@ uint64_t Generation::NewestSequence(std::string_view internal_key) const {
   return newest ? newest->sequence : 0;
 }
 
-std::unique_ptr<Cursor> Generation::NewCursor(uint64_t max_sequence) const {
-  return std::make_unique<GenerationCursor>(index_, max_sequence);
+RangeDeletionsPtr Generation::range_deletions() const {
+  const std::lock_guard lock(range_deletions_mutex_);
+  return range_deletions_;
+}
+
+void Generation::NoteRangeDeletion(RangeDeletion deletion) {
+  const uint64_t sequence = deletion.sequence;
+  {
+    const std::lock_guard lock(range_deletions_mutex_);
+    range_deletions_ = WithDeletion(range_deletions_, std::move(deletion));
+  }
+  newest_range_deletion_.store(sequence, std::memory_order_release);
+}
+
+std::unique_ptr<Cursor> Generation::NewCursor(uint64_t max_sequence,
+                                              RangeDeletionsPtr deletions) const {
+  return std::make_unique<GenerationCursor>(index_, max_sequence, std::move(deletions));
 }
 
 }  // namespace sibyl::engine

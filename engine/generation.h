@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -17,6 +18,7 @@
 #include "engine/cursor.h"
 #include "engine/delta_index.h"
 #include "engine/entry_table.h"
+#include "engine/range_deletions.h"
 
 namespace sibyl::engine {
 
@@ -70,7 +72,16 @@ class Generation {
 
   // Shows one record per key as of max_sequence, tombstones included. The generation must outlive
   // it; the bytes it shows live as long as the generation.
-  std::unique_ptr<Cursor> NewCursor(uint64_t max_sequence) const;
+  // Versions that one of `deletions`, which lives as long, hides are not shown.
+  std::unique_ptr<Cursor> NewCursor(uint64_t max_sequence,
+                                    RangeDeletionsPtr deletions = nullptr) const;
+
+  // The range deletions whose log is this generation's, for as long as it lives; noted by whoever adds.
+  RangeDeletionsPtr range_deletions() const;
+  uint64_t newest_range_deletion() const {  // 0: there was none
+    return newest_range_deletion_.load(std::memory_order_acquire);
+  }
+  void NoteRangeDeletion(RangeDeletion deletion);
 
   uint64_t records() const { return records_.load(std::memory_order_relaxed); }  // versions added
   size_t keys() const { return table_.size(); }
@@ -85,6 +96,9 @@ class Generation {
   DeltaIndex index_{&arena_};
   EntryTable table_;
   std::atomic<uint64_t> records_ = 0;
+  std::atomic<uint64_t> newest_range_deletion_ = 0;
+  mutable std::mutex range_deletions_mutex_;
+  RangeDeletionsPtr range_deletions_;  // guarded by it
 };
 
 }  // namespace sibyl::engine

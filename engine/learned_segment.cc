@@ -366,7 +366,8 @@ Status LearnedSegment::Verify() const {
 storage::ManifestSegment Describe(const LearnedSegment& segment) {
   const storage::SegmentProperties& properties = segment.file().properties();
   return {segment.id(),          segment.file().file_bytes(), properties.records,
-          properties.tombstones, properties.smallest_key,     properties.largest_key};
+          properties.tombstones, properties.smallest_key,     properties.largest_key,
+          segment.settled_sequence()};
 }
 
 SegmentStats LearnedSegment::Stats(uint32_t level) const {

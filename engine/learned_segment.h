@@ -119,6 +119,13 @@ class LearnedSegment {
   // Misses that the sampling search refuted. Stays 0 unless the library or the memory is broken.
   uint64_t bound_violations() const { return bound_violations_.load(std::memory_order_relaxed); }
 
+  // Range deletions up to here do not concern the segment: they were applied when it was made, or came
+  // before all it has. Set before it is in a view that has later ones.
+  uint64_t settled_sequence() const { return settled_sequence_.load(std::memory_order_relaxed); }
+  void SettleUpTo(uint64_t sequence) const {
+    settled_sequence_.store(sequence, std::memory_order_relaxed);
+  }
+
   // No manifest names the file, not yet or no longer: remove it when nobody reads it any more.
   void MakeObsolete() const { obsolete_.store(true, std::memory_order_relaxed); }
 
@@ -151,6 +158,7 @@ class LearnedSegment {
   ViolationListener violation_listener_;
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};
+  mutable std::atomic<uint64_t> settled_sequence_{0};
 };
 
 // What the manifest says of `segment`.

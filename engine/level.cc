@@ -13,7 +13,8 @@ namespace {
 // Walks the segments of a level one after the other.
 class LevelCursor final : public Cursor {
  public:
-  explicit LevelCursor(const Level& level) : level_(level), segments_(level.segments()) {}
+  LevelCursor(const Level& level, RangeDeletionsPtr deletions)
+      : level_(level), segments_(level.segments()), deletions_(std::move(deletions)) {}
 
   bool Valid() const override { return cursor_ != nullptr && cursor_->Valid(); }
 
@@ -60,8 +61,10 @@ class LevelCursor final : public Cursor {
 
   std::string_view key() const override { return cursor_->key(); }
   RecordType type() const override { return cursor_->type(); }
-  uint64_t StepsBelow(std::string_view key) const override { return cursor_->StepsBelow(key); }
-  CursorRun Run() const override { return cursor_->Run(); }
+  uint64_t StepsBelow(std::string_view key) const override {
+    return may_be_hidden_ ? 0 : cursor_->StepsBelow(key);
+  }
+  CursorRun Run() const override { return may_be_hidden_ ? CursorRun() : cursor_->Run(); }
   void Skip(uint32_t records) override { cursor_->Skip(records); }
   std::string_view value() override { return cursor_->value(); }
   Status status() const override { return cursor_ == nullptr ? Ok() : cursor_->status(); }
@@ -74,31 +77,82 @@ class LevelCursor final : public Cursor {
     } else if (cursor_ == nullptr || entered_ != segment) {
       cursor_ = segments_[segment]->NewCursor();
       entered_ = segment;
+      const LearnedSegment& entered = *segments_[segment];
+      may_be_hidden_ =
+          deletions_ != nullptr && deletions_->MayHide(entered.smallest_key(), entered.largest_key(),
+                                                       entered.settled_sequence());
     }
+  }
+
+  // The piece of a deletion that hides the record at the cursor; null: none does.
+  const RangeDeletions::Piece* Hiding() const {
+    if (!may_be_hidden_) return nullptr;
+    const RangeDeletions::Piece* const piece = deletions_->PieceAt(cursor_->key());
+    const bool hides =
+        piece != nullptr && piece->sequence > segments_[entered_]->settled_sequence();
+    return hides ? piece : nullptr;
+  }
+
+  bool IsHiddenWhole(size_t segment) const {
+    if (deletions_ == nullptr || segment >= segments_.size()) return false;
+    const LearnedSegment& hidden = *segments_[segment];
+    return deletions_->HidesAll(hidden.smallest_key(), hidden.largest_key(),
+                                hidden.settled_sequence());
   }
 
   bool ExhaustedWithoutError() const {
     return cursor_ != nullptr && !cursor_->Valid() && cursor_->status().has_value();
   }
 
+  void EnterAfter() {
+    size_t segment = entered_ + 1;
+    while (IsHiddenWhole(segment)) ++segment;
+    Enter(segment);
+    if (cursor_ != nullptr) cursor_->SeekToFirst();
+  }
+
+  void EnterBefore() {
+    size_t segment = entered_ - 1;  // before the first: wraps to past the end
+    while (IsHiddenWhole(segment)) --segment;
+    Enter(segment);
+    if (cursor_ != nullptr) cursor_->SeekToLast();
+  }
+
   void SkipForward() {
-    while (ExhaustedWithoutError()) {
-      Enter(entered_ + 1);
-      if (cursor_ != nullptr) cursor_->SeekToFirst();
+    for (;;) {
+      while (ExhaustedWithoutError()) EnterAfter();
+      if (!Valid()) return;
+      const RangeDeletions::Piece* const hiding = Hiding();
+      if (hiding == nullptr) return;
+      if (hiding->end <= segments_[entered_]->largest_key()) {
+        cursor_->Seek(hiding->end);
+      } else {
+        EnterAfter();
+      }
     }
   }
 
   void SkipBackward() {
-    while (ExhaustedWithoutError()) {
-      Enter(entered_ - 1);  // before the first: wraps to past the end
-      if (cursor_ != nullptr) cursor_->SeekToLast();
+    for (;;) {
+      while (ExhaustedWithoutError()) EnterBefore();
+      if (!Valid()) return;
+      const RangeDeletions::Piece* const hiding = Hiding();
+      if (hiding == nullptr) return;
+      if (hiding->begin <= segments_[entered_]->smallest_key()) {
+        EnterBefore();
+        continue;
+      }
+      cursor_->SeekForPrev(hiding->begin);
+      if (cursor_->Valid() && cursor_->key() == hiding->begin) cursor_->Prev();
     }
   }
 
   const Level& level_;
   const std::vector<SegmentPtr>& segments_;
+  const RangeDeletionsPtr deletions_;
   std::unique_ptr<Cursor> cursor_;
   size_t entered_ = 0;
+  bool may_be_hidden_ = false;  // some records of the segment that is entered
 };
 
 // The first 8 bytes of `key` as a number, zeros after its end: keys never order against it.
@@ -185,6 +239,16 @@ size_t Level::SegmentOfRank(uint64_t rank) const {
   return static_cast<size_t>(after - records_before_.begin()) - 1;
 }
 
+Result<storage::LookupOutcome> Level::Lookup(std::string_view internal_key, uint64_t hash,
+                                             Value* value) const {
+  const LearnedSegment* const segment = FindSegment(internal_key);
+  if (segment == nullptr) return storage::LookupOutcome::kAbsent;
+  if (!segment->filter().empty() && !segment->filter().MayContain(hash)) {
+    return storage::LookupOutcome::kAbsent;
+  }
+  return segment->Lookup(internal_key, value);
+}
+
 Level::Range Level::Overlapping(std::string_view smallest, std::string_view largest) const {
   const size_t end = UpperBound(largest);
   size_t begin = UpperBound(smallest);
@@ -192,8 +256,8 @@ Level::Range Level::Overlapping(std::string_view smallest, std::string_view larg
   return {begin, std::max(begin, end)};
 }
 
-std::unique_ptr<Cursor> Level::NewCursor() const {
-  return std::make_unique<LevelCursor>(*this);
+std::unique_ptr<Cursor> Level::NewCursor(RangeDeletionsPtr deletions) const {
+  return std::make_unique<LevelCursor>(*this, std::move(deletions));
 }
 
 }  // namespace sibyl::engine

@@ -11,6 +11,7 @@
 
 #include "engine/cursor.h"
 #include "engine/learned_segment.h"
+#include "engine/range_deletions.h"
 
 namespace sibyl::engine {
 
@@ -38,6 +39,10 @@ class Level {
     return segments_[at - 1].get();
   }
 
+  // Looks for a key with this checksum, in the segment that can have it. Errors: kIo, kCorruption.
+  Result<storage::LookupOutcome> Lookup(std::string_view internal_key, uint64_t hash,
+                                        Value* value) const;
+
   // The segments whose key ranges meet [smallest, largest], as indexes [begin, end).
   struct Range {
     size_t begin = 0;
@@ -54,8 +59,9 @@ class Level {
   uint64_t RecordsBefore(size_t segment) const { return records_before_[segment]; }
   size_t SegmentOfRank(uint64_t rank) const;
 
-  // All records of the level. The level must outlive the cursor.
-  std::unique_ptr<Cursor> NewCursor() const;
+  // All records of the level but those that `deletions` hide, which are skipped without being read
+  // where a whole segment is hidden. The level must outlive the cursor.
+  std::unique_ptr<Cursor> NewCursor(RangeDeletionsPtr deletions = nullptr) const;
 
  private:
   // The segments that begin with keys of one tree, as indexes [begin, end).

@@ -73,6 +73,13 @@ void MergeStream::Next() {
   } while (Valid() && key() == last_key_);  // older records of the same key
 }
 
+bool MergeStream::NextOlder() {
+  assert(Valid());
+  last_key_.assign(key());
+  AdvanceWinner();
+  return Valid() && key() == last_key_;
+}
+
 std::string_view MergeStream::value() {
   Source& source = sources_[winner_];
   const std::string_view value = source.cursor->value();

@@ -27,9 +27,13 @@ class MergeStream {
 
   bool Valid() const;
 
-  // Precondition of the next four: Valid(). The bytes live until Next, or as long as the source
+  // Precondition of the next five: Valid(). The bytes live until Next, or as long as the source
   // keeps them: see Cursor.
   void Next();
+
+  // Goes to the next older record of the same key. False: there is none, and this was Next.
+  bool NextOlder();
+
   std::string_view key() const { return sources_[winner_].key; }
   RecordType type() const { return sources_[winner_].cursor->type(); }
 

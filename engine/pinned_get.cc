@@ -4,7 +4,6 @@
 
 #include "base/checksum.h"
 #include "base/status_macros.h"
-#include "engine/filter_gate.h"
 
 namespace sibyl::engine {
 
@@ -76,20 +75,20 @@ Result<bool> GetPinned(const std::shared_ptr<const View>& view, std::string_view
                        uint64_t sequence, PinnedValue* value) {
   value->Reset();
   const uint64_t hash = base::Checksum(internal_key);
+  const uint64_t deleted_before = NewestDeletion(view->range_deletions, internal_key);
   for (const auto& generation : view->generations) {
     if (generation->empty()) continue;
     if (const auto record = generation->Find(internal_key, hash, sequence)) {
+      if (record->sequence < deleted_before) return false;
       if (record->type == RecordType::kValue) value->Copy(record->value);
       return value->found();
     }
   }
   FilterGate& gate = FilterGate::OfThisThread();
   for (const auto& level : view->levels) {
-    const LearnedSegment* segment = level->FindSegment(internal_key);
-    if (segment == nullptr) continue;
-    const bool asks_filter =
-        !segment->filter().empty() && (gate.is_open() || &level != &view->levels.back());
-    if (asks_filter && !segment->filter().MayContain(hash)) continue;
+    const auto [segment, asks_filter] =
+        view->FindCandidate(level, internal_key, deleted_before, gate);
+    if (segment == nullptr || (asks_filter && !segment->filter().MayContain(hash))) continue;
     SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
                            LookInSegment(view, *segment, internal_key, value));
     if (outcome != LookupOutcome::kAbsent) {

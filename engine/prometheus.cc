@@ -122,6 +122,7 @@ std::string PrometheusText(const Stats& stats) {
   Writer out;
   WriteCounters(stats.counters, &out);
   out.Gauge("generations", "Generations in memory", stats.generations.size());
+  out.Gauge("range_deletions", "Deleted ranges that still hide records", stats.range_deletions);
   out.Gauge("pinned_views", "Snapshots, iterators and transactions alive", stats.pinned_views);
   out.Gauge("pinned_generation_bytes", "Memory of drained generations that are read still",
             stats.pinned_generation_bytes);

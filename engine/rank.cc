@@ -175,17 +175,77 @@ Result<std::optional<OwnedRecord>> RankReader::WalkTo(uint64_t rank) const {
   return std::optional<OwnedRecord>();
 }
 
+// Fills hidden_ for the keys from `begin` to before `end`.
+Status RankReader::FindHidden(std::string_view begin, std::string_view end) {
+  hidden_.clear();
+  if (base_ == nullptr || view_.range_deletions == nullptr) return Ok();
+  for (const RangeDeletions::Piece& piece : view_.range_deletions->pieces()) {
+    SIBYL_RETURN_IF_ERROR(AddHidden(piece, std::max<std::string_view>(piece.begin, begin),
+                                    std::min<std::string_view>(piece.end, end)));
+  }
+  return Ok();
+}
+
+// Of the keys of `piece` those from `begin` to before `end`.
+Status RankReader::AddHidden(const RangeDeletions::Piece& piece, std::string_view begin,
+                             std::string_view end) {
+  if (begin >= end) return Ok();
+  const Level::Range range = base_->Overlapping(begin, end);
+  for (size_t i = range.begin; i < range.end; ++i) {
+    const LearnedSegment& segment = *base_->segments()[i];
+    if (segment.settled_sequence() >= piece.sequence) continue;
+    uint64_t first = 0;
+    uint64_t last = segment.file().properties().records;
+    if (begin > segment.smallest_key()) {
+      SIBYL_ASSIGN_OR_RETURN(first, RankInSegment(segment, begin));
+    }
+    if (end <= segment.largest_key()) {
+      SIBYL_ASSIGN_OR_RETURN(last, RankInSegment(segment, end));
+    }
+    if (first >= last) continue;
+    const uint64_t before = base_->RecordsBefore(i);
+    const uint64_t hidden_before =
+        hidden_.empty() ? 0
+                        : hidden_.back().hidden_before + hidden_.back().end - hidden_.back().begin;
+    hidden_.push_back({before + first, before + last, hidden_before});
+  }
+  return Ok();
+}
+
+// How many of the base's records before `rank` are not hidden.
+uint64_t RankReader::VisibleBefore(uint64_t rank) const {
+  const auto after = std::upper_bound(
+      hidden_.begin(), hidden_.end(), rank,
+      [](uint64_t wanted, const HiddenRanks& each) { return wanted < each.begin; });
+  if (after == hidden_.begin()) return rank;
+  const HiddenRanks& last = *std::prev(after);
+  return rank - last.hidden_before - (std::min(rank, last.end) - last.begin);
+}
+
+// The rank in the base of the record that is not hidden and that `visible` such others precede.
+uint64_t RankReader::RankOfVisible(uint64_t visible) const {
+  const auto after = std::partition_point(
+      hidden_.begin(), hidden_.end(),
+      [visible](const HiddenRanks& each) { return each.begin - each.hidden_before <= visible; });
+  if (after == hidden_.begin()) return visible;
+  const HiddenRanks& last = *std::prev(after);
+  return visible + last.hidden_before + last.end - last.begin;
+}
+
 Result<uint64_t> RankReader::CountInBase(std::string_view begin, std::string_view end) const {
   if (base_ == nullptr) return uint64_t{0};
   SIBYL_ASSIGN_OR_RETURN(const uint64_t first, RankIn(*base_, begin));
   SIBYL_ASSIGN_OR_RETURN(const uint64_t last, RankIn(*base_, end));
-  return last - first;
+  return VisibleBefore(last) - VisibleBefore(first);
 }
 
 Result<bool> RankReader::IsInBase(std::string_view internal_key) {
   const LearnedSegment* const segment =
       base_ == nullptr ? nullptr : base_->FindSegment(internal_key);
   if (segment == nullptr) return false;
+  if (segment->settled_sequence() < NewestDeletion(view_.range_deletions, internal_key)) {
+    return false;
+  }
   SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome outcome,
                          segment->Lookup(internal_key, &scratch_));
   return outcome == storage::LookupOutcome::kValue;
@@ -196,6 +256,7 @@ Result<uint64_t> RankReader::Count(std::optional<std::string_view> begin,
   const std::string first = begin ? tree_begin_ + std::string(*begin) : tree_begin_;
   const std::string past = end ? tree_begin_ + std::string(*end) : tree_end_;
   if (first >= past) return uint64_t{0};
+  SIBYL_RETURN_IF_ERROR(FindHidden(first, past));
   SIBYL_ASSIGN_OR_RETURN(const uint64_t base_records, CountInBase(first, past));
   if (base_records == 0) return CountOneByOne(first, past);
   uint64_t count = base_records;
@@ -212,6 +273,7 @@ Result<uint64_t> RankReader::Count(std::optional<std::string_view> begin,
 }
 
 Result<std::optional<OwnedRecord>> RankReader::At(uint64_t rank) {
+  SIBYL_RETURN_IF_ERROR(FindHidden(tree_begin_, tree_end_));
   // How many keys come on top of the base's, and how many of the base's do not count, so far.
   uint64_t added = 0;
   uint64_t hidden = 0;
@@ -245,9 +307,10 @@ Result<std::optional<OwnedRecord>> RankReader::At(uint64_t rank) {
 // Precondition: the tree has more than `rank` records in the base.
 Result<OwnedRecord> RankReader::ReadFromBase(uint64_t rank) const {
   SIBYL_ASSIGN_OR_RETURN(const uint64_t tree_rank, RankIn(*base_, tree_begin_));
-  const size_t number = base_->SegmentOfRank(tree_rank + rank);
+  const uint64_t rank_in_base = RankOfVisible(VisibleBefore(tree_rank) + rank);
+  const size_t number = base_->SegmentOfRank(rank_in_base);
   const storage::Segment& segment = base_->segments()[number]->file();
-  const uint64_t rank_in_segment = tree_rank + rank - base_->RecordsBefore(number);
+  const uint64_t rank_in_segment = rank_in_base - base_->RecordsBefore(number);
   SIBYL_ASSIGN_OR_RETURN(const RankedBlock found, FindBlock(segment, rank_in_segment));
   const auto slot = static_cast<uint32_t>(rank_in_segment - found.rank);
   OwnedRecord record;

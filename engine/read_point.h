@@ -14,6 +14,7 @@ namespace sibyl::engine {
 struct ReadPoint {
   std::shared_ptr<const View> view;
   uint64_t sequence = 0;
+  uint64_t now_seconds = 0;  // what had expired then has: see TreeOptions::ttl_seconds
 };
 
 }  // namespace sibyl::engine

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/batch_codec.h"
+#include "engine/batch_encoding.h"
 #include "engine/internal_key.h"
 #include "engine/option_limits.h"
 
@@ -58,6 +59,7 @@ Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore&
                      path.string() + ": missing, but the manifest names it"};
       }
       SIBYL_ASSIGN_OR_RETURN(auto segment, store.Open(claimed.id));
+      segment->SettleUpTo(claimed.settled_sequence);
       SIBYL_RETURN_IF_ERROR(CheckAgainstManifest(claimed, *segment));
       segments.push_back(std::move(segment));
     }
@@ -81,18 +83,45 @@ uint32_t LargestTreeIdOf(const BatchRecord& record) {
   return names_tree ? base::LoadBig32(record.key.data()) : record.tree.id;
 }
 
+// What everything older has left, which the replay of a generation changes.
+struct ReplayState {
+  Catalogue catalogue;
+  RangeDeletionsPtr range_deletions;
+};
+
+Status AddReplayed(const DatabaseState& state, const ReplayState& older, const BatchRecord& record,
+                   uint64_t sequence, std::string* internal_key, Generation* generation) {
+  internal_key->clear();
+  base::PutBig32(internal_key, record.tree.id);
+  internal_key->append(record.key);
+  if (older.catalogue.HasRules(record.tree)) {
+    SIBYL_RETURN_IF_ERROR(state.operators.Check(record.tree, older.catalogue));
+  }
+  AddByRules(TreeRules::Of(older.catalogue, state.operators, record.tree), *internal_key, sequence,
+             NewestDeletion(older.range_deletions, *internal_key), record.type, record.value,
+             generation);
+  return Ok();
+}
+
 // Inserts every entry of one generation of the log into a generation of the delta.
-Status ReplayGeneration(DatabaseState& state, Generation* generation, Replayed* replayed) {
+Status ReplayGeneration(DatabaseState& state, Generation* generation, ReplayState* older,
+                        Replayed* replayed) {
   std::string internal_key;
-  return state.log->Replay(generation->id(), [&](const storage::LogEntry& entry) {
+  return state.log->Replay(generation->id(), [&](const storage::LogEntry& entry) -> Status {
     const uint64_t sequence = entry.first_sequence + entry.record_count - 1;
     BatchReader reader(entry.bytes);
-    BatchRecord record;
-    while (reader.Next(&record)) {
-      internal_key.clear();
-      base::PutBig32(&internal_key, record.tree.id);
-      internal_key.append(record.key);
-      generation->Add(internal_key, sequence, record.type, record.value);
+    BatchRequest request;
+    while (reader.NextLogged(&request)) {
+      if (request.op > BatchOp::kDelete) {
+        const RangeDeletion deletion = DeletionOf(request, sequence, generation->id());
+        older->range_deletions = WithDeletion(older->range_deletions, deletion);
+        generation->NoteRangeDeletion(deletion);
+        continue;
+      }
+      const BatchRecord record = RecordOf(request);
+      if (record.tree == kCatalogueTree) SIBYL_RETURN_IF_ERROR(older->catalogue.Apply(record));
+      SIBYL_RETURN_IF_ERROR(
+          AddReplayed(state, *older, record, sequence, &internal_key, generation));
       replayed->largest_tree_id = std::max(replayed->largest_tree_id, LargestTreeIdOf(record));
     }
     if (!reader.ok()) {
@@ -105,13 +134,14 @@ Status ReplayGeneration(DatabaseState& state, Generation* generation, Replayed* 
   });
 }
 
-Result<Replayed> ReplayGenerations(DatabaseState& state, const storage::Manifest& manifest) {
+Result<Replayed> ReplayGenerations(DatabaseState& state, const storage::Manifest& manifest,
+                                   ReplayState* older) {
   Replayed replayed;
   replayed.last_sequence = manifest.last_sequence;
   for (const uint64_t id : state.log->Generations()) {
     if (id < manifest.generation_floor) continue;
     auto generation = std::make_shared<Generation>(id);
-    SIBYL_RETURN_IF_ERROR(ReplayGeneration(state, generation.get(), &replayed));
+    SIBYL_RETURN_IF_ERROR(ReplayGeneration(state, generation.get(), older, &replayed));
     replayed.newest_first.insert(replayed.newest_first.begin(), std::move(generation));
   }
   if (replayed.newest_first.empty()) {
@@ -127,9 +157,13 @@ Result<View> LoadView(DatabaseState& state, const storage::Manifest& manifest, R
   View view;
   view.runs = manifest.runs;
   SIBYL_ASSIGN_OR_RETURN(view.levels, OpenLevels(state.segments, manifest));
-  SIBYL_ASSIGN_OR_RETURN(*replayed, ReplayGenerations(state, manifest));
-  view.generations = replayed->newest_first;
   SIBYL_ASSIGN_OR_RETURN(Catalogue catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
+  ReplayState older{std::move(catalogue), DeletionsOf(manifest)};
+  SIBYL_ASSIGN_OR_RETURN(*replayed, ReplayGenerations(state, manifest, &older));
+  view.generations = replayed->newest_first;
+  view.range_deletions = std::move(older.range_deletions);
+  SIBYL_ASSIGN_OR_RETURN(catalogue, Catalogue::Load(view.NewCursor(UINT64_MAX).get()));
+  SIBYL_RETURN_IF_ERROR(state.operators.CheckAllKnown(catalogue));
   view.catalogue = std::make_shared<Catalogue>(std::move(catalogue));
   return view;
 }

@@ -10,6 +10,7 @@
 #include "base/coding.h"
 #include "base/status_macros.h"
 #include "engine/batch_codec.h"
+#include "engine/batch_encoding.h"
 #include "engine/catalogue.h"
 #include "engine/database_copy.h"
 #include "engine/generation.h"
@@ -17,6 +18,7 @@
 #include "engine/option_limits.h"
 #include "engine/segment_builder.h"
 #include "engine/segment_store.h"
+#include "engine/tree_rules.h"
 #include "engine/view.h"
 #include "storage/commit_log.h"
 #include "storage/file_copy.h"
@@ -55,6 +57,7 @@ class Repairer {
     SIBYL_RETURN_IF_ERROR(FindSegmentFiles());
     ReadManifest();
     SIBYL_RETURN_IF_ERROR(SaveLevels());
+    SIBYL_RETURN_IF_ERROR(LoadCatalogue());
     SIBYL_RETURN_IF_ERROR(ReplayLog());
     SIBYL_RETURN_IF_ERROR(RestoreCatalogue());
     SIBYL_RETURN_IF_ERROR(SaveLog());
@@ -120,12 +123,14 @@ class Repairer {
     }
     const bool is_known = claimed.file_bytes > 0;
     const auto original = LearnedSegment::Open(files_, found->second, claimed.id, {});
+    if (original) (*original)->SettleUpTo(claimed.settled_sequence);
     const bool whole = original && (*original)->Verify();
     if (whole && (!is_known || Describe(**original) == claimed)) {
       const storage::Path to =
           copy_.segments_directory() / storage::SegmentFileName(claimed.id);
       SIBYL_RETURN_IF_ERROR(storage::LinkOrCopyFile(files_, found->second, to));
       SIBYL_ASSIGN_OR_RETURN(SegmentPtr saved, store_.Open(claimed.id));
+      saved->SettleUpTo(claimed.settled_sequence);
       ++report_.segments_whole;
       report_.records += claimed.records;
       return Segments{std::move(saved)};
@@ -136,7 +141,9 @@ class Repairer {
                              ": whole, but not the segment that the manifest names: left out");
       return Segments();
     }
-    return SalvageRecords(found->second);
+    SIBYL_ASSIGN_OR_RETURN(const Segments salvaged, SalvageRecords(found->second));
+    for (const SegmentPtr& segment : salvaged) segment->SettleUpTo(claimed.settled_sequence);
+    return salvaged;
   }
 
   Result<Segments> SalvageRecords(const storage::Path& path) {
@@ -164,6 +171,8 @@ class Repairer {
 
   Status ReplayLog() {
     last_sequence_ = manifest_.last_sequence;
+    deletions_ = DeletionsOf(manifest_);
+    replayed_sequence_ = NewestDeletion(deletions_);
     for (const uint64_t id : log_->Generations()) {
       if (id < manifest_.generation_floor) continue;
       const Status replayed = log_->Replay(id, [&](const storage::LogEntry& entry) {
@@ -175,17 +184,46 @@ class Repairer {
     return Ok();
   }
 
+  // Of what is in segments; what the log has is applied to it.
+  Status LoadCatalogue() {
+    View view;
+    view.levels = levels_;
+    const auto cursor = view.NewCursor(UINT64_MAX);
+    auto loaded = Catalogue::Load(cursor.get());
+    if (!loaded && loaded.error().code != ErrorCode::kCorruption) return std::move(loaded).error();
+    if (loaded) catalogue_ = std::move(*loaded);
+    return Ok();
+  }
+
+  // A tree whose operator is not known keeps what the log has last.
+  TreeRules RulesOf(Tree tree) const {
+    if (!operators_.Check(catalogue_.OptionsOf(tree))) return TreeRules();
+    return TreeRules::Of(catalogue_, operators_, tree);
+  }
+
   void ReplayEntry(const storage::LogEntry& entry) {
-    const uint64_t sequence = std::max(
-        {entry.first_sequence + entry.record_count - 1, last_sequence_, uint64_t{1}});
+    // Increasing, whatever is damaged: a range deletion hides what came before it.
+    const uint64_t sequence =
+        std::max(entry.first_sequence + entry.record_count - 1, replayed_sequence_ + 1);
     BatchReader reader(entry.bytes);
-    BatchRecord record;
-    while (reader.Next(&record)) {
-      delta_->Add(EncodeInternalKey(record.tree, record.key), sequence, record.type, record.value);
+    BatchRequest request;
+    while (reader.NextLogged(&request)) {
+      if (request.op > BatchOp::kDelete) {
+        deletions_ = WithDeletion(deletions_, DeletionOf(request, sequence, delta_->id()));
+        ++report_.log_records;
+        continue;
+      }
+      const BatchRecord record = RecordOf(request);
+      // A malformed record of the catalogue is told by whoever opens the new database.
+      if (record.tree == kCatalogueTree) (void)catalogue_.Apply(record);
+      const std::string key = EncodeInternalKey(record.tree, record.key);
+      AddByRules(RulesOf(record.tree), key, sequence, NewestDeletion(deletions_, key), record.type,
+                 record.value, delta_.get());
       trees_.insert(record.tree);
       ++report_.log_records;
     }
-    last_sequence_ = sequence;
+    replayed_sequence_ = sequence;
+    last_sequence_ = std::max(last_sequence_, sequence);
     if (reader.ok()) return;
     report_.lost.push_back("the log: the entry of sequence " +
                            std::to_string(entry.first_sequence) + " is malformed");
@@ -224,11 +262,12 @@ class Repairer {
 
   Status SaveLog() {
     SegmentBuilder builder(store_, options_, true);
-    const auto cursor = delta_->NewCursor(UINT64_MAX);
+    const auto cursor = delta_->NewCursor(UINT64_MAX, deletions_);
     for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
       SIBYL_RETURN_IF_ERROR(builder.Add(cursor->key(), cursor->type(), cursor->value()));
     }
     SIBYL_ASSIGN_OR_RETURN(Segments segments, Keep(&builder));
+    for (const SegmentPtr& segment : segments) segment->SettleUpTo(last_sequence_);
     if (!segments.empty()) {
       levels_.insert(levels_.begin(), std::make_shared<Level>(std::move(segments)));
       ++runs_;
@@ -242,6 +281,10 @@ class Repairer {
     manifest.runs = runs_;
     manifest.last_sequence = last_sequence_;
     manifest.next_tree_id = std::max(manifest_.next_tree_id, trees_.rbegin()->id + 1);
+    for (size_t i = 0; deletions_ != nullptr && i < deletions_->all().size(); ++i) {
+      const RangeDeletion& deletion = deletions_->all()[i];
+      manifest.deletions.push_back({deletion.begin, deletion.end, deletion.sequence});
+    }
     for (const auto& level : levels_) {
       manifest.levels.emplace_back();
       for (const SegmentPtr& segment : level->segments()) {
@@ -254,6 +297,8 @@ class Repairer {
   const Environment& environment_;
   storage::FileSystem& files_;
   const Options& options_;
+  const MergeOperators operators_{options_};
+  Catalogue catalogue_;
   const storage::Path damaged_;
   DatabaseCopy& copy_;
   SegmentStore store_;  // of the new database
@@ -263,6 +308,8 @@ class Repairer {
   std::vector<std::shared_ptr<const Level>> levels_;
   uint32_t runs_ = 0;  // so many of them are runs
   const std::shared_ptr<Generation> delta_ = std::make_shared<Generation>(1);
+  RangeDeletionsPtr deletions_;  // of the manifest, then of the log
+  uint64_t replayed_sequence_ = 0;  // of the log's entries so far
   uint64_t last_sequence_ = 0;
   std::set<Tree> trees_;  // all that ever had a record or a name
   RepairReport report_;

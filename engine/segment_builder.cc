@@ -169,8 +169,11 @@ std::string SegmentBuilder::ModelNote(uint64_t long_keys_before) const {
   return long_keys_.records == long_keys_before ? "learned: short keys" : choice_.note;
 }
 
+// What the blocks of a tree look like: no other option reaches a segment.
 TreeOptions SegmentBuilder::OptionsOf(Tree tree) const {
-  return catalogue_ == nullptr ? TreeOptions() : catalogue_->OptionsOf(tree);
+  if (catalogue_ == nullptr) return TreeOptions();
+  const TreeOptions& options = catalogue_->OptionsOf(tree);
+  return {.compression = options.compression, .packed_keys = options.packed_keys};
 }
 
 storage::SegmentFormat SegmentBuilder::FormatFor(const std::vector<TreeModel>& models) const {

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "engine/merge_stream.h"
+#include "engine/ruled_stream.h"
 #include "engine/segment_builder.h"
 
 namespace sibyl::engine {
@@ -32,17 +33,23 @@ bool HasOldGenerations(const View& view, uint64_t floor) {
 }
 
 Result<std::vector<SegmentPtr>> WriteOldGenerations(const ReadPoint& point, uint64_t floor,
+                                                    const MergeOperators& operators,
                                                     SegmentBuilder* builder) {
   std::vector<std::unique_ptr<ForwardCursor>> cursors;
   for (const auto& generation : point.view->generations) {
-    if (generation->id() < floor) cursors.push_back(generation->NewCursor(point.sequence));
+    if (generation->id() >= floor) continue;
+    cursors.push_back(generation->NewCursor(point.sequence, point.view->range_deletions));
   }
-  // Tombstones too: the levels below have what they hide.
-  MergeStream stream(std::move(cursors));
+  // Tombstones and operands too: the levels below have what they hide and change.
+  RuledStream stream(
+      MergeStream(std::move(cursors)),
+      [&](Tree tree) { return TreeRules::Of(*point.view->catalogue, operators, tree); },
+      [](std::string_view) { return true; }, point.now_seconds);
   for (; stream.Valid(); stream.Next()) {
     SIBYL_RETURN_IF_ERROR(builder->Add(stream.key(), stream.type(), stream.value()));
   }
   SIBYL_ASSIGN_OR_RETURN(const auto segments, builder->Finish());
+  for (const auto& segment : segments) segment->SettleUpTo(point.sequence);
   return std::vector<SegmentPtr>(segments.begin(), segments.end());
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/read_point.h"
+#include "engine/tree_rules.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -62,6 +63,7 @@ std::shared_ptr<const View> WithoutOldGenerations(const View& view, uint64_t flo
 // Writes what is visible at point.sequence in the generations below `floor` to segments that no
 // manifest names: their files go with their last reader. None if there is nothing. Errors: kIo.
 Result<std::vector<SegmentPtr>> WriteOldGenerations(const ReadPoint& point, uint64_t floor,
+                                                    const MergeOperators& operators,
                                                     SegmentBuilder* builder);
 
 // Whether `view` has generations below `floor`.

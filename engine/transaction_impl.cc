@@ -19,6 +19,16 @@ namespace {
 
 Error Conflict(const std::string& what) { return {ErrorCode::kConflict, what}; }
 
+Error HistoryIsGone() {
+  return Conflict("the history since the transaction began is gone; run it again");
+}
+
+Error WrittenByOther(std::string_view internal_key) {
+  return Conflict("key " + base::Quoted(UserKeyOf(internal_key)) + " of tree " +
+                  std::to_string(TreeOf(internal_key).id) +
+                  " was written by another transaction first");
+}
+
 }  // namespace
 
 TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits, Compactor& compactor)
@@ -26,7 +36,7 @@ TransactionImpl::TransactionImpl(DatabaseState& state, CommitQueue& commits, Com
       commits_(commits),
       compactor_(compactor),
       read_point_(CurrentReadPoint(state)),
-      writes_(state.segments, state.options) {
+      writes_(state.segments, state.options, [this](Tree tree) { return RulesOf(tree); }) {
   engine::Count(state_.counters.pinned_views);
 }
 
@@ -52,10 +62,23 @@ Result<bool> TransactionImpl::Get(Tree tree, std::string_view key, Value* value)
   value->Clear();
   if (!catalogue().IsUserTree(tree)) return false;
   const InternalKeyBuffer internal_key(tree, key);
+  if (catalogue().HasRules(tree)) return GetByRules(RulesOf(tree), internal_key.view(), value);
   SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome own,
                          writes_.Find(internal_key.view(), value));
   if (own != storage::LookupOutcome::kAbsent) return own == storage::LookupOutcome::kValue;
   return read_point_.view->Get(internal_key.view(), read_point_.sequence, value);
+}
+
+// Own writes have not expired, whatever the clock says: they were made after the snapshot.
+Result<bool> TransactionImpl::GetByRules(const TreeRules& rules, std::string_view internal_key,
+                                         Value* value) const {
+  const auto walk = [&](const RecordVisitor& visit) -> Status {
+    bool goes_on = true;
+    SIBYL_RETURN_IF_ERROR(writes_.VisitRecords(internal_key, visit, &goes_on));
+    if (!goes_on) return Ok();
+    return read_point_.view->VisitRecords(internal_key, read_point_.sequence, visit);
+  };
+  return ReadByRules(rules, read_point_.now_seconds, walk, value);
 }
 
 Result<bool> TransactionImpl::GetForUpdate(Tree tree, std::string_view key, Value* value,
@@ -69,7 +92,8 @@ Result<bool> TransactionImpl::GetForUpdate(Tree tree, std::string_view key, Valu
     read_point_ = CurrentReadPoint(state_);
   } else {
     const ReadPoint now = CurrentReadPoint(state_);
-    if (now.sequence != read_point_.sequence || now.view->ingestions != read_point_.view->ingestions) {
+    if (now.sequence != read_point_.sequence ||
+        now.view->ingestions != read_point_.view->ingestions) {
       SIBYL_ASSIGN_OR_RETURN(const auto newer, GenerationsSinceSnapshot(*now.view));
       SIBYL_RETURN_IF_ERROR(CheckKey(internal_key.view(), newer));
     }
@@ -95,10 +119,26 @@ void TransactionImpl::UnlockKeys() {
 }
 
 Status TransactionImpl::Put(Tree tree, std::string_view key, std::string_view value) {
-  return Write(tree, RecordType::kValue, key, value);
+  SIBYL_RETURN_IF_ERROR(CheckWrite(tree, key, value));
+  if (!catalogue().HasRules(tree)) return Write(tree, RecordType::kValue, key, value);
+  return Write(tree, RecordType::kValue, key, RulesOf(tree).Wrap(value, state_.NowSeconds()));
+}
+
+Status TransactionImpl::Merge(Tree tree, std::string_view key, std::string_view operand) {
+  SIBYL_RETURN_IF_ERROR(CheckWrite(tree, key, operand));
+  const TreeRules rules = RulesOf(tree);
+  if (!rules.merges()) return NoMergeOperator(tree);
+  SIBYL_RETURN_IF_ERROR(MakeRoom());  // what is spilled is folded when it is read
+  std::string stored = rules.WrapOperand(operand);
+  const InternalKeyBuffer internal_key(tree, key);
+  if (const auto own = writes_.FindInMemory(internal_key.view())) {
+    stored = rules.FoldAfter(own->type == RecordType::kValue ? &own->value : nullptr, stored);
+  }
+  return Write(tree, RecordType::kValue, key, stored);
 }
 
 Status TransactionImpl::Delete(Tree tree, std::string_view key) {
+  SIBYL_RETURN_IF_ERROR(CheckWrite(tree, key, {}));
   return Write(tree, RecordType::kTombstone, key, {});
 }
 
@@ -118,19 +158,29 @@ Status TransactionImpl::DeleteRange(Tree tree, std::string_view begin,
   return iterator->status();
 }
 
-Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
-                              std::string_view value) {
+Status TransactionImpl::CheckWrite(Tree tree, std::string_view key, std::string_view value) const {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckRecordLimits(key, value));
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  return Ok();
+}
+
+Status TransactionImpl::Write(Tree tree, RecordType type, std::string_view key,
+                              std::string_view value) {
   used_ = true;
   const InternalKeyBuffer internal_key(tree, key);
-  const uint64_t spills = writes_.spills();
-  const Status put = writes_.Put(internal_key.view(), type, value);
-  if (writes_.spills() != spills) engine::Count(state_.counters.transaction_spills);
+  SIBYL_RETURN_IF_ERROR(MakeRoom());
+  SIBYL_RETURN_IF_ERROR(writes_.Put(internal_key.view(), type, value));
   CountMemory();
-  return put;
+  return Ok();
+}
+
+Status TransactionImpl::MakeRoom() {
+  const uint64_t spills = writes_.spills();
+  const Status made = writes_.MakeRoom();
+  if (writes_.spills() != spills) engine::Count(state_.counters.transaction_spills);
+  return made;
 }
 
 // The overlay grows in chunks, so that this rarely writes what others read.
@@ -145,11 +195,12 @@ Result<Tree> TransactionImpl::CreateTree(std::string_view name, const TreeOption
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   SIBYL_RETURN_IF_ERROR(CheckTreeName(name));
+  SIBYL_RETURN_IF_ERROR(state_.operators.Check(options));
   if (catalogue().Find(name)) return TreeNameTaken(name);
   SIBYL_ASSIGN_OR_RETURN(const Tree tree, state_.NewTree());
   SIBYL_RETURN_IF_ERROR(
       ChangeCatalogue({kCatalogueTree, RecordType::kValue, CatalogueKey(tree), name}));
-  if (options != TreeOptions()) SIBYL_RETURN_IF_ERROR(SetTreeOptions(tree, options));
+  if (options != TreeOptions()) SIBYL_RETURN_IF_ERROR(WriteTreeOptions(tree, options));
   return tree;
 }
 
@@ -169,6 +220,15 @@ Status TransactionImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   SIBYL_RETURN_IF_ERROR(state_.CheckWritable());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
+  const TreeOptions& present = catalogue().OptionsOf(tree);
+  if (options.ttl_seconds != present.ttl_seconds ||
+      options.merge_operator != present.merge_operator) {
+    return CannotChangeRules(tree);
+  }
+  return WriteTreeOptions(tree, options);
+}
+
+Status TransactionImpl::WriteTreeOptions(Tree tree, const TreeOptions& options) {
   const bool is_default = options == TreeOptions();
   return ChangeCatalogue({kCatalogueTree,
                           is_default ? RecordType::kTombstone : RecordType::kValue,
@@ -201,14 +261,27 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   used_ = true;
-  return NewUserIterator(writes_.NewCursor(read_point_.view.get(), read_point_.sequence), tree,
-                         options, read_point_.view);
+  auto iterator = NewUserIterator(writes_.NewCursor(read_point_.view.get(), read_point_.sequence),
+                                  tree, options, read_point_.view);
+  if (!catalogue().HasRules(tree)) return iterator;
+  const TreeRules rules = RulesOf(tree);
+  return NewRuledIterator(std::move(iterator), rules, read_point_.now_seconds,
+                          [this, rules, tree](std::string_view key, Value* value) {
+                            return GetByRules(rules, EncodeInternalKey(tree, key), value);
+                          });
 }
 
 Result<uint64_t> TransactionImpl::Count(Tree tree, const KeyRange& range) {
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   used_ = true;
   if (!catalogue().IsUserTree(tree)) return uint64_t{0};
+  if (catalogue().HasRules(tree)) {
+    IteratorOptions bounds;
+    if (range.begin) bounds.lower_bound = *range.begin;
+    if (range.end) bounds.upper_bound = *range.end;
+    SIBYL_ASSIGN_OR_RETURN(const auto iterator, NewIterator(tree, bounds));
+    return CountOneByOne(iterator.get());
+  }
   return RankReader(*read_point_.view, read_point_.sequence, tree, &writes_)
       .Count(range.begin, range.end);
 }
@@ -217,6 +290,10 @@ Result<std::optional<OwnedRecord>> TransactionImpl::At(Tree tree, uint64_t rank)
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   used_ = true;
   if (!catalogue().IsUserTree(tree)) return std::optional<OwnedRecord>();
+  if (catalogue().HasRules(tree)) {
+    SIBYL_ASSIGN_OR_RETURN(const auto iterator, NewIterator(tree, {}));
+    return AtOneByOne(iterator.get(), rank);
+  }
   return RankReader(*read_point_.view, read_point_.sequence, tree, &writes_).At(rank);
 }
 
@@ -274,8 +351,8 @@ Status TransactionImpl::CommitToLog(const WriteOptions& options) {
 // when it returns, and before which everything that was committed earlier is durable too.
 Status TransactionImpl::CommitRuns() {
   SIBYL_RETURN_IF_ERROR(writes_.SpillAll());
-  // Drained here, what is in memory does not keep others waiting in the queue. Where they have begun
-  // another generation, it would take the history away that the check for conflicts needs.
+  // Drained here, what is in memory does not keep others waiting in the queue. Where they have
+  // begun another generation, it would take the history away that the check for conflicts needs.
   const uint64_t own_active_id = read_point_.view->generations.front()->id();
   if (state_.views.Current()->generations.front()->id() == own_active_id) {
     SIBYL_RETURN_IF_ERROR(commits_.Freeze());
@@ -339,7 +416,7 @@ Result<std::vector<const Generation*>> TransactionImpl::GenerationsSinceSnapshot
   const uint64_t own_active_id = read_point_.view->generations.front()->id();
   if (current.generations.back()->id() > own_active_id + 1 ||
       current.ingestions != read_point_.view->ingestions) {
-    return Conflict("the history since the transaction began is gone; run it again");
+    return HistoryIsGone();
   }
   for (const auto& generation : current.generations) {
     if (generation->id() > own_active_id) newer.push_back(generation.get());
@@ -351,10 +428,13 @@ Result<std::vector<const Generation*>> TransactionImpl::GenerationsSinceSnapshot
 Status TransactionImpl::CheckKey(std::string_view internal_key,
                                  const std::vector<const Generation*>& generations) const {
   for (const Generation* generation : generations) {
-    if (generation->NewestSequence(internal_key) <= read_point_.sequence) continue;
-    return Conflict("key " + base::Quoted(UserKeyOf(internal_key)) + " of tree " +
-                    std::to_string(TreeOf(internal_key).id) +
-                    " was written by another transaction first");
+    if (generation->NewestSequence(internal_key) > read_point_.sequence) {
+      return WrittenByOther(internal_key);
+    }
+    if (generation->newest_range_deletion() <= read_point_.sequence) continue;
+    if (NewestDeletion(generation->range_deletions(), internal_key) > read_point_.sequence) {
+      return WrittenByOther(internal_key);
+    }
   }
   return Ok();
 }
@@ -375,11 +455,25 @@ Status TransactionImpl::CheckRuns(const Generation& generation) const {
   const auto cursor = generation.NewCursor(UINT64_MAX);
   for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
     if (generation.NewestSequence(cursor->key()) <= read_point_.sequence) continue;
-    SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome own,
-                           writes_.Find(cursor->key(), &ignored));
+    SIBYL_ASSIGN_OR_RETURN(const storage::LookupOutcome own, writes_.Find(cursor->key(), &ignored));
     if (own != storage::LookupOutcome::kAbsent) return CheckKey(cursor->key(), {&generation});
   }
-  return cursor->status();
+  SIBYL_RETURN_IF_ERROR(cursor->status());
+  return CheckRanges(generation);
+}
+
+// Whether somebody deleted a range with a key that was written here.
+Status TransactionImpl::CheckRanges(const Generation& generation) const {
+  if (generation.newest_range_deletion() <= read_point_.sequence) return Ok();
+  const RangeDeletionsPtr deletions = generation.range_deletions();
+  const auto own = writes_.NewCursor();
+  for (const RangeDeletion& deletion : deletions->all()) {
+    if (deletion.sequence <= read_point_.sequence) continue;
+    own->Seek(deletion.begin);
+    SIBYL_RETURN_IF_ERROR(own->status());
+    if (own->Valid() && own->key() < deletion.end) return WrittenByOther(own->key());
+  }
+  return Ok();
 }
 
 }  // namespace sibyl::engine

@@ -30,6 +30,7 @@ class TransactionImpl final : public Transaction {
   Result<bool> GetForUpdate(Tree tree, std::string_view key, Value* value,
                             std::chrono::nanoseconds timeout) override;
   Status Put(Tree tree, std::string_view key, std::string_view value) override;
+  Status Merge(Tree tree, std::string_view key, std::string_view operand) override;
   Status Delete(Tree tree, std::string_view key) override;
   Status DeleteRange(Tree tree, std::string_view begin,
                      std::optional<std::string_view> end) override;
@@ -49,12 +50,18 @@ class TransactionImpl final : public Transaction {
 
  private:
   Status CheckOpen() const;
+  Status CheckWrite(Tree tree, std::string_view key, std::string_view value) const;
+  Status MakeRoom();
   Status Write(Tree tree, RecordType type, std::string_view key, std::string_view value);
+  Result<bool> GetByRules(const TreeRules& rules, std::string_view internal_key, Value* value) const;
+
+  TreeRules RulesOf(Tree tree) const { return TreeRules::Of(catalogue(), state_.operators, tree); }
 
   // The trees as this transaction sees them, its own creations and drops included.
   const Catalogue& catalogue() const {
     return own_catalogue_ ? *own_catalogue_ : *read_point_.view->catalogue;
   }
+  Status WriteTreeOptions(Tree tree, const TreeOptions& options);
   Status ChangeCatalogue(const BatchRecord& record);
   Status ApplyOwnChanges(Catalogue* catalogue) const;
   void CountMemory();
@@ -72,6 +79,7 @@ class TransactionImpl final : public Transaction {
                   const std::vector<const Generation*>& generations) const;
   Status CheckKeys(const View& current) const;
   Status CheckRuns(const Generation& generation) const;
+  Status CheckRanges(const Generation& generation) const;
   Status CheckTrees(const Catalogue& current) const;
 
   DatabaseState& state_;

@@ -6,7 +6,6 @@
 
 #include "base/checksum.h"
 #include "base/status_macros.h"
-#include "engine/filter_gate.h"
 #include "engine/merging_cursor.h"
 
 namespace sibyl::engine {
@@ -43,14 +42,17 @@ class HashedKey {
   bool known_ = false;
 };
 
-Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Value* value) {
+Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
+                         uint64_t deleted_before, Value* value) {
   if (view.generations.size() > 1) {
     for (const auto& generation : view.generations) generation->Prefetch(key->hash());
   }
   for (const auto& generation : view.generations) {
     if (generation->empty()) continue;  // the active one of a database that is only read
     if (const auto record = generation->Find(key->key(), key->hash(), sequence)) {
-      if (record->type == RecordType::kValue) value->Assign(record->value);
+      // What is hidden decides too: everything older is hidden with it.
+      const bool hidden = record->sequence < deleted_before;
+      if (record->type == RecordType::kValue && !hidden) value->Assign(record->value);
       return Answer::kDecided;
     }
   }
@@ -71,12 +73,6 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence, Va
   return segment.Lookup(key, value);
 }
 
-// A segment that may hold the key that is looked for.
-struct Candidate {
-  const LearnedSegment* segment;
-  bool asks_filter;
-};
-
 [[gnu::always_inline]] inline storage::Segment::InPlace LookInSegment(
     const storage::Segment& file, std::string_view key, index::BlockPosition position,
     bool expects_value) {
@@ -86,20 +82,18 @@ struct Candidate {
   return file.LookupPrefetched(key, position.block, position.fraction);
 }
 
-// Looks for the key in several levels, newest first. Their filters are asked for all at once, so
-// that the cache misses of many runs overlap; that of the last of them only if the gate, as it was
-// before this read, is open.
+// Looks for the key in several levels of `view`, newest first, by a thread whose gate was so before
+// this read. Their filters are asked for all at once, so that the cache misses of many runs overlap.
 [[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
-    std::span<const std::shared_ptr<const Level>> levels, FilterGate gate, HashedKey* key,
-    Value* value) {
-  std::array<Candidate, kLevelsAtOnce> candidates;
+    const View& view, std::span<const std::shared_ptr<const Level>> levels, FilterGate gate,
+    HashedKey* key, uint64_t deleted_before, Value* value) {
+  std::array<View::Candidate, kLevelsAtOnce> candidates;
   size_t count = 0;
   for (const auto& level : levels) {
-    const LearnedSegment* segment = level->FindSegment(key->key());
-    if (segment == nullptr) continue;
-    const bool asks = !segment->filter().empty() && (gate.is_open() || &level != &levels.back());
-    if (asks) segment->filter().Prefetch(key->hash());
-    candidates[count++] = {segment, asks};
+    const View::Candidate candidate = view.FindCandidate(level, key->key(), deleted_before, gate);
+    if (candidate.segment == nullptr) continue;
+    if (candidate.asks_filter) candidate.segment->filter().Prefetch(key->hash());
+    candidates[count++] = candidate;
   }
   for (size_t i = 0; i < count; ++i) {
     const auto& [segment, asks_filter] = candidates[i];
@@ -124,7 +118,8 @@ struct Batch {
   struct Item {
     HashedKey key;
     Value* value;
-    const LearnedSegment* segment;  // null: not in this level
+    uint64_t deleted_before;    // by a range deletion; 0: by none
+    View::Candidate candidate;  // in this level; of no segment: it does not have the key
     index::BlockPosition position;
     storage::Segment::InPlace found;
   };
@@ -134,47 +129,51 @@ struct Batch {
 
 // Finds the segment of each open key in one level, if its filter, where it is asked, lets the key
 // pass.
-void FindSegments(const Level& level, bool asks_filters, Batch* batch) {
+void FindSegments(const View& view, const std::shared_ptr<const Level>& level,
+                  const FilterGate& gate, Batch* batch) {
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    item.segment = level.FindSegment(item.key.key());
-    if (!asks_filters || item.segment == nullptr || item.segment->filter().empty()) continue;
-    item.segment->filter().Prefetch(item.key.hash());
+    item.candidate = view.FindCandidate(level, item.key.key(), item.deleted_before, gate);
+    if (item.candidate.asks_filter) item.candidate.segment->filter().Prefetch(item.key.hash());
   }
-  if (!asks_filters) return;
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    if (item.segment == nullptr || item.segment->filter().empty()) continue;
-    if (!item.segment->filter().MayContain(item.key.hash())) item.segment = nullptr;
+    if (!item.candidate.asks_filter) continue;
+    if (!item.candidate.segment->filter().MayContain(item.key.hash())) item.candidate = {};
   }
 }
 
 // Looks for all open keys in one level and keeps those it does not decide.
-Status LookInLevel(const Level& level, bool asks_filters, Batch* batch) {
-  FindSegments(level, asks_filters, batch);
+Status LookInLevel(const View& view, const std::shared_ptr<const Level>& level,
+                   const FilterGate& gate, Batch* batch) {
+  FindSegments(view, level, gate, batch);
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    if (item.segment == nullptr) continue;
-    item.position = item.segment->Predict(item.key.key());
-    item.segment->file().PrefetchOffset(item.position.block);
+    const LearnedSegment* const segment = item.candidate.segment;
+    if (segment == nullptr) continue;
+    item.position = segment->Predict(item.key.key());
+    segment->file().PrefetchOffset(item.position.block);
   }
   for (size_t i = 0; i < batch->count; ++i) {
     const Batch::Item& item = batch->items[i];
-    if (item.segment == nullptr) continue;
-    item.segment->file().PrefetchBlock(item.position.block, item.position.fraction);
+    const LearnedSegment* const segment = item.candidate.segment;
+    if (segment == nullptr) continue;
+    segment->file().PrefetchBlock(item.position.block, item.position.fraction);
   }
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    if (item.segment == nullptr) continue;
-    item.found = item.segment->file().LookupPrefetched(item.key.key(), item.position.block,
-                                                       item.position.fraction);
+    const LearnedSegment* const segment = item.candidate.segment;
+    if (segment == nullptr) continue;
+    item.found = segment->file().LookupPrefetched(item.key.key(), item.position.block,
+                                                  item.position.fraction);
   }
   size_t open = 0;
   for (size_t i = 0; i < batch->count; ++i) {
     const Batch::Item& item = batch->items[i];
-    if (item.segment != nullptr) {
+    const LearnedSegment* const segment = item.candidate.segment;
+    if (segment != nullptr) {
       SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                             Settle(item.found, *item.segment, item.key.key(), item.value));
+                             Settle(item.found, *segment, item.key.key(), item.value));
       if (outcome != LookupOutcome::kAbsent) continue;
     }
     batch->items[open++] = item;
@@ -188,13 +187,16 @@ Status LookInLevel(const Level& level, bool asks_filters, Batch* batch) {
 Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* value) const {
   value->Clear();
   HashedKey key(internal_key);
-  if (LookInGenerations(*this, &key, sequence, value) == Answer::kDecided) return value->found();
+  const uint64_t deleted_before = NewestDeletion(range_deletions, internal_key);
+  if (LookInGenerations(*this, &key, sequence, deleted_before, value) == Answer::kDecided) {
+    return value->found();
+  }
   FilterGate& gate = FilterGate::OfThisThread();
   for (size_t begin = 0; begin < levels.size(); begin += kLevelsAtOnce) {
     const size_t count = std::min(levels.size() - begin, kLevelsAtOnce);
-    SIBYL_ASSIGN_OR_RETURN(
-        const LookupOutcome outcome,
-        LookInLevels(std::span(levels).subspan(begin, count), gate, &key, value));
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           LookInLevels(*this, std::span(levels).subspan(begin, count), gate, &key,
+                                        deleted_before, value));
     if (outcome != LookupOutcome::kAbsent) {
       gate.SawPresent();
       return outcome == LookupOutcome::kValue;
@@ -202,6 +204,33 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
   }
   gate.SawAbsent();
   return false;
+}
+
+Status View::VisitRecords(std::string_view internal_key, uint64_t sequence,
+                          const std::function<bool(RecordType, std::string_view)>& visit) const {
+  const uint64_t hash = base::Checksum(internal_key);
+  const uint64_t deleted_before = NewestDeletion(range_deletions, internal_key);
+  for (const auto& generation : generations) {
+    const auto record = generation->Find(internal_key, hash, sequence);
+    if (!record) continue;
+    if (record->sequence < deleted_before || !visit(record->type, record->value)) return Ok();
+  }
+  Value value;
+  FilterGate& gate = FilterGate::OfThisThread();
+  for (const auto& level : levels) {
+    const auto [segment, asks_filter] = FindCandidate(level, internal_key, deleted_before, gate);
+    if (segment == nullptr || (asks_filter && !segment->filter().MayContain(hash))) continue;
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, segment->Lookup(internal_key, &value));
+    if (outcome == LookupOutcome::kAbsent) continue;
+    const bool is_value = outcome == LookupOutcome::kValue;
+    if (!visit(is_value ? RecordType::kValue : RecordType::kTombstone,
+               is_value ? value.view() : std::string_view())) {
+      gate.SawPresent();
+      return Ok();
+    }
+  }
+  gate.SawAbsent();
+  return Ok();
 }
 
 Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t sequence,
@@ -213,15 +242,15 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
     for (size_t i = begin; i < end; ++i) {
       values[i].Clear();
       HashedKey key(internal_keys[i]);
-      if (LookInGenerations(*this, &key, sequence, &values[i]) == Answer::kOpen) {
-        batch.items[batch.count++] = {key, &values[i], nullptr, {}, {}};
+      const uint64_t deleted_before = NewestDeletion(range_deletions, internal_keys[i]);
+      if (LookInGenerations(*this, &key, sequence, deleted_before, &values[i]) == Answer::kOpen) {
+        batch.items[batch.count++] = {key, &values[i], deleted_before, {}, {}, {}};
       }
     }
     for (const auto& level : levels) {
       if (batch.count == 0) break;
       if (level->empty()) continue;
-      const bool asks_filters = gate.is_open() || &level != &levels.back();
-      SIBYL_RETURN_IF_ERROR(LookInLevel(*level, asks_filters, &batch));
+      SIBYL_RETURN_IF_ERROR(LookInLevel(*this, level, gate, &batch));
     }
     batch.count == 0 ? gate.SawPresent() : gate.SawAbsent();
   }
@@ -230,10 +259,10 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
 
 void View::AddSources(uint64_t sequence, std::vector<std::unique_ptr<Cursor>>* newest_first) const {
   for (const auto& generation : generations) {
-    if (!generation->empty()) newest_first->push_back(generation->NewCursor(sequence));
+    if (!generation->empty()) newest_first->push_back(generation->NewCursor(sequence, range_deletions));
   }
   for (const auto& level : levels) {
-    if (!level->empty()) newest_first->push_back(level->NewCursor());
+    if (!level->empty()) newest_first->push_back(level->NewCursor(range_deletions));
   }
 }
 

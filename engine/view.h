@@ -21,8 +21,10 @@
 #include "base/thread_index.h"
 #include "engine/catalogue.h"
 #include "engine/cursor.h"
+#include "engine/filter_gate.h"
 #include "engine/generation.h"
 #include "engine/level.h"
+#include "engine/range_deletions.h"
 #include "sibyl/result.h"
 #include "sibyl/value.h"
 
@@ -34,6 +36,7 @@ struct View {
   std::vector<std::shared_ptr<const Level>> levels;      // newest first
   size_t runs = 0;  // so many of the levels are runs; after them comes level 1
   std::shared_ptr<const Catalogue> catalogue;
+  RangeDeletionsPtr range_deletions;  // that may hide something; all of them are published
   uint64_t ingestions = 0;  // how often records were put into levels past the generations
 
   // The number of levels[index], as statistics show it: runs are level 0.
@@ -41,12 +44,27 @@ struct View {
     return static_cast<uint32_t>(index < runs ? 0 : index - runs + 1);
   }
 
+  // The segment of `level`, one of `levels`, that may have `internal_key` as nothing written before
+  // `deleted_before` (0: everything counts); and whether its filter is asked first, by a thread
+  // with this gate.
+  struct Candidate {
+    const LearnedSegment* segment = nullptr;  // null: none has it
+    bool asks_filter = false;
+  };
+  Candidate FindCandidate(const std::shared_ptr<const Level>& level, std::string_view internal_key,
+                          uint64_t deleted_before, const FilterGate& gate) const;
+
   // Whether `internal_key` exists at `sequence`; fills `value` if so. Allocates nothing.
   Result<bool> Get(std::string_view internal_key, uint64_t sequence, Value* value) const;
 
   // The same for many keys: predicts all, prefetches all, searches all.
   Status MultiGet(std::span<const std::string_view> internal_keys, uint64_t sequence,
                   std::span<Value> values) const;
+
+  // Shows the newest record that each source has of the key up to `sequence`, newest source first,
+  // until `visit` returns false. Errors: kIo, kCorruption.
+  Status VisitRecords(std::string_view internal_key, uint64_t sequence,
+                      const std::function<bool(RecordType, std::string_view)>& visit) const;
 
   // All sources as one cursor, the newest version of each key up to `sequence`, tombstones shown.
   // The view must outlive the cursor.
@@ -126,7 +144,17 @@ class ViewKeeper {
   std::vector<std::shared_ptr<const View>> retired_;  // guarded by mutex_
 };
 
-// Inline: every point read pins a view.
+// Inline: every point read asks each level, and pins a view.
+
+[[gnu::always_inline]] inline View::Candidate View::FindCandidate(
+    const std::shared_ptr<const Level>& level, std::string_view internal_key,
+    uint64_t deleted_before, const FilterGate& gate) const {
+  const LearnedSegment* const segment = level->FindSegment(internal_key);
+  if (segment == nullptr) return {};
+  if (deleted_before != 0 && segment->settled_sequence() < deleted_before) return {};
+  const bool is_last = &level == &levels.back();
+  return {segment, gate.Asks(is_last) && !segment->filter().empty()};
+}
 
 inline ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads)
     : current_(keeper.current_) {

@@ -10,7 +10,6 @@
 #include "base/checksum.h"
 #include "base/coding.h"
 #include "base/status_macros.h"
-#include "engine/merge_stream.h"
 #include "engine/merging_cursor.h"
 #include "engine/segment_builder.h"
 
@@ -90,6 +89,17 @@ class WriteSet::WriteSetCursor final : public Cursor {
     return runs_.empty() ? merged_->StepsBelow(key) : 0;
   }
 
+  CursorRun Run() const override {
+    CursorRun run = merged_->Run();
+    const bool changed = structure_ != writes_.structure_ ||
+                         (run.version_counter != nullptr && *run.version_counter != run.version);
+    if (changed) return {};
+    run.version_counter = &writes_.changes_;
+    run.version = writes_.changes_;
+    return run;
+  }
+  void Skip(uint32_t records) override { merged_->Skip(records); }
+
  private:
   void Renew() {
     if (structure_ != writes_.structure_) Rebuild();
@@ -118,8 +128,17 @@ class WriteSet::WriteSetCursor final : public Cursor {
   std::unique_ptr<Cursor> merged_;
 };
 
-WriteSet::WriteSet(SegmentStore& store, const Options& options)
-    : store_(store), options_(options), memory_(std::make_shared<Overlay>()) {}
+WriteSet::WriteSet(SegmentStore& store, const Options& options, RuledStream::RulesOf rules_of)
+    : store_(store),
+      options_(options),
+      rules_of_(std::move(rules_of)),
+      memory_(std::make_shared<Overlay>()) {}
+
+Status WriteSet::MakeRoom() {
+  if (spill_ended_.load(std::memory_order_relaxed)) SIBYL_RETURN_IF_ERROR(FinishSpill());
+  if (memory_->memory_bytes() < options_.transaction_memory_bytes) return Ok();
+  return BeginSpill();
+}
 
 WriteSet::~WriteSet() { JoinSpiller(); }
 
@@ -133,10 +152,8 @@ void WriteSet::JoinSpiller() {
 }
 
 Status WriteSet::Put(std::string_view internal_key, RecordType type, std::string_view value) {
-  if (spill_ended_.load(std::memory_order_relaxed)) SIBYL_RETURN_IF_ERROR(FinishSpill());
-  if (memory_->memory_bytes() >= options_.transaction_memory_bytes) {
-    SIBYL_RETURN_IF_ERROR(BeginSpill());
-  }
+  SIBYL_RETURN_IF_ERROR(MakeRoom());
+  ++changes_;
   memory_->Put(internal_key, type, value);
   return Ok();
 }
@@ -152,13 +169,29 @@ Result<LookupOutcome> WriteSet::Find(std::string_view internal_key, Value* value
   if (runs_.empty()) return LookupOutcome::kAbsent;
   const uint64_t hash = base::Checksum(internal_key);
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
-    const LearnedSegment* const segment = run->level->FindSegment(internal_key);
-    if (segment == nullptr) continue;
-    if (!segment->filter().empty() && !segment->filter().MayContain(hash)) continue;
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, segment->Lookup(internal_key, value));
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           run->level->Lookup(internal_key, hash, value));
     if (outcome != LookupOutcome::kAbsent) return outcome;
   }
   return LookupOutcome::kAbsent;
+}
+
+Status WriteSet::VisitRecords(std::string_view internal_key, const RecordVisitor& visit,
+                              bool* goes_on) const {
+  *goes_on = true;
+  for (const Overlay* overlay : {memory_.get(), spilling_.get()}) {
+    if (overlay == nullptr || !*goes_on) continue;
+    if (const auto own = overlay->Find(internal_key)) *goes_on = visit(own->type, own->value);
+  }
+  const uint64_t hash = runs_.empty() ? 0 : base::Checksum(internal_key);
+  Value value;
+  for (auto run = runs_.rbegin(); run != runs_.rend() && *goes_on; ++run) {
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           run->level->Lookup(internal_key, hash, &value));
+    if (outcome == LookupOutcome::kValue) *goes_on = visit(RecordType::kValue, value.view());
+    if (outcome == LookupOutcome::kTombstone) *goes_on = visit(RecordType::kTombstone, {});
+  }
+  return Ok();
 }
 
 uint64_t WriteSet::Savepoint() {
@@ -190,6 +223,7 @@ Status WriteSet::RollbackTo(uint64_t savepoint) {
     return Error{ErrorCode::kInvalidArgument, "savepoint " + std::to_string(savepoint) +
                                                   " was rolled back past, or never given"};
   }
+  ++changes_;
   if (savepoint >= memory_->base_mark()) {
     SIBYL_RETURN_IF_ERROR(memory_->RollbackTo(savepoint));
   } else {
@@ -207,7 +241,7 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
   if (spilling_ != nullptr && mark >= spilling_->base_mark()) {  // it is all in memory still
     SIBYL_RETURN_IF_ERROR(spilling_->RollbackTo(mark, memory_->last_serial()));
     memory_ = std::exchange(spilling_, nullptr);
-    ++structure_;
+    ChangeStructure();
     return Ok();
   }
   const auto end = std::find_if(runs_.begin(), runs_.end(),
@@ -222,7 +256,7 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
   runs_ = std::move(kept);
   memory_ = std::move(memory);
   spilling_.reset();
-  ++structure_;
+  ChangeStructure();
   return Ok();
 }
 
@@ -273,7 +307,7 @@ Status WriteSet::SpillAll() {
 
 Status WriteSet::AddRun(Run run) {
   runs_.push_back(std::move(run));
-  ++structure_;
+  ChangeStructure();
   return JoinRuns();
 }
 
@@ -292,7 +326,7 @@ Status WriteSet::BeginSpill() {
     return SpillAll();  // no more threads: this one writes
   }
   spilling_ = std::exchange(memory_, std::move(next));
-  ++structure_;
+  ChangeStructure();
   ++spills_;
   return Ok();
 }
@@ -343,9 +377,8 @@ Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay, uint64_t redo_m
 Result<std::shared_ptr<const SortRun>> WriteSet::WriteRedo(const Overlay& overlay,
                                                            uint64_t mark) const {
   storage::Path path = store_.PathOf(store_.NewId());
-  SIBYL_ASSIGN_OR_RETURN(
-      const auto writer,
-      SortRunWriter::Create(store_.files(), path.replace_extension(".run")));
+  SIBYL_ASSIGN_OR_RETURN(const auto writer,
+                         SortRunWriter::Create(store_.files(), path.replace_extension(".run")));
   std::string key;
   SIBYL_RETURN_IF_ERROR(overlay.ForEachWrite(
       mark, [&](uint64_t serial, std::string_view internal_key, const OverlayEntry& entry) {
@@ -379,7 +412,7 @@ Status WriteSet::JoinRuns() {
     SIBYL_ASSIGN_OR_RETURN(Run joined, MergeRuns(first));
     runs_.resize(first);
     runs_.push_back(std::move(joined));
-    ++structure_;
+    ChangeStructure();
   }
   return Ok();
 }
@@ -400,8 +433,13 @@ bool WriteSet::JoinDisjoint() {
   std::sort(segments.begin(), segments.end(), [](const SegmentPtr& a, const SegmentPtr& b) {
     return a->smallest_key() < b->smallest_key();
   });
-  older = {older.begin, newer.end, std::make_shared<Level>(std::move(segments)), nullptr,
-           older.records + newer.records, older.bytes + newer.bytes, older.tier};
+  older = {older.begin,
+           newer.end,
+           std::make_shared<Level>(std::move(segments)),
+           nullptr,
+           older.records + newer.records,
+           older.bytes + newer.bytes,
+           older.tier};
   runs_.pop_back();
   return true;
 }
@@ -424,7 +462,9 @@ Result<WriteSet::Run> WriteSet::MergeRuns(size_t first) const {
     newest_first.push_back(runs_[i - 1].level->NewCursor());
   }
   SegmentBuilder builder(store_, options_, true);
-  MergeStream stream(std::move(newest_first));
+  // Older records may be in older runs, and in the database. Nothing expires before it is there.
+  RuledStream stream(
+      MergeStream(std::move(newest_first)), rules_of_, [](std::string_view) { return true; }, 0);
   for (; stream.Valid(); stream.Next()) {
     const std::string_view value = stream.value();
     if (!stream.Valid()) break;  // an out-of-line value could not be read

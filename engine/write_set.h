@@ -30,6 +30,7 @@
 #include "engine/cursor.h"
 #include "engine/level.h"
 #include "engine/overlay.h"
+#include "engine/ruled_stream.h"
 #include "engine/segment_store.h"
 #include "engine/sort_run.h"
 #include "engine/view.h"
@@ -42,8 +43,8 @@ namespace sibyl::engine {
 // One thread at a time.
 class WriteSet {
  public:
-  // Both outlive the write set.
-  WriteSet(SegmentStore& store, const Options& options);
+  // Both outlive the write set. `rules_of` tells how records of a tree are folded when runs are joined.
+  WriteSet(SegmentStore& store, const Options& options, RuledStream::RulesOf rules_of);
   ~WriteSet();
   WriteSet(const WriteSet&) = delete;
   WriteSet& operator=(const WriteSet&) = delete;
@@ -52,13 +53,27 @@ class WriteSet {
   // the parent's.
   void Abandon();
 
-  // Copies key and value; over the budget it first spills what is in memory.
-  // Errors: kIo from spilling, now or since the last call; the write is then not made. Preconditions: the limits of WriteBatch.
+  // Spills what is in memory if that is over the budget: the next Put will not. Errors: kIo from
+  // spilling, now or since the last call.
+  Status MakeRoom();
+
+  // Copies key and value; first makes room.
+  // Errors: those of MakeRoom; the write is then not made. Preconditions: the limits of WriteBatch.
   Status Put(std::string_view internal_key, RecordType type, std::string_view value);
 
   // The last write to the key that was not rolled back; kAbsent: there is none. Fills `value` if it
   // is a value. Errors: kIo, kCorruption.
   Result<storage::LookupOutcome> Find(std::string_view internal_key, Value* value) const;
+
+  // Shows the records of the key as View::VisitRecords does; `*goes_on` says whether `visit` wants
+  // older ones.
+  Status VisitRecords(std::string_view internal_key, const RecordVisitor& visit,
+                      bool* goes_on) const;
+
+  // The latest write to the key if it is in memory and not on its way to a run.
+  std::optional<OverlayEntry> FindInMemory(std::string_view internal_key) const {
+    return memory_->Find(internal_key);
+  }
 
   // Names the present state, until it is released or rolled back past. Takes 16 bytes.
   uint64_t Savepoint();
@@ -118,6 +133,10 @@ class WriteSet {
     uint64_t times;
   };
 
+  void ChangeStructure() {
+    ++structure_;
+    ++changes_;
+  }
   Status BeginSpill();
   Status FinishSpill();
   void JoinSpiller();
@@ -138,10 +157,12 @@ class WriteSet {
 
   SegmentStore& store_;
   const Options& options_;
+  const RuledStream::RulesOf rules_of_;
   std::shared_ptr<Overlay> memory_;  // cursors keep the one that they show
   std::vector<Run> runs_;            // oldest first
   std::vector<GivenSavepoint> savepoints_ = {{0, 1}};  // ascending
   uint64_t structure_ = 0;  // changes when memory_ is exchanged or runs_ change
+  uint64_t changes_ = 0;    // of any kind: what cursors told of records to come holds no more
   uint64_t spills_ = 0;
 
   // Between memory_ and the runs: the overlay that becomes one. Null: none does.

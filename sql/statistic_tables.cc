@@ -100,6 +100,7 @@ Result<std::vector<Row>> StatRows(const TableRequest& request) {
   add("trees", stats.trees.size());
   add("last_sequence", stats.last_sequence);
   add("pinned_views", stats.pinned_views);
+  add("range_deletions", stats.range_deletions);
   for (const NamedCounter& counter : ListCounters(stats.counters)) add(counter.name, counter.value);
   return rows;
 }

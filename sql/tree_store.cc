@@ -152,7 +152,7 @@ int SibylStore::LoadHeader() {
     if (seen_sequence_ != 0) data_version_++;
     seen_sequence_ = sequence;
   }
-  const bool pristine = transaction_ == nullptr || transaction_->Savepoint() == beginning_;
+  const bool pristine = transaction_ == nullptr || transaction_->pending_records() == 0;
   if (pristine && header_sequence_ == sequence && sequence != 0) return SQLITE_OK;
   sibyl::Value value;
   bool found = false;
@@ -362,10 +362,15 @@ int SibylStore::ClearTree(uint32_t root, int64_t* count) {
   uint64_t records = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
     const bool few = ++records <= kFewRecords || !may_exchange;
-    if (few) keys.emplace_back(iterator->key());
-    if (!few && count == nullptr) break;
+    if (!few) break;
+    keys.emplace_back(iterator->key());
   }
   if (const auto status = iterator->status(); !status) return Fail(status.error());
+  if (count != nullptr && records > keys.size()) {  // by arithmetic, where the tree is compacted
+    const auto counted = transaction_->Count(TreeOf(root), {});
+    if (!counted) return Fail(counted.error());
+    records = *counted;
+  }
   if (count != nullptr) *count += static_cast<int64_t>(records);
   if (records > keys.size()) return ExchangeTree(root);
   for (const std::string& key : keys) {

@@ -12,7 +12,7 @@
 namespace sibyl::storage {
 namespace {
 
-constexpr SealedKind kManifest = {"manifest", "SIBYLMAN", 2};
+constexpr SealedKind kManifest = {"manifest", "SIBYLMAN", 3};
 
 Error Damaged(std::string what) {
   return Error{ErrorCode::kCorruption, "manifest: " + std::move(what)};
@@ -25,9 +25,10 @@ void EncodeSegment(const ManifestSegment& segment, std::string* out) {
   base::Put64(out, segment.tombstones);
   base::PutString(out, segment.smallest_key);
   base::PutString(out, segment.largest_key);
+  base::PutVarint(out, segment.settled_sequence);
 }
 
-ManifestSegment DecodeSegment(base::Decoder* decoder) {
+ManifestSegment DecodeSegment(uint32_t version, base::Decoder* decoder) {
   ManifestSegment segment;
   segment.id = decoder->Get64();
   segment.file_bytes = decoder->Get64();
@@ -35,6 +36,7 @@ ManifestSegment DecodeSegment(base::Decoder* decoder) {
   segment.tombstones = decoder->Get64();
   segment.smallest_key = decoder->GetString();
   segment.largest_key = decoder->GetString();
+  if (version >= 3) segment.settled_sequence = decoder->GetVarint();
   return segment;
 }
 
@@ -62,14 +64,29 @@ Status CheckSegments(const Manifest& manifest) {
 }
 
 // Levels count up to what the bytes left could hold: a hostile count allocates nothing.
-bool DecodeLevels(base::Decoder* decoder, Manifest* manifest) {
+bool DecodeLevels(uint32_t version, base::Decoder* decoder, Manifest* manifest) {
   for (uint64_t levels = decoder->GetVarint(); levels > 0 && decoder->ok(); --levels) {
     auto& level = manifest->levels.emplace_back();
     for (uint64_t segments = decoder->GetVarint(); segments > 0 && decoder->ok(); --segments) {
-      level.push_back(DecodeSegment(decoder));
+      level.push_back(DecodeSegment(version, decoder));
     }
   }
-  return decoder->ok() && decoder->done();
+  return decoder->ok();
+}
+
+bool DecodeDeletions(base::Decoder* decoder, Manifest* manifest) {
+  uint64_t last_sequence = 0;
+  for (uint64_t left = decoder->GetVarint(); left > 0 && decoder->ok(); --left) {
+    ManifestDeletion& deletion = manifest->deletions.emplace_back();
+    deletion.begin = decoder->GetString();
+    deletion.end = decoder->GetString();
+    deletion.sequence = decoder->GetVarint();
+    const bool is_tree_key = deletion.begin.size() >= sizeof(uint32_t);  // its id stands first
+    if (!is_tree_key || deletion.begin >= deletion.end) return false;
+    if (deletion.sequence == 0 || deletion.sequence < last_sequence) return false;
+    last_sequence = deletion.sequence;
+  }
+  return decoder->ok() && last_sequence <= manifest->last_sequence;
 }
 
 }  // namespace
@@ -87,6 +104,12 @@ std::string EncodeManifest(const Manifest& manifest) {
     base::PutVarint(&bytes, level.size());
     for (const ManifestSegment& segment : level) EncodeSegment(segment, &bytes);
   }
+  base::PutVarint(&bytes, manifest.deletions.size());
+  for (const ManifestDeletion& deletion : manifest.deletions) {
+    base::PutString(&bytes, deletion.begin);
+    base::PutString(&bytes, deletion.end);
+    base::PutVarint(&bytes, deletion.sequence);
+  }
   Seal(&bytes);
   return bytes;
 }
@@ -101,9 +124,11 @@ Result<Manifest> DecodeManifest(std::string_view bytes) {
   manifest.last_sequence = decoder.Get64();
   manifest.next_tree_id = decoder.Get32();
   const uint64_t runs = record.version >= 2 ? decoder.GetVarint() : 0;
-  if (!DecodeLevels(&decoder, &manifest) || runs > manifest.levels.size()) {
+  if (!DecodeLevels(record.version, &decoder, &manifest) || runs > manifest.levels.size()) {
     return Damaged("malformed");
   }
+  if (record.version >= 3 && !DecodeDeletions(&decoder, &manifest)) return Damaged("malformed");
+  if (!decoder.done()) return Damaged("malformed");
   manifest.runs = static_cast<uint32_t>(runs);
   if (const Status checked_segments = CheckSegments(manifest); !checked_segments) {
     return checked_segments.error();

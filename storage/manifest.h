@@ -20,7 +20,17 @@ struct ManifestSegment {
   uint64_t tombstones = 0;
   std::string smallest_key;
   std::string largest_key;
+  uint64_t settled_sequence = 0;  // range deletions up to here do not concern it: since version 3
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
+};
+
+// A range deletion that hides records of segments: internal keys begin <= key < end, in all segments
+// that are not settled up to its sequence.
+struct ManifestDeletion {
+  std::string begin;
+  std::string end;
+  uint64_t sequence = 0;
+  friend bool operator==(const ManifestDeletion&, const ManifestDeletion&) = default;
 };
 
 struct Manifest {
@@ -31,6 +41,7 @@ struct Manifest {
   uint32_t next_tree_id = 2;                         // ids below were given out
   uint32_t runs = 0;  // how many of the first levels are runs: since version 2
   std::vector<std::vector<ManifestSegment>> levels;  // newest first; segments in key order
+  std::vector<ManifestDeletion> deletions;           // oldest first: since version 3
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 

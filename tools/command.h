@@ -22,6 +22,7 @@ void AddUserCommand(CommandLine& commands);     // one of them
 void AddLoadCommand(CommandLine& commands);
 void AddRecordCommands(CommandLine& commands);  // get, put, delete
 void AddScanCommand(CommandLine& commands);
+void AddTreeCommand(CommandLine& commands);
 void AddCompactCommand(CommandLine& commands);
 void AddStatsCommand(CommandLine& commands);
 void AddVerifyCommand(CommandLine& commands);

@@ -42,6 +42,7 @@ ExitCode Run(int argc, char** argv) {
   AddLoadCommand(commands);
   AddRecordCommands(commands);
   AddScanCommand(commands);
+  AddTreeCommand(commands);
   AddCompactCommand(commands);
   AddStatsCommand(commands);
   AddVerifyCommand(commands);

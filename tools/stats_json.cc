@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sibyl/tree_option_text.h"
 #include "tools/key_text.h"
 
 namespace sibyl::tools {
@@ -69,10 +70,16 @@ std::string ToJson(const Stats& stats) {
   }
   Json trees = Json::array();
   for (const TreeInfo& info : stats.trees) {
-    trees.push_back({{"id", info.tree.id}, {"name", Escape(info.name)}});
+    trees.push_back({{"id", info.tree.id},
+                     {"name", Escape(info.name)},
+                     {"compression", TreeOptionText(info.options, "compression").value()},
+                     {"packed_keys", info.options.packed_keys},
+                     {"ttl_seconds", info.options.ttl_seconds},
+                     {"merge_operator", Escape(info.options.merge_operator)}});
   }
   const Json json = {{"last_sequence", stats.last_sequence},
                      {"pinned_views", stats.pinned_views},
+                     {"range_deletions", stats.range_deletions},
                      {"generations", std::move(generations)},
                      {"levels", LevelsJson(stats)},
                      {"trees", std::move(trees)},

@@ -13,6 +13,7 @@ using sibyl::c_api::Bounds;
 using sibyl::c_api::Guarded;
 using sibyl::c_api::NewBuffer;
 using sibyl::c_api::View;
+using sibyl::c_api::ViewIfAny;
 
 sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
                                 const sibyl_slice* lower, const sibyl_slice* upper,
@@ -106,14 +107,80 @@ sibyl_error* sibyl_transaction_delete(sibyl_transaction* transaction, sibyl_tree
       [&] { return transaction->transaction->Delete(Tree{tree}, View(key, key_size)); });
 }
 
+sibyl_error* sibyl_transaction_merge(sibyl_transaction* transaction, sibyl_tree tree,
+                                     const char* key, size_t key_size, const char* operand,
+                                     size_t operand_size) {
+  return Guarded([&] {
+    return transaction->transaction->Merge(Tree{tree}, View(key, key_size),
+                                           View(operand, operand_size));
+  });
+}
+
+sibyl_error* sibyl_transaction_delete_range(sibyl_transaction* transaction, sibyl_tree tree,
+                                            const char* begin, size_t begin_size,
+                                            const sibyl_slice* end) {
+  return Guarded([&] {
+    return transaction->transaction->DeleteRange(Tree{tree}, View(begin, begin_size),
+                                                 ViewIfAny(end));
+  });
+}
+
 sibyl_error* sibyl_transaction_create_tree(sibyl_transaction* transaction, const char* name,
                                            size_t name_size, sibyl_tree* tree) {
+  return sibyl_transaction_create_tree_with(transaction, name, name_size, nullptr, tree);
+}
+
+sibyl_error* sibyl_transaction_create_tree_with(sibyl_transaction* transaction, const char* name,
+                                                size_t name_size,
+                                                const sibyl_tree_options* options,
+                                                sibyl_tree* tree) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(const Tree created,
-                           transaction->transaction->CreateTree(View(name, name_size)));
+    const sibyl::TreeOptions chosen =
+        options == nullptr ? sibyl::TreeOptions() : options->options;
+    SIBYL_ASSIGN_OR_RETURN(const Tree created, transaction->transaction->CreateTree(
+                                                   View(name, name_size), chosen));
     *tree = created.id;
     return Ok();
   });
+}
+
+sibyl_error* sibyl_transaction_set_tree_options(sibyl_transaction* transaction, sibyl_tree tree,
+                                                const sibyl_tree_options* options) {
+  return Guarded(
+      [&] { return transaction->transaction->SetTreeOptions(Tree{tree}, options->options); });
+}
+
+sibyl_error* sibyl_transaction_count(sibyl_transaction* transaction, sibyl_tree tree,
+                                     const sibyl_slice* begin, const sibyl_slice* end,
+                                     uint64_t* count) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(*count, transaction->transaction->Count(
+                                       Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_transaction_at(sibyl_transaction* transaction, sibyl_tree tree, uint64_t rank,
+                                  int* found, sibyl_buffer* key, sibyl_buffer* value) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const auto record, transaction->transaction->At(Tree{tree}, rank));
+    *key = NewBuffer(record ? record->key : "");
+    *value = NewBuffer(record ? record->value : "");
+    *found = record ? 1 : 0;
+    return Ok();
+  });
+}
+
+uint64_t sibyl_transaction_pending_records(const sibyl_transaction* transaction) {
+  return transaction->transaction->pending_records();
+}
+
+uint64_t sibyl_transaction_pending_bytes(const sibyl_transaction* transaction) {
+  return transaction->transaction->pending_bytes();
+}
+
+uint64_t sibyl_transaction_snapshot_sequence(const sibyl_transaction* transaction) {
+  return transaction->transaction->snapshot_sequence();
 }
 
 sibyl_error* sibyl_transaction_drop_tree(sibyl_transaction* transaction, sibyl_tree tree) {

@@ -7,10 +7,29 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "engine/c_api/handles.h"
+#include "sibyl/tree_option_text.h"
 
 namespace sibyl::c_api {
 
 namespace {
+
+// A merge operator that a C program has given.
+class FunctionOperator final : public MergeOperator {
+ public:
+  FunctionOperator(const char* name, sibyl_merge_function function, void* context)
+      : name_(name), function_(function), context_(context) {}
+  std::string_view name() const override { return name_; }
+  std::string Merge(std::string_view older, std::string_view newer) const override {
+    sibyl_merge_result result;
+    function_(context_, {older.data(), older.size()}, {newer.data(), newer.size()}, &result);
+    return std::move(result.bytes);
+  }
+
+ private:
+  const std::string name_;
+  const sibyl_merge_function function_;
+  void* const context_;
+};
 
 Error BadValue(std::string_view name, std::string_view value) {
   return {ErrorCode::kInvalidArgument,
@@ -39,19 +58,6 @@ Status Parse(std::string_view name, std::string_view value, ReadMode* out) {
   return Ok();
 }
 
-Status Parse(std::string_view name, std::string_view value, Compression* out) {
-  if (value == "none") {
-    *out = Compression::kNone;
-  } else if (value == "lz4") {
-    *out = Compression::kLz4;
-  } else if (value == "zstd") {
-    *out = Compression::kZstd;
-  } else {
-    return BadValue(name, value);
-  }
-  return Ok();
-}
-
 Status SetOption(Options* options, std::string_view name, std::string_view value) {
   if (name == "create_if_missing") return Parse(name, value, &options->create_if_missing);
   if (name == "error_if_exists") return Parse(name, value, &options->error_if_exists);
@@ -61,6 +67,7 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "transaction_memory_bytes") {
     return Parse(name, value, &options->transaction_memory_bytes);
   }
+  if (name == "range_deletion_keys") return Parse(name, value, &options->range_deletion_keys);
   if (name == "max_frozen_generations") {
     return Parse(name, value, &options->max_frozen_generations);
   }
@@ -82,26 +89,17 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
   if (name == "background_bytes_per_second") {
     return Parse(name, value, &options->background_bytes_per_second);
   }
+  if (name == "event_log_bytes") return Parse(name, value, &options->event_log_bytes);
   if (name == "background_threads") return Parse(name, value, &options->background_threads);
   return Error{ErrorCode::kInvalidArgument, "there is no option " + base::Quoted(name)};
 }
 
-Status SetTreeOption(Database& database, Tree tree, std::string_view name,
-                     std::string_view value) {
-  TreeOptions options;
+Result<TreeOptions> OptionsOf(Database& database, Tree tree) {
   SIBYL_ASSIGN_OR_RETURN(const auto trees, database.ListTrees());
   for (const TreeInfo& info : trees) {
-    if (info.tree == tree) options = info.options;
+    if (info.tree == tree) return info.options;
   }
-  if (name == "compression") {
-    SIBYL_RETURN_IF_ERROR(Parse(name, value, &options.compression));
-  } else if (name == "packed_keys") {
-    SIBYL_RETURN_IF_ERROR(Parse(name, value, &options.packed_keys));
-  } else {
-    return Error{ErrorCode::kInvalidArgument,
-                 "trees have no option " + base::Quoted(name)};
-  }
-  return database.SetTreeOptions(tree, options);
+  return Error{ErrorCode::kInvalidArgument, "tree " + std::to_string(tree.id) + " does not exist"};
 }
 
 }  // namespace
@@ -125,6 +123,30 @@ sibyl_error* sibyl_options_set(sibyl_options* options, const char* name, const c
   return Guarded([&] { return sibyl::c_api::SetOption(&options->options, name, value); });
 }
 
+void sibyl_options_set_event_listener(sibyl_options* options, sibyl_event_listener listener,
+                                      void* context) {
+  options->options.event_listener = [listener, context](std::string_view line) {
+    listener(context, {line.data(), line.size()});
+  };
+}
+
+void sibyl_options_set_clock(sibyl_options* options, sibyl_clock clock, void* context) {
+  options->options.clock_seconds = [clock, context] { return clock(context); };
+}
+
+sibyl_error* sibyl_options_add_merge_operator(sibyl_options* options, const char* name,
+                                              sibyl_merge_function function, void* context) {
+  return Guarded([&]() -> Status {
+    options->options.merge_operators.push_back(
+        std::make_shared<sibyl::c_api::FunctionOperator>(name, function, context));
+    return Ok();
+  });
+}
+
+void sibyl_merge_append(sibyl_merge_result* result, const char* data, size_t size) {
+  result->bytes.append(View(data, size));
+}
+
 sibyl_error* sibyl_open(const char* directory, const sibyl_options* options, sibyl_db** db) {
   return Guarded([&]() -> Status {
     const sibyl::Options chosen = options == nullptr ? sibyl::Options() : options->options;
@@ -137,8 +159,35 @@ void sibyl_close(sibyl_db* db) { delete db; }
 
 sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size,
                                sibyl_tree* tree) {
+  return sibyl_create_tree_with(db, name, name_size, nullptr, tree);
+}
+
+sibyl_tree_options* sibyl_tree_options_new(void) { return new (std::nothrow) sibyl_tree_options; }
+
+void sibyl_tree_options_free(sibyl_tree_options* options) { delete options; }
+
+sibyl_error* sibyl_tree_options_set(sibyl_tree_options* options, const char* name,
+                                    const char* value) {
+  return Guarded([&] { return sibyl::SetTreeOption(name, value, &options->options); });
+}
+
+sibyl_error* sibyl_tree_options_get(const sibyl_tree_options* options, const char* name,
+                                    sibyl_buffer* value) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(const Tree created, db->database->CreateTree(View(name, name_size)));
+    SIBYL_ASSIGN_OR_RETURN(const std::string text,
+                           sibyl::TreeOptionText(options->options, name));
+    *value = NewBuffer(text);
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_create_tree_with(sibyl_db* db, const char* name, size_t name_size,
+                                    const sibyl_tree_options* options, sibyl_tree* tree) {
+  return Guarded([&]() -> Status {
+    const sibyl::TreeOptions chosen =
+        options == nullptr ? sibyl::TreeOptions() : options->options;
+    SIBYL_ASSIGN_OR_RETURN(const Tree created,
+                           db->database->CreateTree(View(name, name_size), chosen));
     *tree = created.id;
     return Ok();
   });
@@ -156,8 +205,26 @@ sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size, i
 
 sibyl_error* sibyl_set_tree_option(sibyl_db* db, sibyl_tree tree, const char* name,
                                    const char* value) {
-  return Guarded(
-      [&] { return sibyl::c_api::SetTreeOption(*db->database, Tree{tree}, name, value); });
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(sibyl::TreeOptions options,
+                           sibyl::c_api::OptionsOf(*db->database, Tree{tree}));
+    SIBYL_RETURN_IF_ERROR(sibyl::SetTreeOption(name, value, &options));
+    return db->database->SetTreeOptions(Tree{tree}, options);
+  });
+}
+
+sibyl_error* sibyl_set_tree_options(sibyl_db* db, sibyl_tree tree,
+                                    const sibyl_tree_options* options) {
+  return Guarded([&] { return db->database->SetTreeOptions(Tree{tree}, options->options); });
+}
+
+sibyl_error* sibyl_get_tree_options(sibyl_db* db, sibyl_tree tree, sibyl_tree_options** options) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(sibyl::TreeOptions found,
+                           sibyl::c_api::OptionsOf(*db->database, Tree{tree}));
+    *options = new sibyl_tree_options{std::move(found)};
+    return Ok();
+  });
 }
 
 sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree) {
@@ -200,6 +267,33 @@ sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree 
   });
 }
 
+sibyl_pinned* sibyl_pinned_new(void) { return new (std::nothrow) sibyl_pinned; }
+
+void sibyl_pinned_free(sibyl_pinned* pinned) { delete pinned; }
+
+void sibyl_pinned_reset(sibyl_pinned* pinned) {
+  pinned->value.Reset();
+  pinned->database.reset();
+}
+
+sibyl_slice sibyl_pinned_value(const sibyl_pinned* pinned) {
+  const std::string_view value = pinned->value.view();
+  return {value.data(), value.size()};
+}
+
+sibyl_error* sibyl_get_pinned(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                              const char* key, size_t key_size, int* found, sibyl_pinned* pinned) {
+  return Guarded([&]() -> Status {
+    sibyl_pinned_reset(pinned);
+    SIBYL_ASSIGN_OR_RETURN(const bool is_there,
+                           db->database->GetPinned(At(snapshot), Tree{tree},
+                                                   View(key, key_size), &pinned->value));
+    pinned->database = db->database;
+    *found = is_there ? 1 : 0;
+    return Ok();
+  });
+}
+
 sibyl_error* sibyl_multi_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
                              size_t count, const sibyl_slice* keys, int* found,
                              sibyl_buffer* values) {
@@ -223,6 +317,15 @@ sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tre
     SIBYL_ASSIGN_OR_RETURN(
         *count,
         db->database->Count(At(snapshot), Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_estimate_count(sibyl_db* db, sibyl_tree tree, const sibyl_slice* begin,
+                                  const sibyl_slice* end, uint64_t* count) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(*count, db->database->EstimateCount(
+                                       Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
     return Ok();
   });
 }
@@ -273,6 +376,22 @@ sibyl_error* sibyl_delete(sibyl_db* db, sibyl_tree tree, const char* key, size_t
       [&] { return db->database->Delete(Tree{tree}, View(key, key_size), {.sync = sync != 0}); });
 }
 
+sibyl_error* sibyl_merge(sibyl_db* db, sibyl_tree tree, const char* key, size_t key_size,
+                         const char* operand, size_t operand_size, int sync) {
+  return Guarded([&] {
+    return db->database->Merge(Tree{tree}, View(key, key_size), View(operand, operand_size),
+                               {.sync = sync != 0});
+  });
+}
+
+sibyl_error* sibyl_delete_range(sibyl_db* db, sibyl_tree tree, const char* begin,
+                                size_t begin_size, const sibyl_slice* end, int sync) {
+  return Guarded([&] {
+    return db->database->DeleteRange({.sync = sync != 0}, Tree{tree}, View(begin, begin_size),
+                                     ViewIfAny(end));
+  });
+}
+
 sibyl_batch* sibyl_batch_new(void) { return new (std::nothrow) sibyl_batch(); }
 void sibyl_batch_free(sibyl_batch* batch) { delete batch; }
 void sibyl_batch_clear(sibyl_batch* batch) { batch->batch.Clear(); }
@@ -287,6 +406,20 @@ sibyl_error* sibyl_batch_put(sibyl_batch* batch, sibyl_tree tree, const char* ke
 sibyl_error* sibyl_batch_delete(sibyl_batch* batch, sibyl_tree tree, const char* key,
                                 size_t key_size) {
   return Guarded([&] { return batch->batch.Delete(Tree{tree}, View(key, key_size)); });
+}
+
+sibyl_error* sibyl_batch_merge(sibyl_batch* batch, sibyl_tree tree, const char* key,
+                               size_t key_size, const char* operand, size_t operand_size) {
+  return Guarded([&] {
+    return batch->batch.Merge(Tree{tree}, View(key, key_size), View(operand, operand_size));
+  });
+}
+
+sibyl_error* sibyl_batch_delete_range(sibyl_batch* batch, sibyl_tree tree, const char* begin,
+                                      size_t begin_size, const sibyl_slice* end) {
+  return Guarded([&] {
+    return batch->batch.DeleteRange(Tree{tree}, View(begin, begin_size), ViewIfAny(end));
+  });
 }
 
 sibyl_error* sibyl_write(sibyl_db* db, const sibyl_batch* batch, int sync) {

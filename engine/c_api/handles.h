@@ -16,6 +16,9 @@ struct sibyl_error {
   int code;
   std::string message;
 };
+struct sibyl_tree_options {
+  sibyl::TreeOptions options;
+};
 struct sibyl_options {
   sibyl::Options options;
 };
@@ -34,8 +37,15 @@ struct sibyl_iterator {
   std::shared_ptr<sibyl::Transaction> transaction;  // if it is one's
   std::unique_ptr<sibyl::Iterator> iterator;
 };
+struct sibyl_pinned {
+  std::shared_ptr<sibyl::Database> database;  // outlives the value
+  sibyl::PinnedValue value;
+};
 struct sibyl_batch {
   sibyl::WriteBatch batch;
+};
+struct sibyl_merge_result {
+  std::string bytes;
 };
 struct sibyl_transaction {
   std::shared_ptr<sibyl::Database> database;

@@ -36,6 +36,39 @@ sibyl_error* sibyl_restore_backup(const char* backups, uint64_t number, const ch
   return GuardedWithoutValue([&] { return sibyl::RestoreBackup(backups, number, directory); });
 }
 
+sibyl_error* sibyl_list_backups(const char* backups, size_t* count, sibyl_backup_info** infos) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const auto listed, sibyl::ListBackups(backups));
+    auto given = std::make_unique<sibyl_backup_info[]>(listed.size());
+    for (size_t i = 0; i < listed.size(); ++i) {
+      const sibyl::BackupInfo& info = listed[i];
+      given[i] = {info.number,  info.created_unix_s, info.database_id, info.segments,
+                  info.records, info.bytes,          info.copied_bytes};
+    }
+    *count = listed.size();
+    *infos = given.release();
+    return Ok();
+  });
+}
+
+void sibyl_backup_list_free(sibyl_backup_info* infos) { delete[] infos; }
+
+sibyl_error* sibyl_verify_backups(const char* backups, uint64_t* problems, sibyl_buffer* report) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const sibyl::BackupReport verified, sibyl::VerifyBackups(backups));
+    *report = Lines(verified.problems);
+    *problems = verified.problems.size();
+    return Ok();
+  });
+}
+
+sibyl_error* sibyl_delete_old_backups(const char* backups, uint64_t kept, uint64_t* freed_bytes) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(*freed_bytes, sibyl::DeleteOldBackups(backups, kept));
+    return Ok();
+  });
+}
+
 sibyl_error* sibyl_verify(sibyl_db* db, uint64_t* problems, sibyl_buffer* report) {
   return Guarded([&]() -> Status {
     SIBYL_ASSIGN_OR_RETURN(const sibyl::VerifyReport verified, db->database->Verify());

@@ -38,9 +38,11 @@ extern "C" {
 
 typedef struct sibyl_error sibyl_error;
 typedef struct sibyl_options sibyl_options;
+typedef struct sibyl_tree_options sibyl_tree_options;
 typedef struct sibyl_db sibyl_db;
 typedef struct sibyl_snapshot sibyl_snapshot;
 typedef struct sibyl_iterator sibyl_iterator;
+typedef struct sibyl_pinned sibyl_pinned;
 typedef struct sibyl_batch sibyl_batch;
 typedef struct sibyl_transaction sibyl_transaction;
 
@@ -92,6 +94,28 @@ SIBYL_C_EXPORT void sibyl_options_free(sibyl_options* options);
 SIBYL_C_EXPORT sibyl_error* sibyl_options_set(sibyl_options* options, const char* name,
                                               const char* value);
 
+/* What trees may name as their merge operator (sibyl/merge_operator.h has what it must be): calls
+ * sibyl_merge_append with the bytes of the result, once or more. `context` is given to it, and lives as
+ * long as databases opened with these options. Called by any thread. */
+typedef struct sibyl_merge_result sibyl_merge_result;
+typedef void (*sibyl_merge_function)(void* context, sibyl_slice older, sibyl_slice newer,
+                                     sibyl_merge_result* result);
+SIBYL_C_EXPORT sibyl_error* sibyl_options_add_merge_operator(sibyl_options* options,
+                                                             const char* name,
+                                                             sibyl_merge_function function,
+                                                             void* context);
+SIBYL_C_EXPORT void sibyl_merge_append(sibyl_merge_result* result, const char* data, size_t size);
+
+/* Called with a line of JSON for each drain, compaction, stall, error and the like, by whichever thread was
+ * at it; and for the seconds that times to live count, by any thread. Both return quickly and do not call
+ * the library; `context` lives as long as databases opened with these options. */
+typedef void (*sibyl_event_listener)(void* context, sibyl_slice line);
+SIBYL_C_EXPORT void sibyl_options_set_event_listener(sibyl_options* options,
+                                                     sibyl_event_listener listener, void* context);
+typedef uint64_t (*sibyl_clock)(void* context);
+SIBYL_C_EXPORT void sibyl_options_set_clock(sibyl_options* options, sibyl_clock clock,
+                                            void* context);
+
 /* `options` may be NULL, and freed afterwards. */
 SIBYL_C_EXPORT sibyl_error* sibyl_open(const char* directory, const sibyl_options* options,
                                        sibyl_db** db);
@@ -99,15 +123,35 @@ SIBYL_C_EXPORT void sibyl_close(sibyl_db* db);
 
 /* ---- Trees ---- */
 
+/* All defaults. */
+SIBYL_C_EXPORT sibyl_tree_options* sibyl_tree_options_new(void);
+SIBYL_C_EXPORT void sibyl_tree_options_free(sibyl_tree_options* options);
+/* The member of that name in sibyl/tree.h, `TreeOptions`: "compression" is "none", "lz4" or "zstd",
+ * "packed_keys" is "true" or "false", "ttl_seconds" a number, "merge_operator" a name or nothing.
+ * Errors: SIBYL_INVALID_ARGUMENT for an unknown name or a value of another kind. */
+SIBYL_C_EXPORT sibyl_error* sibyl_tree_options_set(sibyl_tree_options* options, const char* name,
+                                                   const char* value);
+SIBYL_C_EXPORT sibyl_error* sibyl_tree_options_get(const sibyl_tree_options* options,
+                                                   const char* name, sibyl_buffer* value);
+
 SIBYL_C_EXPORT sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size,
                                               sibyl_tree* tree);
+/* With options, which may be NULL and freed afterwards. */
+SIBYL_C_EXPORT sibyl_error* sibyl_create_tree_with(sibyl_db* db, const char* name, size_t name_size,
+                                                   const sibyl_tree_options* options,
+                                                   sibyl_tree* tree);
 /* `*found` becomes 1 or 0. */
 SIBYL_C_EXPORT sibyl_error* sibyl_find_tree(sibyl_db* db, const char* name, size_t name_size,
                                             int* found, sibyl_tree* tree);
-/* Sets the member of that name in sibyl/tree.h, `TreeOptions`, of a tree: "compression" to "none",
- * "lz4" or "zstd", "packed_keys" to "true" or "false". Holds for what is written from then on. */
+/* Sets an option of a tree that is there. Holds for what is written from then on; the last two of
+ * those above stay what the tree was made with. */
 SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_option(sibyl_db* db, sibyl_tree tree, const char* name,
                                                   const char* value);
+SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_options(sibyl_db* db, sibyl_tree tree,
+                                                   const sibyl_tree_options* options);
+/* The options of a tree as they are, to be freed. Errors: SIBYL_INVALID_ARGUMENT if it is unknown. */
+SIBYL_C_EXPORT sibyl_error* sibyl_get_tree_options(sibyl_db* db, sibyl_tree tree,
+                                                   sibyl_tree_options** options);
 SIBYL_C_EXPORT sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree);
 /* The ids of all trees, and their names: arrays of `*count` to be freed by sibyl_tree_list_free. */
 SIBYL_C_EXPORT sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,
@@ -120,6 +164,16 @@ SIBYL_C_EXPORT void sibyl_tree_list_free(size_t count, sibyl_tree* trees, sibyl_
 SIBYL_C_EXPORT sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
                                       const char* key, size_t key_size, int* found,
                                       sibyl_buffer* value);
+/* The same without copying the value out of the file or the cache it lies in, for values of some KiB: it
+ * stays, with everything that was in the database then, until `pinned` is read into again, reset or freed.
+ * One thread at a time. The bytes are empty if nothing was found. */
+SIBYL_C_EXPORT sibyl_pinned* sibyl_pinned_new(void);
+SIBYL_C_EXPORT void sibyl_pinned_free(sibyl_pinned* pinned);
+SIBYL_C_EXPORT void sibyl_pinned_reset(sibyl_pinned* pinned);
+SIBYL_C_EXPORT sibyl_slice sibyl_pinned_value(const sibyl_pinned* pinned);
+SIBYL_C_EXPORT sibyl_error* sibyl_get_pinned(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                             sibyl_tree tree, const char* key, size_t key_size,
+                                             int* found, sibyl_pinned* pinned);
 /* found[i] and values[i] answer keys[i]; free each value. */
 SIBYL_C_EXPORT sibyl_error* sibyl_multi_get(sibyl_db* db, const sibyl_snapshot* snapshot,
                                             sibyl_tree tree, size_t count, const sibyl_slice* keys,
@@ -129,6 +183,10 @@ SIBYL_C_EXPORT sibyl_error* sibyl_multi_get(sibyl_db* db, const sibyl_snapshot* 
 SIBYL_C_EXPORT sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot,
                                         sibyl_tree tree, const sibyl_slice* begin,
                                         const sibyl_slice* end, uint64_t* count);
+/* About so many, from the models, without reading blocks. */
+SIBYL_C_EXPORT sibyl_error* sibyl_estimate_count(sibyl_db* db, sibyl_tree tree,
+                                                 const sibyl_slice* begin, const sibyl_slice* end,
+                                                 uint64_t* count);
 /* The number of keys before `key`. */
 SIBYL_C_EXPORT sibyl_error* sibyl_rank(sibyl_db* db, const sibyl_snapshot* snapshot,
                                        sibyl_tree tree, const char* key, size_t key_size,
@@ -172,6 +230,13 @@ SIBYL_C_EXPORT sibyl_error* sibyl_put(sibyl_db* db, sibyl_tree tree, const char*
                                       int sync);
 SIBYL_C_EXPORT sibyl_error* sibyl_delete(sibyl_db* db, sibyl_tree tree, const char* key,
                                          size_t key_size, int sync);
+/* Applies the tree's merge operator to what the key has and `operand`. */
+SIBYL_C_EXPORT sibyl_error* sibyl_merge(sibyl_db* db, sibyl_tree tree, const char* key,
+                                        size_t key_size, const char* operand, size_t operand_size,
+                                        int sync);
+/* Every key with begin <= key < end; `end` NULL: to the end of the tree. */
+SIBYL_C_EXPORT sibyl_error* sibyl_delete_range(sibyl_db* db, sibyl_tree tree, const char* begin,
+                                               size_t begin_size, const sibyl_slice* end, int sync);
 
 SIBYL_C_EXPORT sibyl_batch* sibyl_batch_new(void);
 SIBYL_C_EXPORT void sibyl_batch_free(sibyl_batch* batch);
@@ -181,6 +246,13 @@ SIBYL_C_EXPORT sibyl_error* sibyl_batch_put(sibyl_batch* batch, sibyl_tree tree,
                                             size_t key_size, const char* value, size_t value_size);
 SIBYL_C_EXPORT sibyl_error* sibyl_batch_delete(sibyl_batch* batch, sibyl_tree tree, const char* key,
                                                size_t key_size);
+SIBYL_C_EXPORT sibyl_error* sibyl_batch_merge(sibyl_batch* batch, sibyl_tree tree, const char* key,
+                                              size_t key_size, const char* operand,
+                                              size_t operand_size);
+/* Every key with begin <= key < end; `end` NULL: to the end of the tree. */
+SIBYL_C_EXPORT sibyl_error* sibyl_batch_delete_range(sibyl_batch* batch, sibyl_tree tree,
+                                                     const char* begin, size_t begin_size,
+                                                     const sibyl_slice* end);
 /* Atomically; the batch stays as it is. */
 SIBYL_C_EXPORT sibyl_error* sibyl_write(sibyl_db* db, const sibyl_batch* batch, int sync);
 SIBYL_C_EXPORT sibyl_error* sibyl_sync(sibyl_db* db);
@@ -208,12 +280,27 @@ SIBYL_C_EXPORT sibyl_error* sibyl_transaction_get_for_update(sibyl_transaction* 
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_put(sibyl_transaction* transaction, sibyl_tree tree,
                                                   const char* key, size_t key_size,
                                                   const char* value, size_t value_size);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_merge(sibyl_transaction* transaction, sibyl_tree tree,
+                                                    const char* key, size_t key_size,
+                                                    const char* operand, size_t operand_size);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_delete(sibyl_transaction* transaction,
                                                      sibyl_tree tree, const char* key,
                                                      size_t key_size);
+/* Every key with begin <= key < end; `end` NULL: to the end of the tree. */
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_delete_range(sibyl_transaction* transaction,
+                                                           sibyl_tree tree, const char* begin,
+                                                           size_t begin_size,
+                                                           const sibyl_slice* end);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_create_tree(sibyl_transaction* transaction,
                                                           const char* name, size_t name_size,
                                                           sibyl_tree* tree);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_create_tree_with(sibyl_transaction* transaction,
+                                                               const char* name, size_t name_size,
+                                                               const sibyl_tree_options* options,
+                                                               sibyl_tree* tree);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_set_tree_options(sibyl_transaction* transaction,
+                                                               sibyl_tree tree,
+                                                               const sibyl_tree_options* options);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_drop_tree(sibyl_transaction* transaction,
                                                         sibyl_tree tree);
 /* Sees the transaction's own writes too. */
@@ -221,6 +308,16 @@ SIBYL_C_EXPORT sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transa
                                                        sibyl_tree tree, const sibyl_slice* lower,
                                                        const sibyl_slice* upper,
                                                        sibyl_iterator** iterator);
+/* As sibyl_count and sibyl_at, of what the transaction sees. */
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_count(sibyl_transaction* transaction,
+                                                    sibyl_tree tree, const sibyl_slice* begin,
+                                                    const sibyl_slice* end, uint64_t* count);
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_at(sibyl_transaction* transaction, sibyl_tree tree,
+                                                 uint64_t rank, int* found, sibyl_buffer* key,
+                                                 sibyl_buffer* value);
+SIBYL_C_EXPORT uint64_t sibyl_transaction_pending_records(const sibyl_transaction* transaction);
+SIBYL_C_EXPORT uint64_t sibyl_transaction_pending_bytes(const sibyl_transaction* transaction);
+SIBYL_C_EXPORT uint64_t sibyl_transaction_snapshot_sequence(const sibyl_transaction* transaction);
 SIBYL_C_EXPORT uint64_t sibyl_transaction_savepoint(const sibyl_transaction* transaction);
 /* It and all later ones are not needed any more. */
 SIBYL_C_EXPORT void sibyl_transaction_release_savepoint(sibyl_transaction* transaction,
@@ -239,6 +336,25 @@ SIBYL_C_EXPORT sibyl_error* sibyl_backup(sibyl_db* db, const char* backups, uint
 /* 0: the newest. */
 SIBYL_C_EXPORT sibyl_error* sibyl_restore_backup(const char* backups, uint64_t number,
                                                  const char* directory);
+typedef struct sibyl_backup_info {
+  uint64_t number;
+  int64_t created_unix_s;
+  uint64_t database_id;
+  uint64_t segments;
+  uint64_t records;
+  uint64_t bytes;
+  uint64_t copied_bytes;
+} sibyl_backup_info;
+/* Oldest first: an array of `*count` to be freed by sibyl_backup_list_free. */
+SIBYL_C_EXPORT sibyl_error* sibyl_list_backups(const char* backups, size_t* count,
+                                               sibyl_backup_info** infos);
+SIBYL_C_EXPORT void sibyl_backup_list_free(sibyl_backup_info* infos);
+/* `*problems` becomes the number of problems, `report` a line for each. */
+SIBYL_C_EXPORT sibyl_error* sibyl_verify_backups(const char* backups, uint64_t* problems,
+                                                 sibyl_buffer* report);
+/* All but the `kept` newest. */
+SIBYL_C_EXPORT sibyl_error* sibyl_delete_old_backups(const char* backups, uint64_t kept,
+                                                     uint64_t* freed_bytes);
 /* `*problems` becomes the number of problems, `report` a line for each. */
 SIBYL_C_EXPORT sibyl_error* sibyl_verify(sibyl_db* db, uint64_t* problems, sibyl_buffer* report);
 /* `*losses` becomes the number of things that could not be saved, `report` a line for each. */

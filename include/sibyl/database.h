@@ -87,9 +87,9 @@ class Database {
                            Value* value) = 0;
 
   // The same without copying the value out of the segment it lies in: for values of some KiB, since
-  // keeping it in place costs two counters that all threads share. What is still in the delta, and
-  // large values (over 64 KiB) that are compressed or read with ReadMode::kPread, are copied all the
-  // same.
+  // keeping it in place costs two counters that all threads share. What is still in the delta, large
+  // values (over 64 KiB) that are compressed or read with ReadMode::kPread, and the values of trees with
+  // a time to live or a merge operator are copied all the same.
   virtual Result<bool> GetPinned(const ReadOptions& options, Tree tree, std::string_view key,
                                  PinnedValue* value) = 0;
 
@@ -131,9 +131,10 @@ class Database {
   // ---- Writes ----
 
   // Applies the batch atomically, in order. When it returns, the batch is visible and, as
-  // `options` asks, durable.
-  // Errors: kInvalidArgument for an unknown tree; kIo, after which the database is read-only
-  // (kReadOnly) until reopened, and the batch may or may not be there then. Nothing of it is
+  // `options` asks, durable. With a DeleteRange in it, other writers wait while its keys are read.
+  // Errors: kInvalidArgument for an unknown tree, for a Merge in a tree without an operator, and if
+  // the records, those that ranges delete included, are over kMaxBatchBytes; kIo, after which the
+  // database is read-only (kReadOnly) until reopened, and the batch may or may not be there then. Nothing of it is
   // visible before, unless it was only the sync that failed.
   virtual Status Write(const WriteOptions& options, const WriteBatch& batch) = 0;
 
@@ -143,9 +144,10 @@ class Database {
   // Deletes every key of `tree` with begin <= key < end; no `end`: to the end of the tree. One
   // commit: readers see all of it or nothing, what was committed before is deleted, what is
   // committed after stays. Other writers wait meanwhile.
-  // Cost: that of reading the keys and of deleting each; dropping a tree costs one write.
-  // Errors: as Write; kInvalidArgument if the keys together are over kMaxBatchBytes: nothing is
-  // deleted then.
+  // Cost: up to Options::range_deletion_keys that of reading the keys and of deleting each; beyond that
+  // of reading so many, and of one small write, however many keys the range has: see there for what
+  // follows. Segments with no other keys are removed unread once the delta is drained.
+  // Errors: as Write.
   virtual Status DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
                              std::optional<std::string_view> end) = 0;
 
@@ -160,8 +162,8 @@ class Database {
 
   // ---- Trees ----
 
-  // Errors: kInvalidArgument if the name is taken (CreateTree), the tree unknown or the default
-  // one (DropTree). Dropping costs one write; compaction reclaims the space.
+  // Errors: kInvalidArgument if the name is taken or the options are not possible (CreateTree), the
+  // tree unknown or the default one (DropTree). Dropping costs one write; compaction reclaims the space.
   virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Result<std::optional<Tree>> FindTree(std::string_view name) = 0;
   virtual Status DropTree(Tree tree) = 0;
@@ -171,7 +173,8 @@ class Database {
   virtual Result<bool> HasTree(const ReadOptions& options, Tree tree) = 0;
 
   // Changes how a tree is stored, the default one included: one write. Holds for the segments written
-  // from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is unknown.
+  // from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is unknown, and
+  // for a time to live or a merge operator other than it was made with.
   virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;
 
   // ---- Maintenance ----
@@ -224,6 +227,8 @@ class Database {
   Status Put(std::string_view key, std::string_view value, const WriteOptions& options = {}) {
     return Put(kDefaultTree, key, value, options);
   }
+  Status Merge(Tree tree, std::string_view key, std::string_view operand,
+               const WriteOptions& options = {});
   Status Delete(Tree tree, std::string_view key, const WriteOptions& options = {});
   Status Delete(std::string_view key, const WriteOptions& options = {}) {
     return Delete(kDefaultTree, key, options);

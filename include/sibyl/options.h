@@ -5,9 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "sibyl/merge_operator.h"
 
 namespace sibyl {
 
@@ -50,6 +54,14 @@ struct Options {
   // Costs about 250 ns per random read of a 4 KiB block.
   bool verify_every_read = false;
 
+  // What trees may name as their merge operator (merge_operator.h), beside those that are always there.
+  std::vector<std::shared_ptr<const MergeOperator>> merge_operators;
+
+  // Seconds since some fixed moment, the same at every opening: what a time to live (TreeOptions)
+  // counts. Called by any thread, quickly, without calling the database. Empty: the system's clock,
+  // since 1970.
+  std::function<uint64_t()> clock_seconds;
+
   // ---- Performance ----
 
   // Size at which the active generation of the delta is frozen and drained to segments.
@@ -67,6 +79,12 @@ struct Options {
   // first, and read from there; the files go with the snapshots. Iterators and transactions keep
   // theirs in memory. Larger: snapshots read from memory. Smaller: less memory.
   uint64_t max_pinned_generation_bytes = 256ull << 20;
+
+  // A DeleteRange of more keys than this is kept as one range deletion: it writes a few bytes,
+  // frees whole segments unread, and until compactions have passed the rest each read in the tree
+  // looks whether it has the key (some 20 ns), and Count and At look for the ranks of both ends of
+  // each. Fewer keys are deleted one by one. Range: from 0.
+  uint64_t range_deletion_keys = 1000;
 
   // Memory for the writes of one transaction. What is over it goes to sorted files on disk, which a
   // commit then names instead of writing all to the log. Larger: fewer such files to look at while the

@@ -135,6 +135,9 @@ struct Stats {
   uint64_t last_sequence = 0;
   uint64_t pinned_views = 0;  // snapshots, iterators and transactions alive
 
+  // Ranges that were deleted as a whole and still hide records: see Options::range_deletion_keys.
+  uint64_t range_deletions = 0;
+
   // Generations that are in segments already, but still in memory for the readers that see them.
   uint64_t pinned_generations = 0;
   uint64_t pinned_generation_bytes = 0;

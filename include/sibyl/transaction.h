@@ -50,6 +50,10 @@ class Transaction {
   virtual Status Put(Tree tree, std::string_view key, std::string_view value) = 0;
   virtual Status Delete(Tree tree, std::string_view key) = 0;
 
+  // Applies the tree's merge operator (merge_operator.h) to what the key has and `operand`. Conflicts
+  // like a Put. Errors: as Put; kInvalidArgument for a tree without one.
+  virtual Status Merge(Tree tree, std::string_view key, std::string_view operand) = 0;
+
   // Deletes every key that this transaction sees with begin <= key < end; no `end`: to the end of
   // the tree. The same as deleting them one by one, in cost and in what conflicts: keys that others
   // add to the range meanwhile stay. Errors: as Delete; kIo, kCorruption, with some deleted.
@@ -58,12 +62,13 @@ class Transaction {
 
   // Creates or drops a tree as part of this transaction. The new tree can be used at once.
   // An empty name makes an anonymous tree, found again only by its id.
-  // Errors: kInvalidArgument if the name is taken, or the tree unknown or the default one.
+  // Errors: kInvalidArgument if the name is taken, the options are not possible, or the tree is unknown
+  // or the default one.
   virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Status DropTree(Tree tree) = 0;
 
   // Changes how the tree is stored, as part of this transaction. Errors: kInvalidArgument if it is
-  // unknown.
+  // unknown, and for a time to live or a merge operator other than it was made with.
   virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;
 
   // `options.snapshot` is ignored: the transaction has its own.

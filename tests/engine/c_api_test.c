@@ -188,6 +188,140 @@ static void test_trees(sibyl_db* db) {
   CHECK(refused(sibyl_put(db, tree, "k", 1, "v", 1, 0), SIBYL_INVALID_ARGUMENT));
 }
 
+/* A merge function: the longer one. */
+static void longer(void* context, sibyl_slice older, sibyl_slice newer,
+                   sibyl_merge_result* result) {
+  const sibyl_slice kept = newer.size > older.size ? newer : older;
+  ++*(int*)context;
+  sibyl_merge_append(result, kept.data, kept.size / 2);
+  sibyl_merge_append(result, kept.data + kept.size / 2, kept.size - kept.size / 2);
+}
+
+/* Called by the background thread too, but only read after it has ended. */
+static void count_event(void* context, sibyl_slice line) {
+  __atomic_add_fetch((int*)context, line.size > 0, __ATOMIC_RELAXED);
+}
+
+static uint64_t still_clock(void* context) {
+  (void)context;
+  return 1000;
+}
+
+static void test_rules(const char* path) {
+  int calls = 0;
+  sibyl_options* options = sibyl_options_new();
+  sibyl_db* db = NULL;
+  sibyl_tree tree = 0;
+  sibyl_tree expiring = 0;
+  sibyl_buffer value = {NULL, 0};
+  int found = 0;
+  CHECK(fine(sibyl_options_add_merge_operator(options, "longer", longer, &calls)));
+  CHECK(fine(sibyl_options_set(options, "transaction_memory_bytes", "65536")));
+  CHECK(fine(sibyl_options_set(options, "event_log_bytes", "0")));
+  int events = 0;
+  sibyl_options_set_event_listener(options, count_event, &events);
+  sibyl_options_set_clock(options, still_clock, NULL);
+  CHECK(fine(sibyl_open(path, options, &db)));
+  sibyl_tree_options* made_with = sibyl_tree_options_new();
+  CHECK(fine(sibyl_tree_options_set(made_with, "merge_operator", "shorter")));
+  CHECK(refused(sibyl_create_tree_with(db, "x", 1, made_with, &expiring), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_tree_options_set(made_with, "merge_operator", "longer")));
+  CHECK(fine(sibyl_tree_options_set(made_with, "compression", "lz4")));
+  CHECK(fine(sibyl_create_tree_with(db, "long", 4, made_with, &tree)));
+  sibyl_tree_options_free(made_with);
+  made_with = sibyl_tree_options_new();
+  CHECK(fine(sibyl_tree_options_set(made_with, "ttl_seconds", "3600")));
+  CHECK(refused(sibyl_tree_options_set(made_with, "ttl_seconds", "long"), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_create_tree_with(db, "cache", 5, made_with, &expiring)));
+  sibyl_tree_options_free(made_with);
+  made_with = NULL;
+  CHECK(refused(sibyl_get_tree_options(db, 99, &made_with), SIBYL_INVALID_ARGUMENT));
+  CHECK(fine(sibyl_get_tree_options(db, tree, &made_with)));
+  CHECK(fine(sibyl_tree_options_get(made_with, "merge_operator", &value)) &&
+        holds(&value, "longer"));
+  CHECK(fine(sibyl_tree_options_get(made_with, "compression", &value)) && holds(&value, "lz4"));
+  CHECK(fine(sibyl_tree_options_get(made_with, "packed_keys", &value)) && holds(&value, "false"));
+  CHECK(fine(sibyl_tree_options_get(made_with, "ttl_seconds", &value)) && holds(&value, "0"));
+  CHECK(refused(sibyl_tree_options_get(made_with, "colour", &value), SIBYL_INVALID_ARGUMENT));
+  sibyl_tree_options_free(made_with);
+  CHECK(refused(sibyl_set_tree_option(db, tree, "ttl_seconds", "5"), SIBYL_INVALID_ARGUMENT));
+
+  sibyl_batch* batch = sibyl_batch_new();
+  CHECK(fine(sibyl_batch_merge(batch, tree, "k", 1, "ab", 2)));
+  CHECK(fine(sibyl_batch_merge(batch, tree, "k", 1, "c", 1)));
+  CHECK(fine(sibyl_batch_put(batch, tree, "x", 1, "1", 1)));
+  CHECK(fine(sibyl_batch_put(batch, expiring, "x", 1, "1", 1)));
+  CHECK(fine(sibyl_batch_delete_range(batch, tree, "w", 1, NULL)));
+  CHECK(fine(sibyl_write(db, batch, 0)));
+  sibyl_batch_free(batch);
+  CHECK(fine(sibyl_merge(db, tree, "y", 1, "1", 1, 0)));
+  CHECK(fine(sibyl_delete_range(db, tree, "y", 1, NULL, 0)));
+
+  sibyl_transaction* transaction = NULL;
+  CHECK(fine(sibyl_transaction_begin(db, &transaction)));
+  const uint64_t savepoint = sibyl_transaction_savepoint(transaction);
+  CHECK(fine(sibyl_transaction_merge(transaction, tree, "k", 1, "def", 3)));
+  CHECK(fine(sibyl_transaction_put(transaction, tree, "l", 1, "", 0)));
+  const sibyl_slice end = {"m", 1};
+  CHECK(fine(sibyl_transaction_delete_range(transaction, tree, "l", 1, &end)));
+  sibyl_transaction_release_savepoint(transaction, savepoint);
+  CHECK(fine(sibyl_transaction_commit(transaction, 0)));
+  sibyl_transaction_free(transaction);
+
+  uint64_t count = 0;
+  CHECK(fine(sibyl_count(db, NULL, tree, NULL, NULL, &count)));
+  CHECK(count == 1);
+  CHECK(fine(sibyl_get(db, NULL, tree, "k", 1, &found, &value)));
+  CHECK(found && holds(&value, "def"));
+  CHECK(fine(sibyl_get(db, NULL, expiring, "x", 1, &found, &value)));
+  CHECK(found && holds(&value, "1"));
+  CHECK(calls > 0);
+  CHECK(fine(sibyl_compact(db)));
+  sibyl_pinned* pinned = sibyl_pinned_new();
+  CHECK(fine(sibyl_get_pinned(db, NULL, tree, "k", 1, &found, pinned)) && found);
+  CHECK(sibyl_pinned_value(pinned).size == 3);
+  CHECK(fine(sibyl_get_pinned(db, NULL, tree, "absent", 6, &found, pinned)) && !found);
+  CHECK(sibyl_pinned_value(pinned).size == 0);
+  CHECK(fine(sibyl_put(db, SIBYL_DEFAULT_TREE, "p", 1, "pinned", 6, 0)));
+  CHECK(fine(sibyl_compact(db)));
+  CHECK(fine(sibyl_get_pinned(db, NULL, SIBYL_DEFAULT_TREE, "p", 1, &found, pinned)) && found);
+  CHECK(fine(sibyl_delete(db, SIBYL_DEFAULT_TREE, "p", 1, 0)));
+  CHECK(fine(sibyl_compact(db)));
+  CHECK(sibyl_pinned_value(pinned).size == 6 &&
+        memcmp(sibyl_pinned_value(pinned).data, "pinned", 6) == 0);
+  sibyl_pinned_reset(pinned);
+  CHECK(sibyl_pinned_value(pinned).size == 0);
+  sibyl_pinned_free(pinned);
+  CHECK(fine(sibyl_estimate_count(db, tree, NULL, NULL, &count)) && count == 1);
+
+  CHECK(fine(sibyl_transaction_begin(db, &transaction)));
+  CHECK(fine(sibyl_transaction_put(transaction, SIBYL_DEFAULT_TREE, "a", 1, "b", 1)));
+  CHECK(fine(sibyl_transaction_count(transaction, SIBYL_DEFAULT_TREE, NULL, NULL, &count)) &&
+        count == 1);
+  sibyl_buffer key = {NULL, 0};
+  CHECK(fine(sibyl_transaction_at(transaction, SIBYL_DEFAULT_TREE, 0, &found, &key, &value)));
+  CHECK(found && holds(&key, "a") && holds(&value, "b"));
+  CHECK(sibyl_transaction_pending_records(transaction) == 1);
+  CHECK(sibyl_transaction_pending_bytes(transaction) == 6); /* the tree's id among them */
+  CHECK(sibyl_transaction_snapshot_sequence(transaction) > 0);
+  made_with = sibyl_tree_options_new();
+  CHECK(fine(sibyl_tree_options_set(made_with, "compression", "zstd")));
+  CHECK(fine(sibyl_transaction_set_tree_options(transaction, SIBYL_DEFAULT_TREE, made_with)));
+  sibyl_tree other = 0;
+  CHECK(fine(sibyl_transaction_create_tree_with(transaction, "other", 5, made_with, &other)));
+  CHECK(fine(sibyl_transaction_commit(transaction, 0)));
+  sibyl_transaction_free(transaction);
+  CHECK(fine(sibyl_set_tree_options(db, other, made_with)));
+  sibyl_tree_options_free(made_with);
+  CHECK(fine(sibyl_get_tree_options(db, SIBYL_DEFAULT_TREE, &made_with)));
+  CHECK(fine(sibyl_tree_options_get(made_with, "compression", &value)) && holds(&value, "zstd"));
+  sibyl_tree_options_free(made_with);
+  sibyl_close(db);
+  CHECK(events > 0);
+  sibyl_options_free(options);
+  CHECK(refused(sibyl_open(path, NULL, &db), SIBYL_INVALID_ARGUMENT)); /* without its operator */
+}
+
 static void test_transactions(sibyl_db* db) {
   sibyl_transaction* transaction = NULL;
   sibyl_iterator* iterator = NULL;
@@ -246,6 +380,22 @@ static void test_maintenance(sibyl_db* db, const char* folder) {
   CHECK(fine(sibyl_backup(db, backups, &number)) && number == 1);
   snprintf(path, sizeof(path), "%s/restored", folder);
   CHECK(fine(sibyl_restore_backup(backups, 0, path)));
+  sibyl_backup_info* infos = NULL;
+  size_t backup_count = 0;
+  sibyl_buffer backup_report = {NULL, 0};
+  uint64_t backup_problems = 1;
+  CHECK(fine(sibyl_list_backups(backups, &backup_count, &infos)));
+  CHECK(backup_count == 1 && infos[0].number == 1 && infos[0].copied_bytes > 0);
+  sibyl_backup_list_free(infos);
+  CHECK(fine(sibyl_verify_backups(backups, &backup_problems, &backup_report)));
+  CHECK(backup_problems == 0);
+  sibyl_buffer_free(&backup_report);
+  CHECK(fine(sibyl_backup(db, backups, &number)));
+  uint64_t freed = 1;
+  CHECK(fine(sibyl_delete_old_backups(backups, 1, &freed)));
+  CHECK(fine(sibyl_list_backups(backups, &backup_count, &infos)) && backup_count == 1);
+  sibyl_backup_list_free(infos);
+  CHECK(refused(sibyl_list_backups(folder, &backup_count, &infos), SIBYL_INVALID_ARGUMENT));
   char repaired[1000];
   snprintf(repaired, sizeof(repaired), "%s/repaired", folder);
   CHECK(fine(sibyl_repair(path, repaired, &number, &text)) && number == 0 && holds(&text, ""));
@@ -272,6 +422,8 @@ int main(void) {
   test_transactions(db);
   test_maintenance(db, folder);
   sibyl_close(db);
+  snprintf(path, sizeof(path), "%s/rules", folder);
+  test_rules(path);
   snprintf(command, sizeof(command), "rm -rf '%s'", folder);
   CHECK(system(command) == 0);
   if (failures > 0) fprintf(stderr, "%d checks failed\n", failures);

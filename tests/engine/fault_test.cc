@@ -2,8 +2,10 @@
 // write, shows one that was refused, or crashes.
 // Method: one scenario that passes through draining, compaction, ingestion and closing is run again
 // and again, each time with another call failing; then the database is reopened on a healthy disk
-// and compared with a model of what was acknowledged.
+// and compared with a model of what was acknowledged. By default some of the calls; with
+// SIBYL_EVERY_CALL=1 each.
 
+#include <cstdlib>
 #include <set>
 
 #include "tests/engine/memory_log_database.h"
@@ -19,7 +21,13 @@ Options FaultOptions() {
   options.generation_bytes = 8 << 10;
   options.first_level_bytes = 16 << 10;
   options.transaction_memory_bytes = 16 << 10;
+  options.range_deletion_keys = 10;
   return options;
+}
+
+// From one failing call to the next, for so many runs over all calls.
+uint64_t Stride(uint64_t calls, uint64_t runs) {
+  return std::getenv("SIBYL_EVERY_CALL") != nullptr ? 1 : 1 + calls / runs;
 }
 
 // Writes, drains, compacts and ingests; whatever fails is left out of the model. Half of the runs, by
@@ -44,6 +52,12 @@ void RunScenario(MemoryLogDatabase& database, Model* model, bool encoded = false
     if (database->Delete(key)) model->erase(key);
   }
   put(3, std::string(100 << 10, 'o'));  // out of line
+  const std::string begin = BigEndianKey(200);
+  const std::string end = BigEndianKey(500);
+  if (database->DeleteRange({}, kDefaultTree, begin, end)) {
+    model->erase(model->lower_bound(begin), model->lower_bound(end));
+  }
+  put(301, "after the range");
   (void)database->Flush();
 }
 
@@ -69,7 +83,7 @@ TEST_CASE("one failing call anywhere loses nothing", "[engine][fault]") {
   if (encoded) options.read_mode = ReadMode::kPread;  // whose reads can fail
   const uint64_t calls = CallsOfScenario(options, encoded);
   REQUIRE(calls > 100);
-  for (uint64_t failing = 1; failing <= calls; failing += 1 + calls / 60) {
+  for (uint64_t failing = 1; failing <= calls; failing += Stride(calls, 60)) {
     INFO("encoded " << encoded << ", call " << failing << " of " << calls);
     MemoryLogDatabase database(options);
     Must(database.Open());
@@ -87,7 +101,7 @@ TEST_CASE("one failing call anywhere loses nothing", "[engine][fault]") {
 TEST_CASE("a disk that dies, and a power cut, lose nothing", "[engine][fault]") {
   const bool power_cut = GENERATE(false, true);
   const uint64_t calls = CallsOfScenario();
-  for (uint64_t failing = 1; failing <= calls; failing += 1 + calls / 40) {
+  for (uint64_t failing = 1; failing <= calls; failing += Stride(calls, 40)) {
     INFO("power cut " << power_cut << ", from call " << failing << " of " << calls);
     MemoryLogDatabase database(FaultOptions());
     Must(database.Open());
@@ -114,7 +128,7 @@ TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engin
     model[records.back().first] = records.back().second;
   }
   bool ingested = false;
-  for (uint64_t failing = 1; !ingested; failing += 5) {
+  for (uint64_t failing = 1; !ingested; failing += Stride(400, 100)) {
     INFO("call " << failing);
     MemoryLogDatabase database(options);
     Must(database.Open());
@@ -122,8 +136,7 @@ TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engin
     database.files().FailCalls(call, call);
     ingested = database->Ingest(kDefaultTree, SourceOf(records)).has_value();
     database.files().FailCalls(1, 0);
-    REQUIRE(Everything(*database) ==
-            (ingested ? Records(model.begin(), model.end()) : Records{}));
+    REQUIRE(Everything(*database) == (ingested ? Records(model.begin(), model.end()) : Records{}));
     database.Close();
     CheckAgainst(database, ingested ? model : Model{});
     for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
@@ -175,7 +188,7 @@ TEST_CASE("a transaction that spills is committed whole or not at all, at every 
   const auto fault = GENERATE(kOneCall, kDeadDisk, kPowerCut, kManifest);
   static const uint64_t calls = CallsOfSpillingTransaction();
   bool committed = false;
-  for (uint64_t failing = 1; !committed; failing += 1 + calls / 12) {
+  for (uint64_t failing = 1; !committed; failing += Stride(calls, 12)) {
     INFO("fault " << fault << ", call " << failing << " of about " << calls);
     MemoryLogDatabase database(FaultOptions());
     Must(database.Open());
@@ -227,7 +240,7 @@ TEST_CASE("opening fails cleanly at every call", "[engine][fault]") {
     database.files().FailCalls(1, 0);
     CheckAgainst(database, model);
     if (opened) break;  // the failing call came after the opening
-    failing += existing ? 3 : 0;
+    failing += existing ? Stride(60, 20) - 1 : 0;
   }
 }
 

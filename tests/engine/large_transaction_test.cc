@@ -1,8 +1,8 @@
 // Goal: a transaction writes far more than its memory, and memory stays bounded: at its default
 // budget 10 million records of 8 + 100 bytes fit into 512 MB.
 // Method: random keys in one transaction, read back before and after its commit. By default few
-// records and a small budget; docs/testing.md has the command for all of them, which also limits the
-// memory that the process gets.
+// records and a small budget; docs/testing.md has the command for all of them, which also limits
+// the memory that the process gets.
 
 #include <cstdlib>
 
@@ -52,11 +52,9 @@ TEST_CASE("one transaction with far more records than fit into its memory",
   CHECK_FALSE(Must(database->Get(BigEndianKey(Shuffled(0)))).has_value());
   Must(transaction->Commit());
   transaction.reset();
-  CheckSample(
-      [&](std::string_view key, Value* value) {
-        return database->Get({}, kDefaultTree, key, value);
-      },
-      records);
+  CheckSample([&](std::string_view key,
+                  Value* value) { return database->Get({}, kDefaultTree, key, value); },
+              records);
   database.Reopen();
   CHECK(Must(database->Count({}, kDefaultTree, {})) == records);
 }

@@ -95,6 +95,44 @@ TEST_CASE("ranks are exact in every state", "[engine][rank]") {
   CheckAll(*database, tree, model, snapshot.get(), &random);
 }
 
+TEST_CASE("ranks are exact beside ranges that were deleted", "[engine][rank][range-deletion]") {
+  const auto seed = GENERATE(1u, 2u, 3u);
+  INFO("seed=" << seed);
+  std::mt19937_64 random(seed);
+  Options options = SmallOptions();
+  options.background_threads = 0;  // nothing but Compact ends a deletion
+  options.generation_bytes = 8 << 20;
+  options.segment_bytes = 64 << 10;
+  options.range_deletion_keys = 0;
+  TestDatabase database(options);
+  Model model;
+  const auto put = [&](uint64_t number) {
+    const std::string key = BigEndianKey(number);
+    model[key] = std::to_string(random() % 1000) + std::string(80, 'v');
+    Must(database->Put(key, model[key]));
+  };
+  const Tree after = Must(database->CreateTree("after"));
+  for (uint64_t i = 0; i < 3000; ++i) put(i);
+  for (uint64_t i = 0; i < 100; ++i) Must(database->Put(after, BigEndianKey(i), "of another tree"));
+  Must(database->Compact());
+  for (uint64_t deletions = 1; deletions <= 24; ++deletions) {
+    const std::string begin = BigEndianKey(random() % 3000);
+    const std::string end = BigEndianKey(base::LoadBig64(begin.data()) + 1 + random() % 200);
+    Must(database->DeleteRange({}, kDefaultTree, begin, end));
+    model.erase(model.lower_bound(begin), model.lower_bound(end));
+    if (deletions % 4 == 0) put(random() % 3000);
+    if (deletions % 8 != 0) continue;
+    if (deletions == 16) Must(database->Flush());
+    REQUIRE(Must(database->GetStats()).range_deletions > 0);
+    CheckAll(*database, kDefaultTree, model, nullptr, &random);
+    REQUIRE(Must(database->Count({}, after, {})) == 100);
+    REQUIRE(Must(database->Rank({}, after, BigEndianKey(50))) == 50);
+  }
+  Must(database->DeleteRange({}, kDefaultTree, "", std::nullopt));
+  CheckAll(*database, kDefaultTree, {}, nullptr, &random);
+  REQUIRE(Must(database->Count({}, after, {})) == 100);
+}
+
 TEST_CASE("estimates come close", "[engine][rank]") {
   TestDatabase database(SmallOptions());
   const Tree tree = Must(database->CreateTree("the tree"));

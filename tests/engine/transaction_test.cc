@@ -3,6 +3,8 @@
 
 #include "sibyl/transaction.h"
 
+#include <map>
+#include <random>
 #include <thread>
 
 #include "tests/engine/database_fixture.h"
@@ -103,6 +105,62 @@ TEST_CASE("an iterator follows its transaction's later writes", "[engine][transa
   CHECK(iterator->key() == "e");
   iterator->Next();
   CHECK_FALSE(iterator->Valid());
+}
+
+TEST_CASE("an iterator in a transaction sees every write beside it at its next step",
+          "[engine][transaction]") {
+  const auto seed = GENERATE(1u, 2u, 3u);
+  const bool spills = GENERATE(false, true);
+  INFO("seed " << seed << ", spills " << spills);
+  Options options = SmallOptions();
+  if (spills) options.transaction_memory_bytes = 16 << 10;
+  TestDatabase database(options);
+  std::map<std::string, std::string> model;
+  for (uint64_t i = 0; i < 2000; ++i) {
+    Must(database->Put(BigEndianKey(3 * i), "old"));
+    model[BigEndianKey(3 * i)] = "old";
+  }
+  Must(database->Compact());  // long runs of plain records
+  std::mt19937 random(seed);
+  const auto transaction = Must(database->BeginTransaction());
+  const auto iterator = Must(transaction->NewIterator(kDefaultTree));
+  std::vector<std::pair<uint64_t, std::map<std::string, std::string>>> savepoints;
+  std::string at;
+  for (uint64_t position = 0; position < 6000; position += 20 + random() % 200) {
+    iterator->Seek(BigEndianKey(position));
+    for (uint64_t steps = random() % 60; steps > 0 && iterator->Valid(); --steps) {
+      at = iterator->key();
+      for (uint64_t writes = random() % 4 == 0 ? random() % 5 : 0; writes > 0; --writes) {
+        const std::string key = BigEndianKey(base::LoadBig64(at.data()) + random() % 9);
+        if (random() % 3 == 0) {
+          Must(transaction->Delete(kDefaultTree, key));
+          model.erase(key);
+        } else {
+          const std::string value = "new" + std::string(random() % 300, 'n');
+          Must(transaction->Put(kDefaultTree, key, value));
+          model[key] = value;
+        }
+        if (random() % 8 == 0) savepoints.emplace_back(transaction->Savepoint(), model);
+      }
+      if (!savepoints.empty() && random() % 30 == 0) {
+        savepoints.resize(1 + random() % savepoints.size());
+        Must(transaction->RollbackTo(savepoints.back().first));
+        model = savepoints.back().second;
+      }
+      const bool forward = random() % 10 != 0;
+      forward ? iterator->Next() : iterator->Prev();
+      auto expected = forward ? model.upper_bound(at) : model.lower_bound(at);
+      if (!forward && expected == model.begin())
+        expected = model.end();
+      else if (!forward)
+        --expected;
+      REQUIRE(iterator->Valid() == (expected != model.end()));
+      if (!iterator->Valid()) break;
+      REQUIRE(iterator->key() == expected->first);
+      REQUIRE(iterator->value() == expected->second);
+    }
+  }
+  REQUIRE(ScanForward(*iterator) == Records(model.begin(), model.end()));
 }
 
 TEST_CASE("the first committer wins", "[engine][transaction]") {

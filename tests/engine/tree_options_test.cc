@@ -260,7 +260,16 @@ TEST_CASE("options that cannot be read are told apart", "[engine][tree-options]"
   const auto code_of = [](std::string changed) {
     return engine::DecodeTreeOptions(changed).error().code;
   };
-  CHECK(code_of("\x02" + bytes.substr(1)) == ErrorCode::kNotSupported);
+  TreeOptions merged = options;
+  merged.merge_operator = "append";
+  merged.ttl_seconds = 1000;
+  const std::string longer = engine::EncodeTreeOptions(merged);
+  CHECK(Must(engine::DecodeTreeOptions(longer)) == merged);
+  CHECK(bytes.size() == 3);  // what older programs read too
+  CHECK(code_of("\x03" + bytes.substr(1)) == ErrorCode::kNotSupported);
+  CHECK(code_of("\x02" + bytes.substr(1)) == ErrorCode::kCorruption);
+  CHECK(code_of(longer.substr(0, longer.size() - 1)) == ErrorCode::kCorruption);
+  CHECK(code_of(longer + "x") == ErrorCode::kCorruption);
   CHECK(code_of("") == ErrorCode::kCorruption);
   CHECK(code_of(bytes.substr(0, 2)) == ErrorCode::kCorruption);
   CHECK(code_of(bytes + "x") == ErrorCode::kCorruption);

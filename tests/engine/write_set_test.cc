@@ -37,7 +37,7 @@ class SpillingSet {
   testing::FaultFileSystem files_;
   const Options options_ = TinyOptions();
   SegmentStore store_{files_, directory_.path() / "segments", directory_.path() / "lost", options_};
-  WriteSet writes_{store_, options_};
+  WriteSet writes_{store_, options_, [](Tree) { return TreeRules(); }};
 };
 
 void Put(SpillingSet& set, Oracle* oracle, const std::string& key, const std::string& value) {

@@ -52,7 +52,9 @@ storage::Manifest SmallManifest() {
   storage::Manifest manifest;
   manifest.database_id = 7;
   manifest.next_segment_id = 9;
-  manifest.levels = {{{3, 100, 2, 1, "a", "b"}, {4, 100, 2, 0, "c", "d"}}, {{8, 1, 1, 0, "", "z"}}};
+  manifest.levels = {{{3, 100, 2, 1, "a", "b"}, {4, 100, 2, 0, "c", "d"}}, {{8, 1, 1, 0, "", "z", 5}}};
+  manifest.last_sequence = 9;
+  manifest.deletions = {{"treea", "treeb", 6}, {"treea", "tref", 9}};
   return manifest;
 }
 
@@ -87,13 +89,13 @@ std::vector<std::string> BackupRecordSeeds() {
 
 void RunBatch(std::string_view bytes) {
   engine::BatchReader reader(bytes);
-  engine::BatchRecord record;
+  engine::BatchRequest request;
   std::string again;
-  while (reader.Next(&record)) engine::AppendBatchRecord(record, &again);
+  while (reader.NextLogged(&request)) engine::AppendBatchRequest(request, &again);
   if (!reader.ok()) return;
   engine::BatchReader second(again);
   std::string third;
-  while (second.Next(&record)) engine::AppendBatchRecord(record, &third);
+  while (second.NextLogged(&request)) engine::AppendBatchRequest(request, &third);
   Demand(second.ok() && third == again);
 }
 std::vector<std::string> BatchSeeds() {
@@ -101,6 +103,8 @@ std::vector<std::string> BatchSeeds() {
   (void)batch.Put("key", "value");
   (void)batch.Delete(Tree{300}, "another");
   (void)batch.Put("", "");
+  (void)batch.DeleteRange(kDefaultTree, "a", "b");
+  (void)batch.DeleteRange(kDefaultTree, "c", std::nullopt);
   return {std::string(batch.bytes()), ""};
 }
 

@@ -2,6 +2,7 @@
 // Method: random operations (writes, batches, transactions, trees, snapshots, drains, compactions,
 // ingestions, reopenings) from a printed seed; SIBYL_SEED replays one, SIBYL_STEPS makes it longer.
 
+#include <atomic>
 #include <cstdlib>
 #include <random>
 
@@ -19,7 +20,8 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 class Player {
  public:
-  explicit Player(uint64_t seed, Options options) : random_(seed), database_(std::move(options)) {
+  Player(uint64_t seed, Options options)
+      : random_(seed), database_(WithClock(std::move(options), &now_seconds_)) {
     trees_[kDefaultTree];
   }
 
@@ -41,6 +43,7 @@ class Player {
       case 13: return WriteBatchOfMany();
       case 14: return DeleteRange();
       case 15: return ChangeTreeOptions();
+      case 16: return AdvanceClock();
       default:
         if (Below(2) == 0) return WriteOne();
         return CheckGets();
@@ -56,6 +59,45 @@ class Player {
   }
 
  private:
+  // What a tree was made with: nothing, an operator that appends, or a time to live.
+  enum class Kind { kPlain, kAppends, kExpires };
+  static constexpr uint64_t kTtlSeconds = 20;
+
+  static Options WithClock(Options options, const std::atomic<uint64_t>* now_seconds) {
+    options.clock_seconds = [now_seconds] { return now_seconds->load(); };
+    return options;
+  }
+
+  // Values of trees that expire begin with their time, so that the model knows it.
+  std::string RandomValueOf(Tree tree) {
+    if (kinds_[tree] != Kind::kExpires) return RandomValue();
+    return std::to_string(now_seconds_) + ":" + RandomValue();
+  }
+
+  void AdvanceClock() {
+    now_seconds_ += Below(10);
+    for (auto& [tree, model] : trees_) {
+      if (kinds_[tree] != Kind::kExpires) continue;
+      std::erase_if(model, [this](const auto& record) {
+        return std::stoull(record.second) + kTtlSeconds <= now_seconds_;
+      });
+    }
+  }
+
+  // One write, to the model too: a merge where that is possible, half of the time.
+  template <typename Writer>
+  void WriteTo(Writer& writer, Tree tree, Model* model) {
+    const std::string key = RandomKey();
+    const std::string value = RandomValueOf(tree);
+    if (kinds_[tree] == Kind::kAppends && Below(2) == 0) {
+      Must(writer.Merge(tree, key, value));
+      (*model)[key] += value;
+    } else {
+      Must(writer.Put(tree, key, value));
+      (*model)[key] = value;
+    }
+  }
+
   uint64_t Below(uint64_t limit) { return random_() % limit; }
 
   // Few enough keys to collide, of shapes that collide in windows and prefixes.
@@ -64,7 +106,8 @@ class Player {
       case 0: return BigEndianKey(Below(500));
       case 1: return std::string(Below(12), '\0');
       case 2: return "shared/prefix/" + std::string(Below(20), 'x') + std::to_string(Below(50));
-      default: return BigEndianKey(Below(300) << 40) + std::string(Below(3), '\xff');
+      default:
+        return BigEndianKey(Below(300) << 40) + std::string(Below(3), '\xff');
     }
   }
   std::string RandomValue() {
@@ -82,9 +125,7 @@ class Player {
       Must(database_->Delete(tree, key));
       model.erase(key);
     } else {
-      const std::string value = RandomValue();
-      Must(database_->Put(tree, key, value, {.sync = Below(50) == 0}));
-      model[key] = value;
+      WriteTo(*database_, tree, &model);
     }
   }
 
@@ -111,12 +152,14 @@ class Player {
     WriteBatch batch;
     for (uint64_t i = Below(60); i > 0; --i) {
       auto& [tree, model] = RandomTree();
-      const std::string key = RandomKey();
-      const std::string value = RandomValue();
-      Must(batch.Put(tree, key, value));
-      model[key] = value;
+      WriteTo(batch, tree, &model);
+      if (Below(50) != 0) continue;
+      const std::string begin = RandomKey();
+      const std::string end = RandomKey();
+      Must(batch.DeleteRange(tree, begin, end));
+      if (begin < end) model.erase(model.lower_bound(begin), model.lower_bound(end));
     }
-    Must(database_->Write({}, batch));
+    Must(database_->Write({.sync = Below(20) == 0}, batch));
   }
 
   // One in four is large enough to spill, again and again where the budget is small.
@@ -127,16 +170,14 @@ class Player {
     const uint64_t savepoint_interval = 2 + Below(60);
     for (uint64_t i = Below(Below(4) == 0 ? 800 : 30); i > 0; --i) {
       auto& [tree, model] = *std::next(mine.begin(), static_cast<ptrdiff_t>(Below(mine.size())));
-      const std::string key = RandomKey();
-      const std::string value = RandomValue();
       if (Below(savepoint_interval) == 0) savepoints.emplace_back(transaction->Savepoint(), mine);
       if (Below(20) == 0) {
+        const std::string key = RandomKey();
         const std::string end = RandomKey();
         Must(transaction->DeleteRange(tree, key, end));
         if (key < end) model.erase(model.lower_bound(key), model.lower_bound(end));
       } else {
-        Must(transaction->Put(tree, key, value));
-        model[key] = value;
+        WriteTo(*transaction, tree, &model);
       }
       if (savepoints.empty()) continue;
       if (Below(2 * savepoint_interval) == 0) {
@@ -164,13 +205,19 @@ class Player {
     trees_ = std::move(mine);
   }
 
-  TreeOptions RandomTreeOptions() {
-    return {static_cast<Compression>(Below(3)), Below(2) == 0};
+  // How a tree of this kind may be stored.
+  TreeOptions RandomTreeOptions(Kind kind) {
+    TreeOptions options;
+    options.compression = static_cast<Compression>(Below(3));
+    options.packed_keys = Below(2) == 0;
+    if (kind == Kind::kAppends) options.merge_operator = "append";
+    if (kind == Kind::kExpires) options.ttl_seconds = kTtlSeconds;
+    return options;
   }
 
   void ChangeTreeOptions() {
     const Tree tree = RandomTree().first;
-    const TreeOptions options = RandomTreeOptions();
+    const TreeOptions options = RandomTreeOptions(kinds_[tree]);
     Must(database_->SetTreeOptions(tree, options));
     for (const TreeInfo& info : Must(database_->ListTrees())) {
       if (info.tree == tree) REQUIRE(info.options == options);
@@ -181,18 +228,19 @@ class Player {
   void CreateTree() {
     if (trees_.size() >= 5) return;
     const std::string name = "tree" + std::to_string(next_name_++);
+    const auto kind = static_cast<Kind>(Below(3));
+    const TreeOptions options = RandomTreeOptions(kind);
     if (Below(2) == 0) {
-      trees_[Must(database_->CreateTree(name, RandomTreeOptions()))];
+      const Tree made = Must(database_->CreateTree(name, options));
+      kinds_[made] = kind;
+      trees_[made];
       return;
     }
     const auto transaction = Must(database_->BeginTransaction());
-    const Tree tree = Must(transaction->CreateTree(name));
+    const Tree tree = Must(transaction->CreateTree(name, options));
+    kinds_[tree] = kind;
     Model model;
-    for (uint64_t i = Below(400); i > 0; --i) {
-      const std::string key = RandomKey();
-      model[key] = RandomValue();
-      Must(transaction->Put(tree, key, model[key]));
-    }
+    for (uint64_t i = Below(400); i > 0; --i) WriteTo(*transaction, tree, &model);
     Must(transaction->Commit());
     trees_[tree] = std::move(model);
   }
@@ -207,9 +255,35 @@ class Player {
   void Ingest() {
     auto& [tree, model] = RandomTree();
     Records records;
-    for (uint64_t i = Below(300); i > 0; --i) records.emplace_back(RandomKey(), RandomValue());
+    for (uint64_t i = Below(300); i > 0; --i) {
+      records.emplace_back(RandomKey(), RandomValueOf(tree));
+    }
     for (const auto& [key, value] : records) model[key] = value;
     Must(database_->Ingest(tree, SourceOf(records)));
+  }
+
+  // One range, one place, one lookup of many.
+  void CheckRanks(Tree tree, const Model& model) {
+    const std::string begin = RandomKey();
+    const std::string end = RandomKey();
+    const auto first = model.lower_bound(begin);
+    const auto past = end <= begin ? first : model.lower_bound(end);
+    REQUIRE(Must(database_->Count({}, tree, {begin, end})) ==
+            static_cast<uint64_t>(std::distance(first, past)));
+    const uint64_t rank = Below(model.size() + 1);
+    const auto at = Must(database_->At({}, tree, rank));
+    REQUIRE(at.has_value() == (rank < model.size()));
+    if (at) REQUIRE(at->key == std::next(model.begin(), static_cast<ptrdiff_t>(rank))->first);
+    std::vector<std::string> keys(40);
+    for (std::string& key : keys) key = RandomKey();
+    const std::vector<std::string_view> views(keys.begin(), keys.end());
+    std::vector<Value> values(keys.size());
+    Must(database_->MultiGet({}, tree, views, values));
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const auto expected = model.find(keys[i]);
+      REQUIRE(values[i].found() == (expected != model.end()));
+      if (values[i].found()) REQUIRE(values[i].view() == expected->second);
+    }
   }
 
   void Reopen() {
@@ -235,12 +309,18 @@ class Player {
       const auto expected = model.find(key);
       REQUIRE(Must(database_->Get({}, tree, key, &value)) == (expected != model.end()));
       if (value.found()) REQUIRE(value.view() == expected->second);
+      PinnedValue pinned;
+      REQUIRE(Must(database_->GetPinned({}, tree, key, &pinned)) == (expected != model.end()));
+      if (pinned.found()) REQUIRE(pinned.view() == expected->second);
     }
   }
 
   void CheckScan() {
     const auto& [tree, model] = RandomTree();
     REQUIRE(Everything(*database_, tree) == Records(model.begin(), model.end()));
+    REQUIRE(ScanBackward(*Must(database_->NewIterator(tree))) ==
+            Records(model.begin(), model.end()));
+    CheckRanks(tree, model);
     if (snapshots_.empty()) return;
     const auto& [snapshot, state] = snapshots_[Below(snapshots_.size())];
     for (const auto& [then_tree, then_model] : state) {
@@ -252,6 +332,8 @@ class Player {
   }
 
   std::mt19937_64 random_;
+  std::atomic<uint64_t> now_seconds_ = 1'000'000;
+  std::map<Tree, Kind> kinds_;
   TestDatabase database_;
   std::map<Tree, Model> trees_;
   std::vector<std::pair<std::unique_ptr<Snapshot>, std::map<Tree, Model>>> snapshots_;
@@ -269,6 +351,7 @@ TEST_CASE("random operations agree with std::map", "[engine][model]") {
     options.read_mode = seed % 3 == 0 ? ReadMode::kPread : ReadMode::kMapping;
     options.verify_every_read = seed % 4 == 0;
     options.generation_bytes = 16 << 10;
+    options.range_deletion_keys = seed % 3 == 1 ? 0 : 20;
     options.transaction_memory_bytes = seed % 4 == 3 ? 64 << 20 : 16 << 10;
     Player player(seed, options);
     for (uint64_t step = 0; step < steps; ++step) {

@@ -27,7 +27,8 @@ std::string Fill(int begin, int end) {
 }
 
 std::string State(Connection& connection) {
-  return connection.Line("SELECT count(*), sum(id), sum(length(bytes)), min(name), max(name) FROM t") +
+  return connection.Line(
+             "SELECT count(*), sum(id), sum(length(bytes)), min(name), max(name) FROM t") +
          "; " + connection.Line("SELECT count(*), min(what), max(what) FROM log") + "; " +
          connection.Line("SELECT id FROM t ORDER BY name LIMIT 5") + "; " +
          connection.Line("SELECT id FROM t ORDER BY id DESC LIMIT 5");
@@ -59,8 +60,9 @@ TEST_CASE("savepoints and failing statements in a transaction that spills", "[sq
   both("UPDATE t SET name = 'new ' || id WHERE id BETWEEN 100 AND 400");
   // Fails at its last row: everything that the statement did is undone, spilled or not.
   both("INSERT INTO t VALUES(1000, 'last', x'00')");
-  both("WITH RECURSIVE n(i) AS (VALUES(600) UNION ALL SELECT i+1 FROM n WHERE i<1000)"
-       "INSERT INTO t SELECT i, 'other ' || i, zeroblob(262144) FROM n");
+  both(
+      "WITH RECURSIVE n(i) AS (VALUES(600) UNION ALL SELECT i+1 FROM n WHERE i<1000)"
+      "INSERT INTO t SELECT i, 'other ' || i, zeroblob(262144) FROM n");
   both("ROLLBACK TO b");
   both("UPDATE t SET bytes = zeroblob(200000) WHERE id < 250");
   both("RELEASE b");

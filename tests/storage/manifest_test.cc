@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/coding.h"
+#include "storage/file_system.h"
 
 namespace sibyl::storage {
 namespace {
@@ -22,6 +23,8 @@ Manifest Example() {
   manifest.levels = {{{9, 100, 3, 1, "a", "f"}, {8, 200, 4, 0, std::string("f\0x", 3), "z"}},
                      {},
                      {{1, 1 << 30, 1000, 0, "", std::string(300, '\xff')}}};
+  manifest.levels[0].front().settled_sequence = 300;
+  manifest.deletions = {{"treeb", "treec", 299}, {"treea", "treeq", 1234567}};
   return manifest;
 }
 
@@ -72,26 +75,79 @@ TEST_CASE("a manifest cut short or run on is reported", "[storage][manifest]") {
 
 TEST_CASE("a newer manifest is not supported, version 0 is damage", "[storage][manifest]") {
   std::string bytes = EncodeManifest(Example());
-  bytes[8] = 3;
+  bytes[8] = 4;
   Reseal(&bytes);
   CHECK(DecodeManifest(bytes).error().code == ErrorCode::kNotSupported);
-  CHECK_THAT(DecodeManifest(bytes).error().message, Catch::Contains("version 3"));
+  CHECK_THAT(DecodeManifest(bytes).error().message, Catch::Contains("version 4"));
   bytes[8] = 0;
   Reseal(&bytes);
   CHECK(DecodeManifest(bytes).error().code == ErrorCode::kCorruption);
 }
 
-// As version 1 wrote it: without the number of runs, which is one byte here.
-TEST_CASE("a manifest of version 1 has levels only", "[storage][manifest]") {
-  std::string bytes = EncodeManifest(Example());
-  const size_t runs_at = 8 + 4 + 8 + 8 + 8 + 8 + 4;
-  REQUIRE(bytes[runs_at] == 1);
-  bytes.erase(runs_at, 1);
-  bytes[8] = 1;
+// As versions 1 and 2 wrote it: docs/file-format.md.
+std::string EncodeOld(const Manifest& manifest, uint32_t version) {
+  std::string bytes = "SIBYLMAN";
+  base::Put32(&bytes, version);
+  base::Put64(&bytes, manifest.database_id);
+  base::Put64(&bytes, manifest.next_segment_id);
+  base::Put64(&bytes, manifest.generation_floor);
+  base::Put64(&bytes, manifest.last_sequence);
+  base::Put32(&bytes, manifest.next_tree_id);
+  if (version == 2) base::PutVarint(&bytes, manifest.runs);
+  base::PutVarint(&bytes, manifest.levels.size());
+  for (const auto& level : manifest.levels) {
+    base::PutVarint(&bytes, level.size());
+    for (const ManifestSegment& segment : level) {
+      for (const uint64_t number :
+           {segment.id, segment.file_bytes, segment.records, segment.tombstones}) {
+        base::Put64(&bytes, number);
+      }
+      base::PutString(&bytes, segment.smallest_key);
+      base::PutString(&bytes, segment.largest_key);
+    }
+  }
+  base::Put64(&bytes, 0);
   Reseal(&bytes);
-  Manifest expected = Example();
-  expected.runs = 0;
-  CHECK(DecodeManifest(bytes).value() == expected);
+  return bytes;
+}
+
+// What is left of the example in a version.
+Manifest ExampleOf(uint32_t version) {
+  Manifest manifest = Example();
+  if (version < 3) {
+    manifest.deletions.clear();
+    manifest.levels[0].front().settled_sequence = 0;
+  }
+  if (version < 2) manifest.runs = 0;
+  return manifest;
+}
+
+constexpr uint32_t kNewestVersion = 3;
+
+std::string EncodeExample(uint32_t version) {
+  return version == kNewestVersion ? EncodeManifest(Example()) : EncodeOld(Example(), version);
+}
+
+Path GoldenManifest(uint32_t version) {
+  return Path(SIBYL_SOURCE_DIRECTORY) / "tests" / "formats" /
+         ("manifest_v" + std::to_string(version) + ".bin");
+}
+
+TEST_CASE("golden manifests are read, and the newest is written again", "[storage][formats]") {
+  for (uint32_t version = 1; version <= kNewestVersion; ++version) {
+    INFO("version " << version);
+    const std::string bytes = PosixFileSystem().ReadAll(GoldenManifest(version)).value();
+    CHECK(DecodeManifest(bytes).value() == ExampleOf(version));
+    CHECK((bytes == EncodeExample(version)));
+  }
+}
+
+TEST_CASE("writes the golden manifests", "[.write-golden-files]") {
+  for (uint32_t version = 1; version <= kNewestVersion; ++version) {
+    if (PosixFileSystem().Exists(GoldenManifest(version)).value()) continue;
+    REQUIRE(
+        WriteFileAtomically(PosixFileSystem(), GoldenManifest(version), EncodeExample(version)));
+  }
 }
 
 TEST_CASE("a manifest that contradicts itself is damage", "[storage][manifest]") {
@@ -119,11 +175,26 @@ TEST_CASE("a manifest that contradicts itself is damage", "[storage][manifest]")
   manifest = Example();
   manifest.runs = 4;  // of 3 levels
   CheckRefused(manifest);
+  manifest = Example();
+  manifest.deletions[1].end = "treea";  // an empty range
+  CheckRefused(manifest);
+  manifest = Example();
+  std::swap(manifest.deletions[0], manifest.deletions[1]);  // the newer one first
+  CheckRefused(manifest);
+  manifest = Example();
+  manifest.deletions[0].sequence = 0;
+  CheckRefused(manifest);
+  manifest = Example();
+  manifest.deletions[1].begin = "tre";  // no tree
+  CheckRefused(manifest);
+  manifest = Example();
+  manifest.deletions[1].sequence = 1234568;  // after the last
+  CheckRefused(manifest);
 }
 
 TEST_CASE("a hostile number of levels is refused before it costs memory", "[storage][manifest]") {
   std::string bytes = EncodeManifest({});
-  bytes.resize(bytes.size() - 9);  // the number of levels, and the checksum
+  bytes.resize(bytes.size() - 10);  // the numbers of levels and of deletions, and the checksum
   base::PutVarint(&bytes, ~uint64_t{0});
   base::Put64(&bytes, 0);
   Reseal(&bytes);

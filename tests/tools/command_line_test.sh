@@ -44,7 +44,7 @@ test_help() {
   run --help; expect_code 0; expect_out_has "Exit codes"
   run --version; expect_code 0; expect_out_has "sibyl "
   local name
-  for name in shell load get put delete scan compact stats verify inspect checkpoint \
+  for name in shell load get put delete scan compact stats verify inspect tree checkpoint \
     backup backups restore repair import export; do
     run "$name" --help; expect_code 0; expect_out_has "sibyl $name"
   done
@@ -176,6 +176,23 @@ test_trees() {
   run get kv.db k; expect_code 1
   run get kv.db --tree third k; expect_code 1; expect_err_has third
   run scan kv.db --tree '#99'; expect_code 1
+  run tree kv.db packed --create --compression lz4 --packed-keys true; expect_code 0
+  run tree kv.db packed --create; expect_code 3; expect_err_has packed
+  run tree kv.db counts --create --merge-operator uint64_add; expect_code 0
+  run tree kv.db cache --create --ttl-seconds 3600; expect_code 0
+  run tree kv.db x --create --merge-operator nobody; expect_code 3; expect_err_has nobody
+  run tree kv.db x --create --compression zip; expect_code 3; expect_err_has zip
+  run tree kv.db; expect_code 0; expect_out_has lz4; expect_out_has uint64_add; expect_out_has "3600 s"
+  run tree kv.db second --compression zstd; expect_code 0; expect_out_has zstd
+  run tree kv.db cache --ttl-seconds 5; expect_code 3; expect_err_has "time to live"
+  run tree kv.db nothing --packed-keys true; expect_code 3; expect_err_has nothing
+  run tree kv.db --packed-keys true; expect_code 3
+  run put kv.db --tree packed k v; expect_code 0
+  run compact kv.db; expect_code 0
+  run inspect kv.db; expect_code 0; expect_out_has "compression=lz4 packed_keys=true"
+  run stats kv.db --json; expect_code 0; expect_out_has '"ttl_seconds": 3600'
+  run tree kv.db packed --drop; expect_code 0
+  run get kv.db --tree packed k; expect_code 1
 }
 
 test_hostile_paths() {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/status_macros.h"
+#include "sibyl/tree_option_text.h"
 #include "tools/command.h"
 #include "tools/database_access.h"
 #include "tools/sql_support.h"
@@ -103,6 +104,17 @@ std::string TreeLabel(const TreeNames& names, Tree tree) {
          (found == names.end() ? "(dropped)" : Escape(found->second));
 }
 
+// What is not as in other trees; "-" if nothing is.
+std::string OptionsLabel(const TreeOptions& options) {
+  std::string label;
+  for (const char* const name : {"compression", "packed_keys", "ttl_seconds", "merge_operator"}) {
+    const std::string text = TreeOptionText(options, name).value();
+    if (text == TreeOptionText(TreeOptions(), name).value()) continue;
+    label += (label.empty() ? "" : " ") + std::string(name) + "=" + Escape(text);
+  }
+  return label.empty() ? "-" : label;
+}
+
 // Trees that hold records in segments, each summed over all of them.
 std::string TreeTable(const Stats& stats, const TreeNames& names) {
   std::map<Tree, ModelSummary> trees;
@@ -111,13 +123,16 @@ std::string TreeTable(const Stats& stats, const TreeNames& names) {
       for (const ModelStats& model : segment.models) trees[model.tree].Add(model);
     }
   }
-  TextTable table(
-      {"tree", "records", "blocks", "pieces", "nodes", "depth", "model B/key", "learned models"});
+  std::map<Tree, TreeOptions> options;
+  for (const TreeInfo& info : stats.trees) options[info.tree] = info.options;
+  TextTable table({"tree", "records", "blocks", "pieces", "nodes", "depth", "model B/key",
+                   "learned models", "options"});
   for (const auto& [tree, sum] : trees) {
     table.AddRow({TreeLabel(names, tree), Grouped(sum.records), Grouped(sum.blocks),
                   Grouped(sum.pieces), Grouped(sum.nodes), std::to_string(sum.depth),
                   PerRecord(sum.model_bytes, sum.records),
-                  std::to_string(sum.learned) + " of " + std::to_string(sum.models)});
+                  std::to_string(sum.learned) + " of " + std::to_string(sum.models),
+                  OptionsLabel(options[tree])});
   }
   return table.ToString();
 }
@@ -151,7 +166,8 @@ void AddInspectCommand(CommandLine& commands) {
       "depth           stages on the longest path from the root to a piece\n"
       "index B/key     model, block offsets and ranks: all that is not data\n"
       "largest block   records in it\n"
-      "learned models  the others are B-trees, where learning did not pay");
+      "learned models  the others are B-trees, where learning did not pay\n"
+      "options         how a tree is stored, where not as others: see sibyl tree");
   inspect.Does([=] {
     const auto text = DescribeModels(*arguments);
     return text ? Answer(*text) : Complain(text.error());
