@@ -1,7 +1,8 @@
-// Result<T>: a value of type T, or an Error saying why there is none.
+// Result<T>: a value of type T, or an Error saying why there is none. Result<T, E> says it with an
+// error of another type.
 //
-// The interface is a subset of C++23 std::expected<T, Error>, so that the day the whole
-// toolchain has it, this file becomes a single alias.
+// The interface is a subset of C++23 std::expected<T, E>, so that the day the whole toolchain has
+// it, this file becomes a single alias.
 
 #ifndef SIBYL_RESULT_H_
 #define SIBYL_RESULT_H_
@@ -35,11 +36,11 @@ struct [[nodiscard]] Error {
   std::string ToString() const;
 };
 
-template <typename T>
+template <typename T, typename E = Error>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(E error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -55,11 +56,11 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   // Precondition: !has_value(). Checked, as above.
-  const Error& error() const& { return std::get<1>(state_); }
-  Error&& error() && { return std::get<1>(std::move(state_)); }
+  const E& error() const& { return std::get<1>(state_); }
+  E&& error() && { return std::get<1>(std::move(state_)); }
 
  private:
-  std::variant<T, Error> state_;
+  std::variant<T, E> state_;
 };
 
 // The outcome of an operation that produces nothing but success.

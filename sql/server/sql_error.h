@@ -5,8 +5,9 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <variant>
+
+#include "sibyl/result.h"
 
 namespace sibyl::sql::server {
 
@@ -18,33 +19,8 @@ struct SqlError {
   uint32_t position = 0;  // in characters from 1, in the text that the client sent; 0: nowhere
 };
 
-// The interface of sibyl::Result, with SqlError for Error.
 template <typename T>
-class [[nodiscard]] SqlResult {
- public:
-  SqlResult(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  SqlResult(SqlError error) : state_(std::in_place_index<1>, std::move(error)) {}
-
-  bool has_value() const { return state_.index() == 0; }
-  explicit operator bool() const { return has_value(); }
-
-  // Precondition of these: has_value().
-  T& value() & { return std::get<0>(state_); }
-  const T& value() const& { return std::get<0>(state_); }
-  T&& value() && { return std::get<0>(std::move(state_)); }
-  T& operator*() & { return value(); }
-  const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
-  T* operator->() { return &value(); }
-  const T* operator->() const { return &value(); }
-
-  // Precondition: !has_value().
-  const SqlError& error() const& { return std::get<1>(state_); }
-  SqlError&& error() && { return std::get<1>(std::move(state_)); }
-
- private:
-  std::variant<T, SqlError> state_;
-};
+using SqlResult = Result<T, SqlError>;
 
 using SqlStatus = SqlResult<std::monostate>;
 inline SqlStatus SqlOk() { return std::monostate{}; }
