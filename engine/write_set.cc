@@ -264,10 +264,13 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
 Status WriteSet::MakeAgain(const SortRun& redo, uint64_t mark, std::vector<Run>* runs,
                            std::shared_ptr<Overlay>* memory) const {
   SIBYL_ASSIGN_OR_RETURN(const auto cursor, redo.NewCursor());
+  // An operand has been folded with those before it in the same overlay: they have to stay together.
+  bool merges = false;
   for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
     const uint64_t serial = base::Load64(cursor->key().data());
     if (serial > mark) break;
-    if ((*memory)->memory_bytes() >= options_.transaction_memory_bytes / 2) {
+    merges = merges || rules_of_(TreeOf(cursor->key().substr(kRedoPrefixBytes))).merges();
+    if (!merges && (*memory)->memory_bytes() >= options_.transaction_memory_bytes / 2) {
       SIBYL_ASSIGN_OR_RETURN(Run run, WriteRun(**memory));
       *memory = std::make_shared<Overlay>(run.end, (*memory)->last_serial());
       runs->push_back(std::move(run));

@@ -195,6 +195,35 @@ TEST_CASE("a transaction merges over its own writes, spilled or not, and rolls b
   CheckOnly(*database, tree, "key", "database one two four");
 }
 
+TEST_CASE("operands before a savepoint are merged once, however much was spilled after it",
+          "[engine][merge][transaction]") {
+  Options options = SmallOptions();
+  options.transaction_memory_bytes = 16 << 10;
+  options.background_threads = GENERATE(0u, 1u);
+  MemoryLogDatabase database(options);
+  Must(database.Open());
+  const Tree tree = Must(database->CreateTree("lists", {.merge_operator = "append"}));
+  const auto transaction = Must(database->BeginTransaction());
+  std::map<std::string, std::string> expected;
+  for (uint64_t i = 0; i < 60; ++i) {  // more than half of the budget, with all versions
+    const std::string key = BigEndianKey(i % 6);
+    const std::string part = std::to_string(i) + ",";
+    Must(transaction->Merge(tree, key, part));
+    expected[key] += part;
+    Must(transaction->Put(kDefaultTree, BigEndianKey(i), std::string(150, 'f')));
+  }
+  const uint64_t savepoint = transaction->Savepoint();
+  for (uint64_t i = 0; i < 300; ++i) {
+    Must(transaction->Merge(tree, BigEndianKey(i % 6), "undone"));
+    Must(transaction->Put(kDefaultTree, BigEndianKey(i), std::string(200, 'g')));
+  }
+  Must(transaction->RollbackTo(savepoint));
+  const Records records(expected.begin(), expected.end());
+  CHECK(ScanForward(*Must(transaction->NewIterator(tree))) == records);
+  Must(transaction->Commit());
+  CHECK(Everything(*database, tree) == records);
+}
+
 TEST_CASE("a merge without an operator is refused, and nothing of its batch is there",
           "[engine][merge]") {
   MemoryLogDatabase database(OptionsWithJoin());
