@@ -110,22 +110,26 @@ class ForwardCursor {
 class Cursor : public ForwardCursor {
  public:
   virtual void SeekToLast() = 0;
-  virtual void Seek(std::string_view target) = 0;         // first key >= target
+  virtual void Seek(std::string_view target) = 0;  // first key >= target
 
-  // Asks for what Seek(target) will read first, so that the cache misses of several cursors overlap.
-  // A hint: moves nothing, and may do nothing.
+  // Asks for what Seek(target) will read first, so that the cache misses of several cursors
+  // overlap. A hint: moves nothing, and may do nothing.
   virtual void PrefetchSeek(std::string_view) const {}
   virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
 
   // Where sources are merged: tells the records below `limit` (empty: all) from the current one on,
-  // in `most_spans` spans at most, and moves past them. Returns the number of spans; after 0 the
-  // cursor is where it was. Their bytes live until the cursor moves. Precondition: Valid(), at a
-  // record that is no tombstone and below the limit, and the last movement was not backward.
+  // in `most_spans` spans at most. Returns the number of spans; after 0 the cursor is where it was.
+  // Else their bytes live until EndBatch() or a positioning call; one of these comes next.
+  // Precondition: Valid(), at a record that is no tombstone and below the limit, and the last
+  // movement was not backward.
   virtual size_t TakeBatch(std::string_view, size_t, CursorBatch*) { return 0; }
+
+  // Goes to the first record after the batch.
+  virtual void EndBatch() {}
 
   // Whether bytes that it showed live as long as the cursor, wherever it moves.
   virtual bool KeepsBytes() const { return false; }
-  virtual void Prev() = 0;                                // precondition: Valid()
+  virtual void Prev() = 0;  // precondition: Valid()
 };
 
 }  // namespace sibyl::engine

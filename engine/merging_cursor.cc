@@ -94,9 +94,11 @@ class MergingCursor final : public Cursor {
       base.cursor->Skip(slot - run.slot);
       Refresh(base);
     }
-    Choose();
     return batch->count;
   }
+  // Not before: where the record that stayed behind has a newer one, the oldest source leaves the
+  // block.
+  void EndBatch() override { Choose(); }
   RecordType type() const override { return current_->cursor->type(); }
   std::string_view value() override {
     const std::string_view value = current_->cursor->value();
@@ -153,7 +155,8 @@ class MergingCursor final : public Cursor {
     Choose();
   }
 
-  // How many steps of the current source certainly need no comparison. Counted when first asked for.
+  // How many steps of the current source certainly need no comparison. Counted when first asked
+  // for.
   uint64_t StepsBeforeRunnerUp() const {
     if (!steps_before_runner_up_) {
       const bool forward = direction_ == Direction::kForward;
@@ -239,7 +242,6 @@ class MergingCursor final : public Cursor {
       if ((!limit.empty() && newer->key >= limit) || !AppendNewer(*newer, batch)) break;
       PassInNewer(*newer);
     }
-    if (batch->count > 0) Choose();
     return batch->count;
   }
 
@@ -322,7 +324,7 @@ class MergingCursor final : public Cursor {
 
   std::vector<Source> sources_;  // newest first
   Source* current_ = nullptr;
-  Source* runner_up_ = nullptr;      // the next after current_; null: none
+  Source* runner_up_ = nullptr;  // the next after current_; null: none
   mutable std::optional<uint64_t> steps_before_runner_up_;
   mutable bool key_passed_ = false;  // current_->key is of an earlier record
   Direction direction_ = Direction::kForward;

@@ -30,9 +30,7 @@ class UserIterator final : public Iterator {
         end_(EndOf(tree, bounds)),
         target_(EncodeInternalKey(tree, {})) {}
 
-  bool Valid() const override {
-    return run_.records > 0 || (in_bounds_ && cursor_->Valid());
-  }
+  bool Valid() const override { return run_.records > 0 || (in_bounds_ && cursor_->Valid()); }
 
   void SeekToFirst() override {
     ForgetRun();
@@ -132,7 +130,11 @@ class UserIterator final : public Iterator {
   // Past the end of what is known, or of what still holds.
   void GoOn() {
     if (in_batch_) {
-      if (!RunHolds()) SeekPastShown();  // else the cursor is there already
+      if (RunHolds()) {
+        cursor_->EndBatch();
+      } else {
+        SeekPastShown();
+      }
       ForgetRun();
       steps_in_bounds_ = 0;
     } else {
@@ -222,13 +224,13 @@ class UserIterator final : public Iterator {
   uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
   CursorRun run_;                 // from the record shown on; records == 0: not known
   uint32_t lag_ = 0;              // how far behind that record cursor_ stands; not 0 in a batch
-  CursorBatch batch_;             // of which run_ shows a part; the cursor is past all of it
+  CursorBatch batch_;             // of which run_ shows a part; it has not ended yet for the cursor
   size_t next_span_ = 0;
   size_t batch_spans_ = kFirstSpans;           // how many the next batch may have
   const CursorBatch::Span* single_ = nullptr;  // that is shown; null: what is shown is of the block
   bool in_batch_ = false;
-  std::string shown_;             // an internal key, to go on from
-  mutable std::string run_key_;   // internal, of the record shown
+  std::string shown_;            // an internal key, to go on from
+  mutable std::string run_key_;  // internal, of the record shown
   mutable bool run_key_known_ = false;
 };
 
