@@ -45,7 +45,8 @@ void* Arena::Allocate(size_t size_bytes, size_t alignment) {
 void Arena::Prefetch(size_t size_bytes) const {
   if (chunks_.empty()) return;
   const Chunk& chunk = chunks_.back();
-  const size_t end = std::min(used_bytes_ + std::min(size_bytes, kMostPrefetchedBytes), chunk.size_bytes);
+  const size_t end =
+      std::min(used_bytes_ + std::min(size_bytes, kMostPrefetchedBytes), chunk.size_bytes);
   for (size_t at = used_bytes_; at < end; at += kCacheLineBytes) {
     __builtin_prefetch(chunk.bytes.get() + at, 1);
   }

@@ -30,9 +30,9 @@ void AppendBatchRecord(const BatchRecord& record, std::string* bytes) {
 
 Status CheckRecordLimits(std::string_view key, std::string_view value) {
   if (key.size() > kMaxKeyBytes) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "key " + base::Quoted(key) + " is longer than the limit of " +
-                     std::to_string(kMaxKeyBytes) + " bytes"};
+    return Error{ErrorCode::kInvalidArgument, "key " + base::Quoted(key) +
+                                                  " is longer than the limit of " +
+                                                  std::to_string(kMaxKeyBytes) + " bytes"};
   }
   if (value.size() > kMaxValueBytes) {
     return Error{ErrorCode::kInvalidArgument,
@@ -50,8 +50,7 @@ bool BatchReader::Next(BatchRequest* request) {
   request->tree = Tree{static_cast<uint32_t>(tree_id)};
   request->key = decoder_.GetString();
   request->value = HasValue(request->op) ? decoder_.GetString() : std::string_view();
-  ok_ = decoder_.ok() && op <= static_cast<uint8_t>(BatchOp::kDeleteToEnd) &&
-        tree_id <= UINT32_MAX;
+  ok_ = decoder_.ok() && op <= static_cast<uint8_t>(BatchOp::kDeleteToEnd) && tree_id <= UINT32_MAX;
   return ok_;
 }
 
@@ -80,9 +79,9 @@ Status AppendChecked(const engine::BatchRequest& request, std::string* bytes) {
   SIBYL_RETURN_IF_ERROR(engine::CheckRecordLimits(request.key, request.value));
   const size_t record_bytes = request.key.size() + request.value.size() + 16;
   if (bytes->size() + record_bytes > kMaxBatchBytes) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the batch would exceed the limit of " + std::to_string(kMaxBatchBytes) +
-                     " bytes at key " + base::Quoted(request.key)};
+    return Error{ErrorCode::kInvalidArgument, "the batch would exceed the limit of " +
+                                                  std::to_string(kMaxBatchBytes) +
+                                                  " bytes at key " + base::Quoted(request.key)};
   }
   engine::AppendBatchRequest(request, bytes);
   return Ok();

@@ -30,9 +30,9 @@ struct BatchRecord {
 enum class BatchOp : uint8_t {
   kPut = 0,
   kDelete = 1,
-  kMerge = 2,         // value: the operand
-  kDeleteRange = 3,   // key: the begin; value: the end
-  kDeleteToEnd = 4,   // of the tree; key: the begin
+  kMerge = 2,        // value: the operand
+  kDeleteRange = 3,  // key: the begin; value: the end
+  kDeleteToEnd = 4,  // of the tree; key: the begin
 };
 
 struct BatchRequest {

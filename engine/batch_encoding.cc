@@ -37,7 +37,8 @@ class BatchEncoder {
   }
 
  private:
-  // A record, or a range deletion, with bytes of its own: what a later range has is taken out again.
+  // A record, or a range deletion, with bytes of its own: what a later range has is taken out
+  // again.
   struct Pending {
     BatchOp op;
     Tree tree;
@@ -52,13 +53,17 @@ class BatchEncoder {
         Add(BatchOp::kPut, request.tree, request.key,
             rules.Wrap(request.value, state_.now_seconds));
         return Ok();
-      case BatchOp::kDelete: Add(BatchOp::kDelete, request.tree, request.key, {}); return Ok();
+      case BatchOp::kDelete:
+        Add(BatchOp::kDelete, request.tree, request.key, {});
+        return Ok();
       case BatchOp::kMerge:
         if (!rules.merges()) return NoMergeOperator(request.tree);
         Add(BatchOp::kPut, request.tree, request.key, rules.WrapOperand(request.value));
         return Ok();
-      case BatchOp::kDeleteRange: return DeleteRange(request, request.value);
-      case BatchOp::kDeleteToEnd: return DeleteRange(request, std::nullopt);
+      case BatchOp::kDeleteRange:
+        return DeleteRange(request, request.value);
+      case BatchOp::kDeleteToEnd:
+        return DeleteRange(request, std::nullopt);
     }
     return Ok();
   }
@@ -79,7 +84,8 @@ class BatchEncoder {
     SIBYL_ASSIGN_OR_RETURN(const bool has_few, DeleteKeys(request.tree, begin, end));
     if (has_few) return Ok();
     records_.resize(records_before);
-    ranges_.push_back({request.op, request.tree, std::string(begin), std::string(end.value_or(""))});
+    ranges_.push_back(
+        {request.op, request.tree, std::string(begin), std::string(end.value_or(""))});
     return Ok();
   }
 

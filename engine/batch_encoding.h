@@ -1,5 +1,5 @@
-// From what a batch asks for to the records that the log keeps: values wrapped by the rules of their
-// trees; ranges with few keys as the deletions of these, others as range deletions.
+// From what a batch asks for to the records that the log keeps: values wrapped by the rules of
+// their trees; ranges with few keys as the deletions of these, others as range deletions.
 
 #ifndef SIBYL_ENGINE_BATCH_ENCODING_H_
 #define SIBYL_ENGINE_BATCH_ENCODING_H_
@@ -36,8 +36,8 @@ struct EncodingState {
   uint64_t range_deletion_keys;  // see Options
 };
 
-// Errors: kInvalidArgument for a tree that does not exist or does not merge, and over kMaxBatchBytes;
-// kIo, kCorruption from reading ranges.
+// Errors: kInvalidArgument for a tree that does not exist or does not merge, and over
+// kMaxBatchBytes; kIo, kCorruption from reading ranges.
 Result<EncodedBatch> EncodeBatch(std::string_view batch, const EncodingState& state);
 
 // The deletion that a logged request, kDeleteRange or kDeleteToEnd, is.

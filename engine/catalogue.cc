@@ -57,8 +57,8 @@ Result<TreeOptions> DecodeTreeOptions(std::string_view bytes) {
     options.ttl_seconds = decoder.GetVarint();
     options.merge_operator = decoder.GetString();
   }
-  if (!decoder.ok() || !decoder.done() ||
-      compression > static_cast<uint8_t>(Compression::kZstd) || packed_keys > 1) {
+  if (!decoder.ok() || !decoder.done() || compression > static_cast<uint8_t>(Compression::kZstd) ||
+      packed_keys > 1) {
     return MalformedRecord();
   }
   options.compression = static_cast<Compression>(compression);
@@ -91,9 +91,9 @@ Error CannotDropDefaultTree() {
 
 Status CheckTreeName(std::string_view name) {
   if (name.size() <= kMaxTreeNameBytes) return Ok();
-  return Error{ErrorCode::kInvalidArgument,
-               "tree name " + base::Quoted(name) + " is longer than the limit of " +
-                   std::to_string(kMaxTreeNameBytes) + " bytes"};
+  return Error{ErrorCode::kInvalidArgument, "tree name " + base::Quoted(name) +
+                                                " is longer than the limit of " +
+                                                std::to_string(kMaxTreeNameBytes) + " bytes"};
 }
 
 Catalogue::Catalogue() : live_{1} { Add(kDefaultTree, "default"); }
@@ -144,9 +144,8 @@ Status Catalogue::Apply(const BatchRecord& record) {
 }
 
 std::vector<TreeInfo>::const_iterator Catalogue::Position(Tree tree) const {
-  return std::lower_bound(
-      trees_.begin(), trees_.end(), tree,
-      [](const TreeInfo& info, Tree wanted) { return info.tree < wanted; });
+  return std::lower_bound(trees_.begin(), trees_.end(), tree,
+                          [](const TreeInfo& info, Tree wanted) { return info.tree < wanted; });
 }
 
 void Catalogue::Add(Tree tree, std::string_view name) {

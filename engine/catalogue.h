@@ -92,7 +92,7 @@ class Catalogue {
   void ClearRules(Tree tree);
 
   std::vector<TreeInfo> trees_;
-  std::vector<uint64_t> live_;  // bit per id, the catalogue's own included
+  std::vector<uint64_t> live_;        // bit per id, the catalogue's own included
   std::vector<uint64_t> with_rules_;  // bit per id
   TreeOptions default_options_;
 };

@@ -118,8 +118,9 @@ size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
 
 Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
   bool empty = true;
-  state_.views.Read(
-      [&](const std::shared_ptr<const View>& view) { empty = IsUnused(*view->generations.front()); });
+  state_.views.Read([&](const std::shared_ptr<const View>& view) {
+    empty = IsUnused(*view->generations.front());
+  });
   if (!empty) SIBYL_RETURN_IF_ERROR(StartGeneration());
   active_ = nullptr;  // the work may change the view
   return work();

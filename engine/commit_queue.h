@@ -107,11 +107,11 @@ class CommitQueue {
   // Used by the leader only.
   std::vector<Writer*> group_;
   std::string group_records_;
-  std::shared_ptr<Generation> active_;  // as in the current view; null: look there
+  std::shared_ptr<Generation> active_;          // as in the current view; null: look there
   std::shared_ptr<const Catalogue> catalogue_;  // the same
-  RangeDeletionsPtr range_deletions_;           // the same, perhaps with some that hide nothing any more
-  std::string internal_key_;            // kept for its memory
-  bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
+  RangeDeletionsPtr range_deletions_;  // the same, perhaps with some that hide nothing any more
+  std::string internal_key_;           // kept for its memory
+  bool half_inserted_ = false;         // a group is in the log, but not all of it in the delta
 
   std::mutex sync_mutex_;
   uint64_t synced_sequence_ = 0;  // guarded by sync_mutex_

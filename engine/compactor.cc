@@ -67,8 +67,8 @@ bool MayHold(const std::vector<std::shared_ptr<const Level>>& levels, std::strin
 }
 
 // The range deletions of `view` that a merge applies: those whose log is drained. So what is in
-// segments is always a state that the database was in, and a checkpoint has no deletion without what was
-// written beside it.
+// segments is always a state that the database was in, and a checkpoint has no deletion without
+// what was written beside it.
 RangeDeletionsPtr DrainedDeletions(const View& view) {
   return BelowGeneration(view.range_deletions, view.generations.back()->id());
 }
@@ -101,9 +101,8 @@ std::set<uint64_t> IdleDeletions(const RangeDeletionsPtr& deletions, const Catal
   for (const RangeDeletion& deletion : drained->all()) {
     const bool needed =
         catalogue.Contains(TreeOf(deletion.begin)) &&
-        std::any_of(segments.begin(), segments.end(), [&](const SegmentPtr& segment) {
-          return IsUnsettled(*segment, deletion);
-        });
+        std::any_of(segments.begin(), segments.end(),
+                    [&](const SegmentPtr& segment) { return IsUnsettled(*segment, deletion); });
     const bool covered =
         std::any_of(drained->all().begin(), drained->all().end(),
                     [&](const RangeDeletion& newer) { return Covers(newer, deletion); });
@@ -242,9 +241,9 @@ Status Compactor::MakeRoom(uint64_t bytes) {
 void Compactor::ReportSlowdown(uint64_t active_id) {
   if (slowdown_.generation == active_id) return;
   if (slowdown_.writes > 0) {
-    state_.events.Write("slowdown", {{"generation", slowdown_.generation},
-                                     {"writes", slowdown_.writes},
-                                     {"ns", slowdown_.ns}});
+    state_.events.Write(
+        "slowdown",
+        {{"generation", slowdown_.generation}, {"writes", slowdown_.writes}, {"ns", slowdown_.ns}});
   }
   slowdown_ = {active_id, 0, 0};
 }
@@ -351,7 +350,8 @@ Status Compactor::SpillOne(SnapshotPin* pin) {
   }
   if (!HasOldGenerations(*point.view, floor)) return Ok();
   SegmentBuilder builder(state_.segments, state_.options, true);
-  SIBYL_ASSIGN_OR_RETURN(auto segments, WriteOldGenerations(point, floor, state_.operators, &builder));
+  SIBYL_ASSIGN_OR_RETURN(auto segments,
+                         WriteOldGenerations(point, floor, state_.operators, &builder));
   pin->Replace(WithoutOldGenerations(*point.view, floor, std::move(segments)));
   Count(state_.counters.spilled_bytes, builder.written_bytes());
   state_.events.Write("spill", {{"sequence", point.sequence},
@@ -490,9 +490,9 @@ Status Compactor::AddRuns(std::vector<std::shared_ptr<const Level>> runs,
   edit.added = runs.front()->segments();
   edit.in_front = true;
   if (merge.try_lock()) {  // nobody waits long for it
-    edit.added_level = DeepestFreeLevel(*state_.views.Current(), edit.added.front()->smallest_key(),
-                                        edit.added.back()->largest_key(),
-                                        runs.front()->file_bytes());
+    edit.added_level =
+        DeepestFreeLevel(*state_.views.Current(), edit.added.front()->smallest_key(),
+                         edit.added.back()->largest_key(), runs.front()->file_bytes());
   }
   return Install(edit);
 }
@@ -548,8 +548,8 @@ Status Compactor::RunChosenMerge(bool* merged) {
   return RunMerge(std::move(merge));
 }
 
-// Removes the segments that have nothing but records of dropped trees, or of one deleted range, without
-// reading them.
+// Removes the segments that have nothing but records of dropped trees, or of one deleted range,
+// without reading them.
 Status Compactor::RemoveUnread(const View& view, bool* removed) {
   *removed = false;
   const RangeDeletionsPtr deletions = DrainedDeletions(view);
@@ -860,7 +860,8 @@ Status Compactor::Install(const Edit& edit) {
   const Catalogue& catalogue = edit.catalogue == nullptr ? *view->catalogue : *edit.catalogue;
   const std::set<uint64_t> idle =
       IdleDeletions(view->range_deletions, catalogue, levels, next.generation_floor);
-  NameDeletions(BelowGeneration(Without(view->range_deletions, idle), next.generation_floor), &next);
+  NameDeletions(BelowGeneration(Without(view->range_deletions, idle), next.generation_floor),
+                &next);
   for (const SegmentPtr& segment : added) segment->Keep();
   if (auto committed = state_.log->CommitManifest(storage::EncodeManifest(next)); !committed) {
     // After kIo the next opening may find the new manifest or the old one: the files of both stay.

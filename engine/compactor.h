@@ -61,10 +61,10 @@ class Compactor final : public DrainHandler {
   Status CompactAll();
 
   // Commits what is in new segments, runs as in a view, newest first: puts them above everything
-  // else, a single one deep down where nothing overlaps. They are a commit with a sequence of its own,
-  // after which `catalogue` holds, if it is not null. Drains what is frozen first; the caller sees to
-  // it that nobody writes meanwhile. Errors leave the database without them, but after kIo they may
-  // be there when it is opened again.
+  // else, a single one deep down where nothing overlaps. They are a commit with a sequence of its
+  // own, after which `catalogue` holds, if it is not null. Drains what is frozen first; the caller
+  // sees to it that nobody writes meanwhile. Errors leave the database without them, but after kIo
+  // they may be there when it is opened again.
   Status AddRuns(std::vector<std::shared_ptr<const Level>> runs,
                  std::shared_ptr<const Catalogue> catalogue);
 
@@ -104,7 +104,7 @@ class Compactor final : public DrainHandler {
     std::vector<std::shared_ptr<const Level>> runs;  // new ones too, in front of all, newest first
     uint64_t sequence = 0;  // of the commit that it is; 0: none, only what was committed moves
     std::shared_ptr<const Catalogue> catalogue;  // after that commit; null: as it was
-    bool added_are_new = true;  // no manifest names them yet
+    bool added_are_new = true;                   // no manifest names them yet
     uint64_t drained_generations = 0;
     uint64_t generation_floor = 0;  // of the log, after them
   };
@@ -173,7 +173,8 @@ class Compactor final : public DrainHandler {
   std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
   uint64_t swept_deletion_ = 0;                // range deletions up to here removed what they could
 
-  std::mutex spill_mutex_;  // one thread writes out what snapshots pin; held with no other but install
+  std::mutex
+      spill_mutex_;  // one thread writes out what snapshots pin; held with no other but install
 
   std::mutex drain_mutex_;  // one drain or ingestion at a time
   std::atomic<bool> drain_wanted_ = false;

@@ -47,9 +47,7 @@ class SnapshotImpl final : public Snapshot {
       : state_(state), pin_(state.snapshots.Add(std::move(point))) {
     Count(state_.counters.pinned_views);
   }
-  ~SnapshotImpl() override {
-    state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed);
-  }
+  ~SnapshotImpl() override { state_.counters.pinned_views.fetch_sub(1, std::memory_order_relaxed); }
   uint64_t sequence() const override { return pin_->sequence(); }
   ReadPoint point() const { return pin_->point(); }
 
@@ -230,7 +228,8 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
   // After the view: whatever is published beyond the view's generations was written later.
   const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
   if (options.snapshot != nullptr) {
-    // While nobody has written since, the snapshot's state is the present one, which is pinned already.
+    // While nobody has written since, the snapshot's state is the present one, which is pinned
+    // already.
     const bool is_latest = options.snapshot->sequence() == sequence && view.IsCurrent();
     if (!is_latest) {
       const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();

@@ -51,7 +51,7 @@ struct AtomicCounters {
   std::atomic<uint64_t> transaction_spills{0};
   std::atomic<uint64_t> retired_bound_violations{0};  // of segments that are gone
   std::atomic<uint64_t> pinned_views{0};
-  std::atomic<uint64_t> spilled_bytes{0};  // of generations written out for snapshots
+  std::atomic<uint64_t> spilled_bytes{0};      // of generations written out for snapshots
   std::atomic<uint64_t> transaction_bytes{0};  // of memory, of open transactions
 };
 

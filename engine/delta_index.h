@@ -113,7 +113,8 @@ class DeltaIndex {
   // The entry of `key`, or null.
   const Entry* Find(std::string_view key) const;
 
-  // Where a key goes: a leaf, and the ends of its key range (null: none). Void once a key was inserted.
+  // Where a key goes: a leaf, and the ends of its key range (null: none). Void once a key was
+  // inserted.
   struct Place {
     Leaf* leaf = nullptr;  // null: not known
     const Entry* low = nullptr;
@@ -134,12 +135,12 @@ class DeltaIndex {
     bool is_new;  // it had no entry before; it now has one without versions, visible to readers
   };
 
-  // The entry of `key`, made if there is none; the key is copied. A key that goes to the leaf of the
-  // key before, as ascending ones do, need not be searched for from the root.
+  // The entry of `key`, made if there is none; the key is copied. A key that goes to the leaf of
+  // the key before, as ascending ones do, need not be searched for from the root.
   Inserted FindOrInsert(std::string_view key);
 
-  // The same in two steps, for who has something to do while the memory between them arrives. By the
-  // thread that inserts.
+  // The same in two steps, for who has something to do while the memory between them arrives. By
+  // the thread that inserts.
   Place Approach(std::string_view key);
   Inserted FindOrInsertAt(const Place& place, std::string_view key);
 

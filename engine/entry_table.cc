@@ -37,9 +37,7 @@ constexpr uint64_t kTagTops = 0x8000 * kEachTag;
 uint64_t TagOf(uint64_t hash) { return std::max<uint64_t>(hash & 0xffff, 1); }
 
 // The top bit of each tag of `word` that is zero.
-uint64_t ZeroTags(uint64_t word) {
-  return ~(((word & ~kTagTops) + ~kTagTops) | word) & kTagTops;
-}
+uint64_t ZeroTags(uint64_t word) { return ~(((word & ~kTagTops) + ~kTagTops) | word) & kTagTops; }
 
 size_t FirstTag(uint64_t tops) { return static_cast<size_t>(std::countr_zero(tops)) / kTagBits; }
 

@@ -2,8 +2,8 @@
 //
 // An open-addressed hash table: 16 bits of each hash lie in an array of their own, small enough to
 // stay in a cache, and the addresses of the entries in another. So an absent key costs hardly more
-// than a Bloom filter would, and a present one two cache misses, where a search of the ordered index
-// (delta_index.h) costs one per level and the entry.
+// than a Bloom filter would, and a present one two cache misses, where a search of the ordered
+// index (delta_index.h) costs one per level and the entry.
 //
 // One thread adds, others look up beside it without locks. When the table is full, one twice as
 // large takes its place. The writer fills it from the old one, a few slots with each new key, so

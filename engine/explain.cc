@@ -28,8 +28,7 @@ Status AppendPieces(const LearnedSegment& segment, uint32_t level, const TreeMod
   const std::string tree_end = EncodeInternalKey(Tree{model.tree.id + 1}, {});
   for (index::BlockModelPiece& from : model.model.Pieces()) {
     const std::string begin = EncodeInternalKey(model.tree, from.first_key);
-    const std::string end =
-        from.end_key ? EncodeInternalKey(model.tree, *from.end_key) : tree_end;
+    const std::string end = from.end_key ? EncodeInternalKey(model.tree, *from.end_key) : tree_end;
     ModelPiece piece;
     SIBYL_ASSIGN_OR_RETURN(const uint64_t before, RankInSegment(segment, begin));
     SIBYL_ASSIGN_OR_RETURN(const uint64_t through, RankInSegment(segment, end));
@@ -79,8 +78,7 @@ Result<LookupSource> LookInSegment(const LearnedSegment& segment, uint32_t level
   if (view.Find(internal_key, fraction) == view.record_count()) return source;
   source.outcome = OutcomeOf(view.TypeAt(source.slot));
   if (view.ValueIsOutOfLine(source.slot)) {
-    source.read_bytes +=
-        storage::ValueReference::Decode(view.RawValueAt(source.slot)).stored_bytes;
+    source.read_bytes += storage::ValueReference::Decode(view.RawValueAt(source.slot)).stored_bytes;
   }
   return source;
 }
@@ -117,8 +115,8 @@ Result<LookupExplanation> ExplainLookup(const View& view, uint64_t sequence, Tre
     LookupSource source;
     source.id = generation->id();
     if (const auto record = generation->Find(internal_key, sequence)) {
-      source.outcome = record->sequence < deleted_before ? Outcome::kTombstone
-                                                         : OutcomeOf(record->type);
+      source.outcome =
+          record->sequence < deleted_before ? Outcome::kTombstone : OutcomeOf(record->type);
     }
     if (add(std::move(source))) return explanation;
   }

@@ -1,5 +1,5 @@
-// What a thread's last reads say of its next one: whether the filters of the last level are asked, and
-// whether the key is expected to be there at all.
+// What a thread's last reads say of its next one: whether the filters of the last level are asked,
+// and whether the key is expected to be there at all.
 //
 // The last level has nearly all records. A read of a key that is there gains nothing from a filter
 // and waits for a cache miss more; a read of one that is not there is spared the segment. So a

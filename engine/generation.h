@@ -76,7 +76,8 @@ class Generation {
   std::unique_ptr<Cursor> NewCursor(uint64_t max_sequence,
                                     RangeDeletionsPtr deletions = nullptr) const;
 
-  // The range deletions whose log is this generation's, for as long as it lives; noted by whoever adds.
+  // The range deletions whose log is this generation's, for as long as it lives; noted by whoever
+  // adds.
   RangeDeletionsPtr range_deletions() const;
   uint64_t newest_range_deletion() const {  // 0: there was none
     return newest_range_deletion_.load(std::memory_order_acquire);

@@ -18,7 +18,8 @@ __extension__ using KeyWindow = unsigned __int128;
 inline KeyWindow KeyWindowOf(std::string_view key) {
   const char* const bytes = key.data();
   const size_t size = key.size();
-  if (size == kTreePrefixBytes + 8) {  // of an integer; loaded as those who write such keys store it
+  if (size ==
+      kTreePrefixBytes + 8) {  // of an integer; loaded as those who write such keys store it
     return KeyWindow{base::LoadBig32(bytes)} << 96 | KeyWindow{base::LoadBig64(bytes + 4)} << 32;
   }
   if (size >= sizeof(KeyWindow)) {

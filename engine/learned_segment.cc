@@ -365,8 +365,12 @@ Status LearnedSegment::Verify() const {
 
 storage::ManifestSegment Describe(const LearnedSegment& segment) {
   const storage::SegmentProperties& properties = segment.file().properties();
-  return {segment.id(),          segment.file().file_bytes(), properties.records,
-          properties.tombstones, properties.smallest_key,     properties.largest_key,
+  return {segment.id(),
+          segment.file().file_bytes(),
+          properties.records,
+          properties.tombstones,
+          properties.smallest_key,
+          properties.largest_key,
           segment.settled_sequence()};
 }
 

@@ -77,13 +77,13 @@ class LearnedSegment {
     return SearchBlock(internal_key);
   }
 
-  // Of the keys that Segment::LookupInPlace finds absent, those that are to be looked up again: one in
-  // some thousand; all once the model was found wrong.
+  // Of the keys that Segment::LookupInPlace finds absent, those that are to be looked up again: one
+  // in some thousand; all once the model was found wrong.
   bool IsSample(std::string_view internal_key) const;
 
   // The same lookup, whatever it takes. A miss in the sample is checked by a search that does not
-  // use the model; one that it refutes counts as a violation, is told to the listener and is answered
-  // rightly. (What is found is compared with the key, and always right.)
+  // use the model; one that it refutes counts as a violation, is told to the listener and is
+  // answered rightly. (What is found is compared with the key, and always right.)
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
   // Which keys, by their checksums, the segment certainly does not have.
@@ -119,8 +119,8 @@ class LearnedSegment {
   // Misses that the sampling search refuted. Stays 0 unless the library or the memory is broken.
   uint64_t bound_violations() const { return bound_violations_.load(std::memory_order_relaxed); }
 
-  // Range deletions up to here do not concern the segment: they were applied when it was made, or came
-  // before all it has. Set before it is in a view that has later ones.
+  // Range deletions up to here do not concern the segment: they were applied when it was made, or
+  // came before all it has. Set before it is in a view that has later ones.
   uint64_t settled_sequence() const { return settled_sequence_.load(std::memory_order_relaxed); }
   void SettleUpTo(uint64_t sequence) const {
     settled_sequence_.store(sequence, std::memory_order_relaxed);

@@ -78,9 +78,9 @@ class LevelCursor final : public Cursor {
       cursor_ = segments_[segment]->NewCursor();
       entered_ = segment;
       const LearnedSegment& entered = *segments_[segment];
-      may_be_hidden_ =
-          deletions_ != nullptr && deletions_->MayHide(entered.smallest_key(), entered.largest_key(),
-                                                       entered.settled_sequence());
+      may_be_hidden_ = deletions_ != nullptr &&
+                       deletions_->MayHide(entered.smallest_key(), entered.largest_key(),
+                                           entered.settled_sequence());
     }
   }
 

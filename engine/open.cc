@@ -1,5 +1,5 @@
-// Database::Open and the functions beside it: the product's outside world, POSIX files and RocksDB's
-// log.
+// Database::Open and the functions beside it: the product's outside world, POSIX files and
+// RocksDB's log.
 
 #include <chrono>
 #include <string>

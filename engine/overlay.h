@@ -41,8 +41,8 @@ class Overlay {
     PutAgain(++last_serial_, internal_key, type, value);
   }
 
-  // A write that was made before, with the serial that it had. Precondition: above base_mark and all
-  // serials so far, and not above the last one that was ever given.
+  // A write that was made before, with the serial that it had. Precondition: above base_mark and
+  // all serials so far, and not above the last one that was ever given.
   void PutAgain(uint64_t serial, std::string_view internal_key, RecordType type,
                 std::string_view value);
 

@@ -45,18 +45,18 @@ RangeDeletions::RangeDeletions(std::vector<RangeDeletion> deletions)
 
 // Precondition: not before the first piece.
 const RangeDeletions::Piece* RangeDeletions::Search(std::string_view internal_key) const {
-  const auto after = std::upper_bound(
-      pieces_.begin(), pieces_.end(), internal_key,
-      [](std::string_view key, const Piece& piece) { return key < piece.begin; });
+  const auto after =
+      std::upper_bound(pieces_.begin(), pieces_.end(), internal_key,
+                       [](std::string_view key, const Piece& piece) { return key < piece.begin; });
   const Piece& piece = *std::prev(after);
   return internal_key < piece.end ? &piece : nullptr;
 }
 
 bool RangeDeletions::MayHide(std::string_view smallest, std::string_view largest,
                              uint64_t settled_sequence) const {
-  auto piece = std::partition_point(pieces_.begin(), pieces_.end(), [smallest](const Piece& before) {
-    return before.end <= smallest;
-  });
+  auto piece =
+      std::partition_point(pieces_.begin(), pieces_.end(),
+                           [smallest](const Piece& before) { return before.end <= smallest; });
   for (; piece != pieces_.end() && piece->begin <= largest; ++piece) {
     if (piece->sequence > settled_sequence) return true;
   }
@@ -91,8 +91,7 @@ RangeDeletionsPtr DeletionsOf(const storage::Manifest& manifest) {
   return std::make_shared<RangeDeletions>(std::move(deletions));
 }
 
-RangeDeletionsPtr Without(const RangeDeletionsPtr& deletions,
-                          const std::set<uint64_t>& sequences) {
+RangeDeletionsPtr Without(const RangeDeletionsPtr& deletions, const std::set<uint64_t>& sequences) {
   if (deletions == nullptr || sequences.empty()) return deletions;
   std::vector<RangeDeletion> left = deletions->all();
   std::erase_if(left, [&sequences](const RangeDeletion& deletion) {

@@ -1,11 +1,11 @@
 // Range deletions: which key ranges were deleted as a whole, and when. A view has the list of those
 // that still hide something; docs/decisions/0015-range-deletions.md has the design.
 //
-// A range deletion with sequence s hides what was written to its keys before s. Of a generation that is
-// every version below s. A segment has one number for all its records, settled_sequence: it holds
-// nothing older that range deletions up to there hide, because they were applied when it was written,
-// or because all it has came later. So a record of a segment is hidden if some deletion above that
-// number has its key; and where several cover a key, the newest decides.
+// A range deletion with sequence s hides what was written to its keys before s. Of a generation
+// that is every version below s. A segment has one number for all its records, settled_sequence: it
+// holds nothing older that range deletions up to there hide, because they were applied when it was
+// written, or because all it has came later. So a record of a segment is hidden if some deletion
+// above that number has its key; and where several cover a key, the newest decides.
 
 #ifndef SIBYL_ENGINE_RANGE_DELETIONS_H_
 #define SIBYL_ENGINE_RANGE_DELETIONS_H_
@@ -48,7 +48,8 @@ class RangeDeletions {
   // In key order.
   const std::vector<Piece>& pieces() const { return pieces_; }
 
-  // The piece that has `internal_key`; null: no deletion does. Two comparisons for a key beyond all.
+  // The piece that has `internal_key`; null: no deletion does. Two comparisons for a key beyond
+  // all.
   const Piece* PieceAt(std::string_view internal_key) const {
     if (internal_key < pieces_.front().begin || internal_key >= pieces_.back().end) return nullptr;
     return Search(internal_key);
@@ -60,8 +61,8 @@ class RangeDeletions {
     return piece == nullptr ? 0 : piece->sequence;
   }
 
-  // Whether some key of [smallest, largest] has a deletion above `settled_sequence`, and whether all
-  // have one.
+  // Whether some key of [smallest, largest] has a deletion above `settled_sequence`, and whether
+  // all have one.
   bool MayHide(std::string_view smallest, std::string_view largest,
                uint64_t settled_sequence) const;
   bool HidesAll(std::string_view smallest, std::string_view largest,
@@ -80,8 +81,7 @@ using RangeDeletionsPtr = std::shared_ptr<const RangeDeletions>;
 RangeDeletionsPtr WithDeletion(const RangeDeletionsPtr& deletions, RangeDeletion added);
 
 // `deletions` but those with these sequences.
-RangeDeletionsPtr Without(const RangeDeletionsPtr& deletions,
-                          const std::set<uint64_t>& sequences);
+RangeDeletionsPtr Without(const RangeDeletionsPtr& deletions, const std::set<uint64_t>& sequences);
 
 // Those whose log is of a generation below `floor`.
 RangeDeletionsPtr BelowGeneration(const RangeDeletionsPtr& deletions, uint64_t floor);

@@ -40,7 +40,8 @@ bool HasTombstones(const Level& level) {
 Result<uint64_t> RankIn(const Level& level, std::string_view internal_key) {
   const size_t after = level.UpperBound(internal_key);
   if (after == 0) return uint64_t{0};
-  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, RankInSegment(*level.segments()[after - 1], internal_key));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank,
+                         RankInSegment(*level.segments()[after - 1], internal_key));
   return level.RecordsBefore(after - 1) + rank;
 }
 

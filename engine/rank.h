@@ -80,7 +80,7 @@ class RankReader {
   View above_;  // everything but the base
   std::shared_ptr<const Level> base_;
   std::vector<HiddenRanks> hidden_;  // ascending; of the keys that are asked about
-  std::unique_ptr<Cursor> cursor_;  // over above_ and own_writes_
+  std::unique_ptr<Cursor> cursor_;   // over above_ and own_writes_
   Value scratch_;
 };
 

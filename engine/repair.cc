@@ -126,8 +126,7 @@ class Repairer {
     if (original) (*original)->SettleUpTo(claimed.settled_sequence);
     const bool whole = original && (*original)->Verify();
     if (whole && (!is_known || Describe(**original) == claimed)) {
-      const storage::Path to =
-          copy_.segments_directory() / storage::SegmentFileName(claimed.id);
+      const storage::Path to = copy_.segments_directory() / storage::SegmentFileName(claimed.id);
       SIBYL_RETURN_IF_ERROR(storage::LinkOrCopyFile(files_, found->second, to));
       SIBYL_ASSIGN_OR_RETURN(SegmentPtr saved, store_.Open(claimed.id));
       saved->SettleUpTo(claimed.settled_sequence);
@@ -148,14 +147,13 @@ class Repairer {
 
   Result<Segments> SalvageRecords(const storage::Path& path) {
     SegmentBuilder builder(store_, options_, true);
-    SIBYL_ASSIGN_OR_RETURN(
-        const storage::SalvagedSegment salvaged,
-        storage::SalvageSegment(
-            files_, path,
-            [&](std::string_view key, RecordType type, std::string_view value) -> Status {
-              if (key.size() < kTreePrefixBytes) return Ok();
-              return builder.Add(key, type, value);
-            }));
+    SIBYL_ASSIGN_OR_RETURN(const storage::SalvagedSegment salvaged,
+                           storage::SalvageSegment(files_, path,
+                                                   [&](std::string_view key, RecordType type,
+                                                       std::string_view value) -> Status {
+                                                     if (key.size() < kTreePrefixBytes) return Ok();
+                                                     return builder.Add(key, type, value);
+                                                   }));
     report_.lost.insert(report_.lost.end(), salvaged.problems.begin(), salvaged.problems.end());
     return Keep(&builder);
   }
@@ -308,7 +306,7 @@ class Repairer {
   std::vector<std::shared_ptr<const Level>> levels_;
   uint32_t runs_ = 0;  // so many of them are runs
   const std::shared_ptr<Generation> delta_ = std::make_shared<Generation>(1);
-  RangeDeletionsPtr deletions_;  // of the manifest, then of the log
+  RangeDeletionsPtr deletions_;     // of the manifest, then of the log
   uint64_t replayed_sequence_ = 0;  // of the log's entries so far
   uint64_t last_sequence_ = 0;
   std::set<Tree> trees_;  // all that ever had a record or a name

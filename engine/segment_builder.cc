@@ -94,9 +94,9 @@ Status SegmentBuilder::WriteSegment() {
   properties.model_note = ModelNote(long_keys_before);
 
   const uint64_t id = store_.NewId();
-  SIBYL_ASSIGN_OR_RETURN(auto writer, storage::SegmentWriter::Create(
-                                          store_.files(), store_.PathOf(id), before_write_,
-                                          FormatFor(models)));
+  SIBYL_ASSIGN_OR_RETURN(
+      auto writer, storage::SegmentWriter::Create(store_.files(), store_.PathOf(id), before_write_,
+                                                  FormatFor(models)));
   SIBYL_RETURN_IF_ERROR(WriteRecords(models, writer.get()));
   uint32_t block_count = 0;
   if (!models.empty()) block_count = models.back().first_block + models.back().model.block_count();

@@ -230,8 +230,7 @@ Status TransactionImpl::SetTreeOptions(Tree tree, const TreeOptions& options) {
 
 Status TransactionImpl::WriteTreeOptions(Tree tree, const TreeOptions& options) {
   const bool is_default = options == TreeOptions();
-  return ChangeCatalogue({kCatalogueTree,
-                          is_default ? RecordType::kTombstone : RecordType::kValue,
+  return ChangeCatalogue({kCatalogueTree, is_default ? RecordType::kTombstone : RecordType::kValue,
                           TreeOptionsKey(tree),
                           is_default ? std::string() : EncodeTreeOptions(options)});
 }

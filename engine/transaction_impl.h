@@ -53,7 +53,8 @@ class TransactionImpl final : public Transaction {
   Status CheckWrite(Tree tree, std::string_view key, std::string_view value) const;
   Status MakeRoom();
   Status Write(Tree tree, RecordType type, std::string_view key, std::string_view value);
-  Result<bool> GetByRules(const TreeRules& rules, std::string_view internal_key, Value* value) const;
+  Result<bool> GetByRules(const TreeRules& rules, std::string_view internal_key,
+                          Value* value) const;
 
   TreeRules RulesOf(Tree tree) const { return TreeRules::Of(catalogue(), state_.operators, tree); }
 
@@ -87,8 +88,8 @@ class TransactionImpl final : public Transaction {
   Compactor& compactor_;
   ReadPoint read_point_;
   WriteSet writes_;
-  std::optional<Catalogue> own_catalogue_;  // set once this transaction changed trees
-  uint64_t counted_bytes_ = 0;            // of the writes, in the database's statistics
+  std::optional<Catalogue> own_catalogue_;       // set once this transaction changed trees
+  uint64_t counted_bytes_ = 0;                   // of the writes, in the database's statistics
   std::unordered_set<std::string> locked_keys_;  // internal keys
   bool used_ = false;                            // has read or written: its snapshot must stay
   bool finished_ = false;

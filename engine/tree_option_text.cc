@@ -13,9 +13,12 @@ constexpr Compression kCompressions[] = {Compression::kNone, Compression::kLz4, 
 
 const char* NameOf(Compression compression) {
   switch (compression) {
-    case Compression::kNone: return "none";
-    case Compression::kLz4: return "lz4";
-    case Compression::kZstd: return "zstd";
+    case Compression::kNone:
+      return "none";
+    case Compression::kLz4:
+      return "lz4";
+    case Compression::kZstd:
+      return "zstd";
   }
   return "unknown";
 }

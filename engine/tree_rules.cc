@@ -154,7 +154,8 @@ Status MergeOperators::Check(const TreeOptions& options) const {
 Status MergeOperators::Check(Tree tree, const Catalogue& catalogue) const {
   const Status known = Check(catalogue.OptionsOf(tree));
   if (known) return Ok();
-  return Error{known.error().code, "tree " + std::to_string(tree.id) + ": " + known.error().message};
+  return Error{known.error().code,
+               "tree " + std::to_string(tree.id) + ": " + known.error().message};
 }
 
 Status MergeOperators::CheckAllKnown(const Catalogue& catalogue) const {

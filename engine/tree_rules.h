@@ -1,11 +1,12 @@
 // What trees with options (sibyl/tree.h, TreeOptions) make of their records.
 //
 // Their values are stored in a wrapping, and only there. With a merge operator: a byte, 0 before a
-// value, 1 before an operand that older records of the key still have to be merged with. With a time
-// to live: the second of the write, u64, before the value. Everything below reading and writing of
-// values treats them as bytes, but for two places where records of one key meet: a generation, or a
-// transaction, folds an operand into what it has of the key already, and a merge of segments folds the
-// records that it passes (RuledStream). So each source has one record of a key, as for other trees.
+// value, 1 before an operand that older records of the key still have to be merged with. With a
+// time to live: the second of the write, u64, before the value. Everything below reading and
+// writing of values treats them as bytes, but for two places where records of one key meet: a
+// generation, or a transaction, folds an operand into what it has of the key already, and a merge
+// of segments folds the records that it passes (RuledStream). So each source has one record of a
+// key, as for other trees.
 
 #ifndef SIBYL_ENGINE_TREE_RULES_H_
 #define SIBYL_ENGINE_TREE_RULES_H_
@@ -38,8 +39,8 @@ class MergeOperators {
   // Null: unknown.
   const MergeOperator* Find(std::string_view name) const;
 
-  // Errors: kInvalidArgument naming a tree of `catalogue`, any or this one, and its operator, which is
-  // not known.
+  // Errors: kInvalidArgument naming a tree of `catalogue`, any or this one, and its operator, which
+  // is not known.
   Status CheckAllKnown(const Catalogue& catalogue) const;
   Status Check(Tree tree, const Catalogue& catalogue) const;
 
@@ -88,8 +89,8 @@ class TreeRules {
   uint64_t ttl_seconds_ = 0;
 };
 
-// Adds a record as the log has it, an operand folded into what the generation has of its key; of that,
-// what is below `deleted_before` is gone.
+// Adds a record as the log has it, an operand folded into what the generation has of its key; of
+// that, what is below `deleted_before` is gone.
 void AddByRules(const TreeRules& rules, std::string_view internal_key, uint64_t sequence,
                 uint64_t deleted_before, RecordType type, std::string_view stored,
                 Generation* generation);
@@ -103,14 +104,14 @@ using RecordWalk = std::function<Status(const RecordVisitor&)>;
 Result<bool> ReadByRules(const TreeRules& rules, uint64_t now_seconds, const RecordWalk& walk,
                          Value* value);
 
-// `stored`, an iterator over what is stored in a tree with these rules, as users see it. `read` reads
-// the value of a key in the same state.
+// `stored`, an iterator over what is stored in a tree with these rules, as users see it. `read`
+// reads the value of a key in the same state.
 using KeyReader = std::function<Result<bool>(std::string_view user_key, Value* value)>;
 std::unique_ptr<Iterator> NewRuledIterator(std::unique_ptr<Iterator> stored, const TreeRules& rules,
                                            uint64_t now_seconds, KeyReader read);
 
-// How many records `iterator` shows, and the one after `rank` others: only the records themselves know
-// whether they have expired. Errors: the iterator's.
+// How many records `iterator` shows, and the one after `rank` others: only the records themselves
+// know whether they have expired. Errors: the iterator's.
 Result<uint64_t> CountOneByOne(Iterator* iterator);
 Result<std::optional<OwnedRecord>> AtOneByOne(Iterator* iterator, uint64_t rank);
 

@@ -73,9 +73,10 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
   return segment.Lookup(key, value);
 }
 
-[[gnu::always_inline]] inline storage::Segment::InPlace LookInSegment(
-    const storage::Segment& file, std::string_view key, index::BlockPosition position,
-    bool expects_value) {
+[[gnu::always_inline]] inline storage::Segment::InPlace LookInSegment(const storage::Segment& file,
+                                                                      std::string_view key,
+                                                                      index::BlockPosition position,
+                                                                      bool expects_value) {
   if (expects_value) return file.LookupInPlace(key, position.block, position.fraction);
   // The same, but for asking for the value's lines.
   file.PrefetchBlock(position.block, position.fraction);
@@ -83,7 +84,8 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
 }
 
 // Looks for the key in several levels of `view`, newest first, by a thread whose gate was so before
-// this read. Their filters are asked for all at once, so that the cache misses of many runs overlap.
+// this read. Their filters are asked for all at once, so that the cache misses of many runs
+// overlap.
 [[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
     const View& view, std::span<const std::shared_ptr<const Level>> levels, FilterGate gate,
     HashedKey* key, uint64_t deleted_before, Value* value) {
@@ -104,10 +106,8 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
     if (is_likely) position = segment->Predict(key->key());
     if (asks_filter && !segment->filter().MayContain(key->hash())) continue;
     if (!is_likely) position = segment->Predict(key->key());
-    const auto found =
-        LookInSegment(segment->file(), key->key(), position, !gate.expects_absent());
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                           Settle(found, *segment, key->key(), value));
+    const auto found = LookInSegment(segment->file(), key->key(), position, !gate.expects_absent());
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, Settle(found, *segment, key->key(), value));
     if (outcome != LookupOutcome::kAbsent) return outcome;
   }
   return LookupOutcome::kAbsent;
@@ -259,7 +259,8 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
 
 void View::AddSources(uint64_t sequence, std::vector<std::unique_ptr<Cursor>>* newest_first) const {
   for (const auto& generation : generations) {
-    if (!generation->empty()) newest_first->push_back(generation->NewCursor(sequence, range_deletions));
+    if (!generation->empty())
+      newest_first->push_back(generation->NewCursor(sequence, range_deletions));
   }
   for (const auto& level : levels) {
     if (!level->empty()) newest_first->push_back(level->NewCursor(range_deletions));

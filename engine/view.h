@@ -37,7 +37,7 @@ struct View {
   size_t runs = 0;  // so many of the levels are runs; after them comes level 1
   std::shared_ptr<const Catalogue> catalogue;
   RangeDeletionsPtr range_deletions;  // that may hide something; all of them are published
-  uint64_t ingestions = 0;  // how often records were put into levels past the generations
+  uint64_t ingestions = 0;            // how often records were put into levels past the generations
 
   // The number of levels[index], as statistics show it: runs are level 0.
   uint32_t LevelNumber(size_t index) const {

@@ -122,7 +122,7 @@ class WriteSet::WriteSetCursor final : public Cursor {
   const View* const view_;
   const uint64_t sequence_;
   uint64_t structure_ = 0;
-  std::shared_ptr<const Overlay> memory_;           // these three outlive merged_
+  std::shared_ptr<const Overlay> memory_;  // these three outlive merged_
   std::shared_ptr<const Overlay> spilling_;
   std::vector<std::shared_ptr<const Level>> runs_;
   std::unique_ptr<Cursor> merged_;
@@ -244,8 +244,8 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
     ChangeStructure();
     return Ok();
   }
-  const auto end = std::find_if(runs_.begin(), runs_.end(),
-                                [mark](const Run& run) { return run.end > mark; });
+  const auto end =
+      std::find_if(runs_.begin(), runs_.end(), [mark](const Run& run) { return run.end > mark; });
   std::vector<Run> kept(runs_.begin(), end);
   const uint64_t base_mark = kept.empty() ? 0 : kept.back().end;
   auto memory = std::make_shared<Overlay>(base_mark, memory_->last_serial());
@@ -264,7 +264,8 @@ Status WriteSet::DropRunsAfter(uint64_t mark) {
 Status WriteSet::MakeAgain(const SortRun& redo, uint64_t mark, std::vector<Run>* runs,
                            std::shared_ptr<Overlay>* memory) const {
   SIBYL_ASSIGN_OR_RETURN(const auto cursor, redo.NewCursor());
-  // An operand has been folded with those before it in the same overlay: they have to stay together.
+  // An operand has been folded with those before it in the same overlay: they have to stay
+  // together.
   bool merges = false;
   for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
     const uint64_t serial = base::Load64(cursor->key().data());
@@ -369,8 +370,13 @@ Result<WriteSet::Run> WriteSet::WriteRun(const Overlay& overlay, uint64_t redo_m
   };
   SIBYL_RETURN_IF_ERROR(overlay.ForEach(add));
   SIBYL_ASSIGN_OR_RETURN(auto segments, builder.Finish());
-  Run run{overlay.base_mark(), overlay.Mark(), LevelOf(std::move(segments)), nullptr,
-          overlay.records(),   overlay.bytes(), 0};
+  Run run{overlay.base_mark(),
+          overlay.Mark(),
+          LevelOf(std::move(segments)),
+          nullptr,
+          overlay.records(),
+          overlay.bytes(),
+          0};
   if (redo_mark > 0) {
     SIBYL_ASSIGN_OR_RETURN(run.redo, WriteRedo(overlay, redo_mark));
   }

@@ -2,14 +2,15 @@
 // overlay; what is over a budget goes to disk, to private runs: segments that no manifest names, so
 // that a crash leaves nothing but files for recovery to remove, and a commit has only to name them.
 //
-// A thread writes the run, if the options allow threads: the overlay that filled the budget stays as it
-// is meanwhile, and another one takes the writes.
+// A thread writes the run, if the options allow threads: the overlay that filled the budget stays
+// as it is meanwhile, and another one takes the writes.
 //
 // A run has one version of each key. Going back to a savepoint within a run therefore needs more:
 // the run keeps the writes before that savepoint in the order they were made (its redo), and they
 // are made again. A savepoint between two runs only drops the later ones. Redo is written as far as
-// there are savepoints, so bulk loads have none. What is made again fills half of the budget at most,
-// so the next spill is as many writes away: rolling back at the border again and again stays cheap.
+// there are savepoints, so bulk loads have none. What is made again fills half of the budget at
+// most, so the next spill is as many writes away: rolling back at the border again and again stays
+// cheap.
 //
 // Runs are joined, eight of a kind into one, where no savepoint lies between them; those whose keys
 // do not overlap are joined for nothing.
@@ -43,7 +44,8 @@ namespace sibyl::engine {
 // One thread at a time.
 class WriteSet {
  public:
-  // Both outlive the write set. `rules_of` tells how records of a tree are folded when runs are joined.
+  // Both outlive the write set. `rules_of` tells how records of a tree are folded when runs are
+  // joined.
   WriteSet(SegmentStore& store, const Options& options, RuledStream::RulesOf rules_of);
   ~WriteSet();
   WriteSet(const WriteSet&) = delete;
@@ -111,8 +113,8 @@ class WriteSet {
   // has succeeded since the last write.
   std::vector<std::shared_ptr<const Level>> Runs() const;
 
-  // The writes, tombstones included, over what `view` has at `sequence`; over nothing if it is null.
-  // The cursor follows all changes, as Overlay's do; both must outlive it.
+  // The writes, tombstones included, over what `view` has at `sequence`; over nothing if it is
+  // null. The cursor follows all changes, as Overlay's do; both must outlive it.
   std::unique_ptr<Cursor> NewCursor(const View* view = nullptr, uint64_t sequence = 0) const;
 
  private:
@@ -158,8 +160,8 @@ class WriteSet {
   SegmentStore& store_;
   const Options& options_;
   const RuledStream::RulesOf rules_of_;
-  std::shared_ptr<Overlay> memory_;  // cursors keep the one that they show
-  std::vector<Run> runs_;            // oldest first
+  std::shared_ptr<Overlay> memory_;                    // cursors keep the one that they show
+  std::vector<Run> runs_;                              // oldest first
   std::vector<GivenSavepoint> savepoints_ = {{0, 1}};  // ascending
   uint64_t structure_ = 0;  // changes when memory_ is exchanged or runs_ change
   uint64_t changes_ = 0;    // of any kind: what cursors told of records to come holds no more
@@ -168,7 +170,7 @@ class WriteSet {
   // Between memory_ and the runs: the overlay that becomes one. Null: none does.
   std::shared_ptr<Overlay> spilling_;
   std::thread spiller_;
-  std::optional<Result<Run>> spilled_;     // by spiller_, before it sets the next
+  std::optional<Result<Run>> spilled_;  // by spiller_, before it sets the next
   std::atomic<bool> spill_ended_ = false;
 };
 

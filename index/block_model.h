@@ -56,8 +56,8 @@ struct BlockModelShape {
   uint64_t memory_bytes = 0;
 };
 
-// sibyl/explain.h has the meanings. The piece answers for the keys from first_key to end_key (nullopt:
-// to the end).
+// sibyl/explain.h has the meanings. The piece answers for the keys from first_key to end_key
+// (nullopt: to the end).
 struct BlockModelPiece {
   uint32_t node = 0;
   uint32_t depth = 0;
@@ -107,7 +107,8 @@ class BlockModel {
   uint32_t CountNodes(std::string_view key) const;
 
   // For reports: every piece, each followed by those of the child it leads to; and the nodes that
-  // Find visits, root first, of which the last one's block is what it finds. Cost of both: O(model).
+  // Find visits, root first, of which the last one's block is what it finds. Cost of both:
+  // O(model).
   std::vector<BlockModelPiece> Pieces() const;
   std::vector<BlockModelStage> Trace(std::string_view key) const;
 

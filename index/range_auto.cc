@@ -150,7 +150,8 @@ class Auto {
     }
   }
 
-  // Without predictions all; else the best, what is predicted to be nearly as good, and the smallest.
+  // Without predictions all; else the best, what is predicted to be nearly as good, and the
+  // smallest.
   void AddPromising() {
     if (!predicts_) {
       for (const Candidate& candidate : learned_) Add(candidate);

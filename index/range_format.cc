@@ -140,7 +140,8 @@ std::vector<RankLine> LinesOf(const RangeParts& parts) {
 void EncodeRangeParts(const RangeParts& parts, std::span<const uint64_t> keys, std::string* out) {
   const size_t start = out->size();
   const std::vector<RankLine> lines = LinesOf(parts);
-  EncodeHeader({parts.shape, parts.lookup.root, keys.size(), FingerprintOf(keys), lines.size()}, out);
+  EncodeHeader({parts.shape, parts.lookup.root, keys.size(), FingerprintOf(keys), lines.size()},
+               out);
   for (const RankLine& line : lines) {
     base::Put64(out, line.x0);
     base::Put32(out, line.base);

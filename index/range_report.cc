@@ -86,8 +86,7 @@ KeyLoss LossOf(const RangeIndex& index, uint64_t key) { return RangeInspector(in
 
 std::vector<KeyLoss> WorstKeys(const RangeIndex& index, size_t count) {
   const RangeInspector inspector(index);
-  return WorstOf<KeyLoss>(index.keys(), count,
-                          [&](uint64_t key) { return inspector.Trace(key); });
+  return WorstOf<KeyLoss>(index.keys(), count, [&](uint64_t key) { return inspector.Trace(key); });
 }
 
 std::vector<RangeLoss> LossByRange(const RangeIndex& index, size_t ranges) {

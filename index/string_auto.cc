@@ -123,10 +123,12 @@ Parts StringBuilder::BuildWithinBudget(StringIndexKind kind, uint64_t memory_byt
     const StringIndexOptions options = BudgetShape(kind, step);
     auto parts = Build(options);
     // One block has no separators: its model is as small as models get, and within all limits.
-    const bool coarsest = options.block_keys >= keys_.size() || options.block_keys == kMostBlockKeys;
+    const bool coarsest =
+        options.block_keys >= keys_.size() || options.block_keys == kMostBlockKeys;
     if (parts && ((*parts)->memory_bytes() <= memory_bytes || coarsest)) return std::move(*parts);
     // Each step takes half: as many are skipped as cannot do.
-    const uint64_t excess = parts ? (*parts)->memory_bytes() / std::max<uint64_t>(memory_bytes, 1) : 1;
+    const uint64_t excess =
+        parts ? (*parts)->memory_bytes() / std::max<uint64_t>(memory_bytes, 1) : 1;
     step += std::clamp<uint32_t>(static_cast<uint32_t>(std::bit_width(excess)) - 1, 1, 27);
   }
 }

@@ -103,8 +103,9 @@ class PrefixFinder {
 
   // Without the keys that are the prefix itself.
   static Keys SkipEqual(Keys keys, std::string_view prefix) {
-    const auto first = std::partition_point(
-        keys.begin(), keys.end(), [&](std::string_view key) { return key.size() == prefix.size(); });
+    const auto first = std::partition_point(keys.begin(), keys.end(), [&](std::string_view key) {
+      return key.size() == prefix.size();
+    });
     return keys.subspan(static_cast<size_t>(first - keys.begin()));
   }
 
@@ -153,8 +154,7 @@ StringShape ShapeOfStrings(Keys keys) {
   shape.prefixes = PrefixFinder(keys).Heaviest();
   const size_t limit = keys.size() / 1000;
   const size_t all_share = SharedByAll(keys).size();
-  shape.low_outliers =
-      CountOutliers(limit, all_share, [&](size_t n) { return keys.subspan(n); });
+  shape.low_outliers = CountOutliers(limit, all_share, [&](size_t n) { return keys.subspan(n); });
   shape.high_outliers =
       CountOutliers(limit, all_share, [&](size_t n) { return keys.first(keys.size() - n); });
   return shape;

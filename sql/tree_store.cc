@@ -318,8 +318,8 @@ int SibylStore::LookAtRoot(uint32_t root, std::string_view shape) {
     const auto exists = database_->HasTree({.snapshot = snapshot_.get()}, tree);
     if (!exists) return Fail(exists.error());
     if (!*exists) {
-      return Fail(SQLITE_CORRUPT, "the schema names tree " + std::to_string(root) +
-                                      ", which is not there");
+      return Fail(SQLITE_CORRUPT,
+                  "the schema names tree " + std::to_string(root) + ", which is not there");
     }
   }
   std::unique_ptr<sibyl::Iterator> iterator;
@@ -443,7 +443,7 @@ int SibylStore::SetBudget(int64_t bytes) {
   }
   if (file_->SetBudget(static_cast<uint64_t>(bytes))) return SQLITE_OK;
   return Fail(SQLITE_ERROR, "the database is open already, with a budget of " +
-                                 std::to_string(budget_bytes()) + " bytes");
+                                std::to_string(budget_bytes()) + " bytes");
 }
 
 int SibylStore::Count(Tree tree, const sibyl::KeyRange& range, uint64_t* records) {
@@ -456,9 +456,8 @@ int SibylStore::Count(Tree tree, const sibyl::KeyRange& range, uint64_t* records
 }
 
 int SibylStore::RecordAt(Tree tree, uint64_t rank, std::optional<sibyl::OwnedRecord>* record) {
-  auto found = transaction_ != nullptr
-                   ? transaction_->At(tree, rank)
-                   : database_->At({.snapshot = snapshot_.get()}, tree, rank);
+  auto found = transaction_ != nullptr ? transaction_->At(tree, rank)
+                                       : database_->At({.snapshot = snapshot_.get()}, tree, rank);
   if (!found) return FailInTree(found.error());
   *record = std::move(found).value();
   return SQLITE_OK;
@@ -658,9 +657,9 @@ int SibylCursor::NeedRecord() {
     return SQLITE_OK;
   }
   const std::string_view key = CurrentKey();
-  const int key_fields = sibyl_record_key_fields(BytesOf(key), key.size(), BytesOf(value),
-                                                 value.size(), BytesOf(shape_), unique_fields_,
-                                                 static_cast<int>(shape_.size()));
+  const int key_fields =
+      sibyl_record_key_fields(BytesOf(key), key.size(), BytesOf(value), value.size(),
+                              BytesOf(shape_), unique_fields_, static_cast<int>(shape_.size()));
   const unsigned char* bytes = nullptr;
   size_t size = 0;
   const SibylRecordResult result =

@@ -177,7 +177,8 @@ Status BlockView::CheckRecord(uint32_t slot) const {
     return Damaged("a value reference has a wrong size at slot " + std::to_string(slot));
   }
   const auto reference = ValueReference::Decode(RawValueAt(slot));
-  if ((reference.method != Compression::kNone) != (value_bytes == ValueReference::kCompressedBytes) ||
+  if ((reference.method != Compression::kNone) !=
+          (value_bytes == ValueReference::kCompressedBytes) ||
       reference.method > Compression::kZstd) {
     return Damaged("a value reference has an unknown method at slot " + std::to_string(slot));
   }
@@ -251,8 +252,8 @@ bool BlockView::EndsBefore(std::string_view key) const {
   return WindowAt(record_count_ - 1) < WindowOf(rest, prefix_bytes_);
 }
 
-// The last 8 bytes of the key are put together in a register and stored at once: who compares the key
-// next loads them at once, and would wait for smaller stores to reach the cache.
+// The last 8 bytes of the key are put together in a register and stored at once: who compares the
+// key next loads them at once, and would wait for smaller stores to reach the cache.
 void BlockView::WriteShortKey(uint32_t slot, size_t window_bytes, char* out) const {
   const auto window_bits = static_cast<int>(8 * window_bytes);
   const int other_bits = 64 - window_bits;

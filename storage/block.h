@@ -45,8 +45,8 @@ enum class ColumnForm : uint8_t {
 constexpr size_t OffsetBytes(ColumnForm form) { return size_t{2} * static_cast<size_t>(form); }
 
 // The flags: bit 0, one tag (in the header) holds for all records; bits 1-2 and 3-4, the forms of
-// remainders and values; bit 5, the windows are a packed column. (Bits 6-7: the block is compressed,
-// see CompressedBlockHeader.)
+// remainders and values; bit 5, the windows are a packed column. (Bits 6-7: the block is
+// compressed, see CompressedBlockHeader.)
 class BlockFlags {
  public:
   explicit BlockFlags(uint8_t byte) : byte_(byte) {}
@@ -90,8 +90,8 @@ class RecordTag {
 };
 
 // The header of a compressed block, as long as that of a plain one: checksum u64 | records u32 |
-// flags u8 (the method in bits 6-7) | 0 u8 | 0 u16 | bytes of the plain block u32 | payload bytes u32.
-// The payload follows: what comes after the checksum of the plain block, compressed.
+// flags u8 (the method in bits 6-7) | 0 u8 | 0 u16 | bytes of the plain block u32 | payload bytes
+// u32. The payload follows: what comes after the checksum of the plain block, compressed.
 struct CompressedBlockHeader {
   uint32_t records = 0;
   Compression method = Compression::kNone;
@@ -111,9 +111,9 @@ struct CompressedBlockHeader {
 
 // What a block holds in the place of an out-of-line value.
 struct ValueReference {
-  uint64_t offset = 0;       // from the start of the segment's value section
+  uint64_t offset = 0;  // from the start of the segment's value section
   uint64_t stored_bytes = 0;
-  uint64_t checksum = 0;     // of the bytes stored
+  uint64_t checksum = 0;  // of the bytes stored
   // Of a compressed value only, and 0 for others:
   Compression method = Compression::kNone;
   uint64_t plain_bytes = 0;
@@ -140,9 +140,9 @@ inline bool HasPackedWindows(std::string_view block) {
   return BlockFlags(static_cast<uint8_t>(block[12])).packed_windows();
 }
 
-// The size of the block that begins with `beginning`, as its sizes say; 0 if they are impossible, or
-// it would be larger than `limit_bytes`. Verifies nothing else.
-// Precondition: `beginning` has kBlockHeaderBytes, and BlockBeginningBytes of them, or all there is.
+// The size of the block that begins with `beginning`, as its sizes say; 0 if they are impossible,
+// or it would be larger than `limit_bytes`. Verifies nothing else. Precondition: `beginning` has
+// kBlockHeaderBytes, and BlockBeginningBytes of them, or all there is.
 uint64_t BlockBytes(std::string_view beginning, uint64_t limit_bytes);
 
 // How many bytes of a block with this header (kBlockHeaderBytes or more) say how long it is.

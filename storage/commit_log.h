@@ -122,9 +122,9 @@ class CommitLog {
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLog(const Path& directory);
 
 // The log in `directory` as it is at this moment, for recovery only: every write fails with
-// kReadOnly. Touches no file and takes no lock, so it works on a read-only medium, and beside others
-// that read or write. Each generation can be replayed once; after the last one the log lets go of
-// its memory. Errors: as OpenRocksDbLog; beside a writer kCorruption and kIo also because
+// kReadOnly. Touches no file and takes no lock, so it works on a read-only medium, and beside
+// others that read or write. Each generation can be replayed once; after the last one the log lets
+// go of its memory. Errors: as OpenRocksDbLog; beside a writer kCorruption and kIo also because
 // files changed meanwhile.
 Result<std::unique_ptr<CommitLog>> OpenRocksDbLogReadOnly(const Path& directory);
 

@@ -179,7 +179,8 @@ class Opener {
 
   Status ListFamilies(bool exists) {
     const auto logger = std::make_shared<QuietRocksDbLogger>();
-    const auto options = LogDbOptions(log_.env.get(), logger, rocksdb::WALRecoveryMode::kAbsoluteConsistency);
+    const auto options =
+        LogDbOptions(log_.env.get(), logger, rocksdb::WALRecoveryMode::kAbsoluteConsistency);
     std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
     if (exists) {
       const rocksdb::Status status =
@@ -252,9 +253,9 @@ class Opener {
     return FlushMeta();
   }
 
-  // RocksDB begins a log file at each opening, and lets go of the old ones when it flushes: a database
-  // that is opened again and again without being written to would collect them, and every opening
-  // reads and syncs all there are.
+  // RocksDB begins a log file at each opening, and lets go of the old ones when it flushes: a
+  // database that is opened again and again without being written to would collect them, and every
+  // opening reads and syncs all there are.
   bool HasManyEmptyFiles() const {
     constexpr size_t kManyFiles = 8;
     const uint64_t begin = meta_.starts.at(log_.generations.begin()->first);
@@ -326,7 +327,8 @@ class Opener {
     const bool untouched = testimony_.log_files.empty() && meta_.starts.empty() &&
                            !meta_.manifest &&
                            (log_.prepared.empty() || log_.prepared.rbegin()->first == 1);
-    if (!untouched) return Damaged(directory_, "the record of the log's format is missing" + Gone());
+    if (!untouched)
+      return Damaged(directory_, "the record of the log's format is missing" + Gone());
     if (log_.prepared.empty()) {
       rocksdb::ColumnFamilyHandle* handle = nullptr;
       const rocksdb::Status status = log_.db->CreateColumnFamily(NewLogGenerationFamilyOptions(),
@@ -347,7 +349,8 @@ class Opener {
 
   // Tells generations from families prepared for later ones: those have no start record yet.
   Status SortFamilies() {
-    if (meta_.starts.empty()) return Damaged(directory_, "no generation has a start record" + Gone());
+    if (meta_.starts.empty())
+      return Damaged(directory_, "no generation has a start record" + Gone());
     const uint64_t active = meta_.starts.rbegin()->first;
     while (!log_.prepared.empty() && log_.prepared.begin()->first <= active) {
       auto node = log_.prepared.extract(log_.prepared.begin());

@@ -51,13 +51,13 @@ struct OpenedLog {
 // Errors: as OpenRocksDbLog. When it returns, everything found is durable.
 Result<OpenedLog> OpenLogDatabase(const Path& directory);
 
-// The same without touching any file, and so without a lock: beside a writer it shows the log of one
-// moment, or fails because files changed meanwhile. Errors: as OpenRocksDbLogReadOnly.
+// The same without touching any file, and so without a lock: beside a writer it shows the log of
+// one moment, or fails because files changed meanwhile. Errors: as OpenRocksDbLogReadOnly.
 Result<OpenedLog> OpenLogDatabaseReadOnly(const Path& directory);
 
 // Whatever can be read of a damaged log, without touching it: damaged records are skipped, and the
-// chain of entries is not followed. `problems` gets a line for each thing that is wrong. Without any
-// generation, and without a database, if RocksDB cannot open it at all.
+// chain of entries is not followed. `problems` gets a line for each thing that is wrong. Without
+// any generation, and without a database, if RocksDB cannot open it at all.
 OpenedLog SalvageLogDatabase(const Path& directory, std::vector<std::string>* problems);
 
 // Hands over all entries of a generation in order. A malformed one, which only salvaging lets pass,

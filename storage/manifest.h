@@ -24,8 +24,8 @@ struct ManifestSegment {
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
-// A range deletion that hides records of segments: internal keys begin <= key < end, in all segments
-// that are not settled up to its sequence.
+// A range deletion that hides records of segments: internal keys begin <= key < end, in all
+// segments that are not settled up to its sequence.
 struct ManifestDeletion {
   std::string begin;
   std::string end;
@@ -34,12 +34,12 @@ struct ManifestDeletion {
 };
 
 struct Manifest {
-  uint64_t database_id = 0;                          // random, drawn at creation
-  uint64_t next_segment_id = 1;                      // ids are never reused
-  uint64_t generation_floor = 1;                     // generations below are in segments
-  uint64_t last_sequence = 0;                        // of what is in segments
-  uint32_t next_tree_id = 2;                         // ids below were given out
-  uint32_t runs = 0;  // how many of the first levels are runs: since version 2
+  uint64_t database_id = 0;       // random, drawn at creation
+  uint64_t next_segment_id = 1;   // ids are never reused
+  uint64_t generation_floor = 1;  // generations below are in segments
+  uint64_t last_sequence = 0;     // of what is in segments
+  uint32_t next_tree_id = 2;      // ids below were given out
+  uint32_t runs = 0;              // how many of the first levels are runs: since version 2
   std::vector<std::vector<ManifestSegment>> levels;  // newest first; segments in key order
   std::vector<ManifestDeletion> deletions;           // oldest first: since version 3
   friend bool operator==(const Manifest&, const Manifest&) = default;

@@ -23,16 +23,14 @@ void PrintDrift(const AnyDrift& drift, const std::string& from, std::ostream* ou
 void PrintReport(const Dataset& data, const Dataset* before, std::ostream* out) {
   // Keys are sorted: Build cannot fail.
   *out << "\n"
-       << data.FullName() << ": "
-       << index::Report(index::RangeIndex::Build(data.keys).value());
+       << data.FullName() << ": " << index::Report(index::RangeIndex::Build(data.keys).value());
   if (before == nullptr) return;
   const auto old = index::RangeIndex::Build(before->keys);
   PrintDrift(index::DriftFrom(*old, data.keys), before->FullName(), out);
 }
 
 void PrintReport(const StringSet& set, const StringSet* before, std::ostream* out) {
-  *out << "\n"
-       << set.name << ": " << index::Report(index::StringIndex::Build(set.keys).value());
+  *out << "\n" << set.name << ": " << index::Report(index::StringIndex::Build(set.keys).value());
   if (before == nullptr) return;
   const auto old = index::StringIndex::Build(before->keys);
   PrintDrift(index::DriftFrom(*old, set.keys), before->name, out);

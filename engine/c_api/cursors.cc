@@ -22,8 +22,8 @@ sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot, si
     sibyl::IteratorOptions options = Bounds(lower, upper);
     options.snapshot = sibyl::c_api::At(snapshot).snapshot;
     SIBYL_ASSIGN_OR_RETURN(auto made, db->database->NewIterator(Tree{tree}, options));
-    *iterator = new sibyl_iterator{
-        db->database, snapshot == nullptr ? nullptr : snapshot->snapshot, nullptr, std::move(made)};
+    *iterator = new sibyl_iterator{db->database, snapshot == nullptr ? nullptr : snapshot->snapshot,
+                                   nullptr, std::move(made)};
     return Ok();
   });
 }
@@ -78,16 +78,14 @@ sibyl_error* sibyl_transaction_get(sibyl_transaction* transaction, sibyl_tree tr
 }
 
 sibyl_error* sibyl_transaction_get_for_update(sibyl_transaction* transaction, sibyl_tree tree,
-                                              const char* key, size_t key_size,
-                                              uint64_t timeout_ms, int* found,
-                                              sibyl_buffer* value) {
+                                              const char* key, size_t key_size, uint64_t timeout_ms,
+                                              int* found, sibyl_buffer* value) {
   return Guarded([&]() -> Status {
     // A year at most: more would overflow on the way to nanoseconds.
     const std::chrono::milliseconds timeout(std::min<uint64_t>(timeout_ms, 31'536'000'000));
     sibyl::Value read;
-    SIBYL_ASSIGN_OR_RETURN(const bool exists,
-                           transaction->transaction->GetForUpdate(
-                               Tree{tree}, View(key, key_size), &read, timeout));
+    SIBYL_ASSIGN_OR_RETURN(const bool exists, transaction->transaction->GetForUpdate(
+                                                  Tree{tree}, View(key, key_size), &read, timeout));
     *value = NewBuffer(read.view());
     *found = exists ? 1 : 0;
     return Ok();
@@ -103,8 +101,7 @@ sibyl_error* sibyl_transaction_put(sibyl_transaction* transaction, sibyl_tree tr
 
 sibyl_error* sibyl_transaction_delete(sibyl_transaction* transaction, sibyl_tree tree,
                                       const char* key, size_t key_size) {
-  return Guarded(
-      [&] { return transaction->transaction->Delete(Tree{tree}, View(key, key_size)); });
+  return Guarded([&] { return transaction->transaction->Delete(Tree{tree}, View(key, key_size)); });
 }
 
 sibyl_error* sibyl_transaction_merge(sibyl_transaction* transaction, sibyl_tree tree,
@@ -131,14 +128,12 @@ sibyl_error* sibyl_transaction_create_tree(sibyl_transaction* transaction, const
 }
 
 sibyl_error* sibyl_transaction_create_tree_with(sibyl_transaction* transaction, const char* name,
-                                                size_t name_size,
-                                                const sibyl_tree_options* options,
+                                                size_t name_size, const sibyl_tree_options* options,
                                                 sibyl_tree* tree) {
   return Guarded([&]() -> Status {
-    const sibyl::TreeOptions chosen =
-        options == nullptr ? sibyl::TreeOptions() : options->options;
-    SIBYL_ASSIGN_OR_RETURN(const Tree created, transaction->transaction->CreateTree(
-                                                   View(name, name_size), chosen));
+    const sibyl::TreeOptions chosen = options == nullptr ? sibyl::TreeOptions() : options->options;
+    SIBYL_ASSIGN_OR_RETURN(const Tree created,
+                           transaction->transaction->CreateTree(View(name, name_size), chosen));
     *tree = created.id;
     return Ok();
   });
@@ -154,8 +149,8 @@ sibyl_error* sibyl_transaction_count(sibyl_transaction* transaction, sibyl_tree 
                                      const sibyl_slice* begin, const sibyl_slice* end,
                                      uint64_t* count) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(*count, transaction->transaction->Count(
-                                       Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+    SIBYL_ASSIGN_OR_RETURN(
+        *count, transaction->transaction->Count(Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
     return Ok();
   });
 }
@@ -191,8 +186,8 @@ sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transaction, sibyl_tr
                                         const sibyl_slice* lower, const sibyl_slice* upper,
                                         sibyl_iterator** iterator) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(
-        auto made, transaction->transaction->NewIterator(Tree{tree}, Bounds(lower, upper)));
+    SIBYL_ASSIGN_OR_RETURN(auto made,
+                           transaction->transaction->NewIterator(Tree{tree}, Bounds(lower, upper)));
     *iterator = new sibyl_iterator{transaction->database, nullptr, transaction->transaction,
                                    std::move(made)};
     return Ok();

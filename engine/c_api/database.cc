@@ -157,8 +157,7 @@ sibyl_error* sibyl_open(const char* directory, const sibyl_options* options, sib
 }
 void sibyl_close(sibyl_db* db) { delete db; }
 
-sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size,
-                               sibyl_tree* tree) {
+sibyl_error* sibyl_create_tree(sibyl_db* db, const char* name, size_t name_size, sibyl_tree* tree) {
   return sibyl_create_tree_with(db, name, name_size, nullptr, tree);
 }
 
@@ -174,8 +173,7 @@ sibyl_error* sibyl_tree_options_set(sibyl_tree_options* options, const char* nam
 sibyl_error* sibyl_tree_options_get(const sibyl_tree_options* options, const char* name,
                                     sibyl_buffer* value) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(const std::string text,
-                           sibyl::TreeOptionText(options->options, name));
+    SIBYL_ASSIGN_OR_RETURN(const std::string text, sibyl::TreeOptionText(options->options, name));
     *value = NewBuffer(text);
     return Ok();
   });
@@ -184,8 +182,7 @@ sibyl_error* sibyl_tree_options_get(const sibyl_tree_options* options, const cha
 sibyl_error* sibyl_create_tree_with(sibyl_db* db, const char* name, size_t name_size,
                                     const sibyl_tree_options* options, sibyl_tree* tree) {
   return Guarded([&]() -> Status {
-    const sibyl::TreeOptions chosen =
-        options == nullptr ? sibyl::TreeOptions() : options->options;
+    const sibyl::TreeOptions chosen = options == nullptr ? sibyl::TreeOptions() : options->options;
     SIBYL_ASSIGN_OR_RETURN(const Tree created,
                            db->database->CreateTree(View(name, name_size), chosen));
     *tree = created.id;
@@ -258,9 +255,8 @@ sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree 
                        const char* key, size_t key_size, int* found, sibyl_buffer* value) {
   return Guarded([&]() -> Status {
     sibyl::Value read;
-    SIBYL_ASSIGN_OR_RETURN(
-        const bool exists,
-        db->database->Get(At(snapshot), Tree{tree}, View(key, key_size), &read));
+    SIBYL_ASSIGN_OR_RETURN(const bool exists,
+                           db->database->Get(At(snapshot), Tree{tree}, View(key, key_size), &read));
     *value = NewBuffer(read.view());
     *found = exists ? 1 : 0;
     return Ok();
@@ -285,9 +281,9 @@ sibyl_error* sibyl_get_pinned(sibyl_db* db, const sibyl_snapshot* snapshot, siby
                               const char* key, size_t key_size, int* found, sibyl_pinned* pinned) {
   return Guarded([&]() -> Status {
     sibyl_pinned_reset(pinned);
-    SIBYL_ASSIGN_OR_RETURN(const bool is_there,
-                           db->database->GetPinned(At(snapshot), Tree{tree},
-                                                   View(key, key_size), &pinned->value));
+    SIBYL_ASSIGN_OR_RETURN(
+        const bool is_there,
+        db->database->GetPinned(At(snapshot), Tree{tree}, View(key, key_size), &pinned->value));
     pinned->database = db->database;
     *found = is_there ? 1 : 0;
     return Ok();
@@ -315,8 +311,7 @@ sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tre
                          const sibyl_slice* begin, const sibyl_slice* end, uint64_t* count) {
   return Guarded([&]() -> Status {
     SIBYL_ASSIGN_OR_RETURN(
-        *count,
-        db->database->Count(At(snapshot), Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+        *count, db->database->Count(At(snapshot), Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
     return Ok();
   });
 }
@@ -324,8 +319,8 @@ sibyl_error* sibyl_count(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tre
 sibyl_error* sibyl_estimate_count(sibyl_db* db, sibyl_tree tree, const sibyl_slice* begin,
                                   const sibyl_slice* end, uint64_t* count) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(*count, db->database->EstimateCount(
-                                       Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
+    SIBYL_ASSIGN_OR_RETURN(
+        *count, db->database->EstimateCount(Tree{tree}, {ViewIfAny(begin), ViewIfAny(end)}));
     return Ok();
   });
 }
@@ -333,8 +328,8 @@ sibyl_error* sibyl_estimate_count(sibyl_db* db, sibyl_tree tree, const sibyl_sli
 sibyl_error* sibyl_rank(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
                         const char* key, size_t key_size, uint64_t* rank) {
   return Guarded([&]() -> Status {
-    SIBYL_ASSIGN_OR_RETURN(
-        *rank, db->database->Rank(At(snapshot), Tree{tree}, View(key, key_size)));
+    SIBYL_ASSIGN_OR_RETURN(*rank,
+                           db->database->Rank(At(snapshot), Tree{tree}, View(key, key_size)));
     return Ok();
   });
 }
@@ -384,8 +379,8 @@ sibyl_error* sibyl_merge(sibyl_db* db, sibyl_tree tree, const char* key, size_t 
   });
 }
 
-sibyl_error* sibyl_delete_range(sibyl_db* db, sibyl_tree tree, const char* begin,
-                                size_t begin_size, const sibyl_slice* end, int sync) {
+sibyl_error* sibyl_delete_range(sibyl_db* db, sibyl_tree tree, const char* begin, size_t begin_size,
+                                const sibyl_slice* end, int sync) {
   return Guarded([&] {
     return db->database->DeleteRange({.sync = sync != 0}, Tree{tree}, View(begin, begin_size),
                                      ViewIfAny(end));

@@ -7,11 +7,13 @@
  * Conventions:
  * - Every function that can fail returns NULL, or an error that the caller frees. Results go to the
  *   places that the last arguments point to, which are written on success only.
- * - Keys and values are any bytes, given as pointer and size; a pointer may be NULL if the size is 0.
+ * - Keys and values are any bytes, given as pointer and size; a pointer may be NULL if the size is
+ * 0.
  * - What a function returns as sibyl_buffer belongs to the caller: sibyl_buffer_free. Iterators
  *   return bytes of their own, valid until they move.
- * - Free (or close) every object once, in any order: what depends on another keeps it. So a database
- *   closes when it and all its iterators, snapshots and transactions are freed. NULL is allowed.
+ * - Free (or close) every object once, in any order: what depends on another keeps it. So a
+ * database closes when it and all its iterators, snapshots and transactions are freed. NULL is
+ * allowed.
  * - Threads: a sibyl_db and a sibyl_snapshot may be used by any number at the same time, everything
  *   else by one at a time.
  * - Meaning, costs and errors are those of the C++ functions of the same name.
@@ -88,15 +90,15 @@ SIBYL_C_EXPORT const char* sibyl_version(void);
 SIBYL_C_EXPORT sibyl_options* sibyl_options_new(void);
 SIBYL_C_EXPORT void sibyl_options_free(sibyl_options* options);
 
-/* Sets the member of that name in sibyl/options.h, `Options`: numbers as they are written in C, true
- * and false, read_mode as "mapping" or "pread". Errors: SIBYL_INVALID_ARGUMENT for an unknown name or
- * a value of another kind; ranges are checked when opening. */
+/* Sets the member of that name in sibyl/options.h, `Options`: numbers as they are written in C,
+ * true and false, read_mode as "mapping" or "pread". Errors: SIBYL_INVALID_ARGUMENT for an unknown
+ * name or a value of another kind; ranges are checked when opening. */
 SIBYL_C_EXPORT sibyl_error* sibyl_options_set(sibyl_options* options, const char* name,
                                               const char* value);
 
 /* What trees may name as their merge operator (sibyl/merge_operator.h has what it must be): calls
- * sibyl_merge_append with the bytes of the result, once or more. `context` is given to it, and lives as
- * long as databases opened with these options. Called by any thread. */
+ * sibyl_merge_append with the bytes of the result, once or more. `context` is given to it, and
+ * lives as long as databases opened with these options. Called by any thread. */
 typedef struct sibyl_merge_result sibyl_merge_result;
 typedef void (*sibyl_merge_function)(void* context, sibyl_slice older, sibyl_slice newer,
                                      sibyl_merge_result* result);
@@ -106,9 +108,10 @@ SIBYL_C_EXPORT sibyl_error* sibyl_options_add_merge_operator(sibyl_options* opti
                                                              void* context);
 SIBYL_C_EXPORT void sibyl_merge_append(sibyl_merge_result* result, const char* data, size_t size);
 
-/* Called with a line of JSON for each drain, compaction, stall, error and the like, by whichever thread was
- * at it; and for the seconds that times to live count, by any thread. Both return quickly and do not call
- * the library; `context` lives as long as databases opened with these options. */
+/* Called with a line of JSON for each drain, compaction, stall, error and the like, by whichever
+ * thread was at it; and for the seconds that times to live count, by any thread. Both return
+ * quickly and do not call the library; `context` lives as long as databases opened with these
+ * options. */
 typedef void (*sibyl_event_listener)(void* context, sibyl_slice line);
 SIBYL_C_EXPORT void sibyl_options_set_event_listener(sibyl_options* options,
                                                      sibyl_event_listener listener, void* context);
@@ -149,7 +152,8 @@ SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_option(sibyl_db* db, sibyl_tree tree,
                                                   const char* value);
 SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_options(sibyl_db* db, sibyl_tree tree,
                                                    const sibyl_tree_options* options);
-/* The options of a tree as they are, to be freed. Errors: SIBYL_INVALID_ARGUMENT if it is unknown. */
+/* The options of a tree as they are, to be freed. Errors: SIBYL_INVALID_ARGUMENT if it is unknown.
+ */
 SIBYL_C_EXPORT sibyl_error* sibyl_get_tree_options(sibyl_db* db, sibyl_tree tree,
                                                    sibyl_tree_options** options);
 SIBYL_C_EXPORT sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree);
@@ -164,9 +168,9 @@ SIBYL_C_EXPORT void sibyl_tree_list_free(size_t count, sibyl_tree* trees, sibyl_
 SIBYL_C_EXPORT sibyl_error* sibyl_get(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
                                       const char* key, size_t key_size, int* found,
                                       sibyl_buffer* value);
-/* The same without copying the value out of the file or the cache it lies in, for values of some KiB: it
- * stays, with everything that was in the database then, until `pinned` is read into again, reset or freed.
- * One thread at a time. The bytes are empty if nothing was found. */
+/* The same without copying the value out of the file or the cache it lies in, for values of some
+ * KiB: it stays, with everything that was in the database then, until `pinned` is read into again,
+ * reset or freed. One thread at a time. The bytes are empty if nothing was found. */
 SIBYL_C_EXPORT sibyl_pinned* sibyl_pinned_new(void);
 SIBYL_C_EXPORT void sibyl_pinned_free(sibyl_pinned* pinned);
 SIBYL_C_EXPORT void sibyl_pinned_reset(sibyl_pinned* pinned);
@@ -205,8 +209,7 @@ SIBYL_C_EXPORT void sibyl_snapshot_free(sibyl_snapshot* snapshot);
 /* Over lower <= key < upper; a bound that is NULL is none. Position it before reading. */
 SIBYL_C_EXPORT sibyl_error* sibyl_iterator_new(sibyl_db* db, const sibyl_snapshot* snapshot,
                                                sibyl_tree tree, const sibyl_slice* lower,
-                                               const sibyl_slice* upper,
-                                               sibyl_iterator** iterator);
+                                               const sibyl_slice* upper, sibyl_iterator** iterator);
 SIBYL_C_EXPORT void sibyl_iterator_free(sibyl_iterator* iterator);
 SIBYL_C_EXPORT int sibyl_iterator_valid(const sibyl_iterator* iterator); /* 1 at a record, or 0 */
 SIBYL_C_EXPORT void sibyl_iterator_seek_to_first(sibyl_iterator* iterator);
@@ -257,8 +260,8 @@ SIBYL_C_EXPORT sibyl_error* sibyl_batch_delete_range(sibyl_batch* batch, sibyl_t
 SIBYL_C_EXPORT sibyl_error* sibyl_write(sibyl_db* db, const sibyl_batch* batch, int sync);
 SIBYL_C_EXPORT sibyl_error* sibyl_sync(sibyl_db* db);
 
-/* Fills in the next record, whose bytes must stay until the following call, and returns 1; returns 0
- * at the end, and -1 to give up. */
+/* Fills in the next record, whose bytes must stay until the following call, and returns 1; returns
+ * 0 at the end, and -1 to give up. */
 typedef int (*sibyl_record_source)(void* context, sibyl_slice* key, sibyl_slice* value);
 /* `sorted` not 0: the source promises increasing keys. `*records` (may be NULL): distinct keys. */
 SIBYL_C_EXPORT sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source source,
@@ -309,8 +312,8 @@ SIBYL_C_EXPORT sibyl_error* sibyl_transaction_iterator(sibyl_transaction* transa
                                                        const sibyl_slice* upper,
                                                        sibyl_iterator** iterator);
 /* As sibyl_count and sibyl_at, of what the transaction sees. */
-SIBYL_C_EXPORT sibyl_error* sibyl_transaction_count(sibyl_transaction* transaction,
-                                                    sibyl_tree tree, const sibyl_slice* begin,
+SIBYL_C_EXPORT sibyl_error* sibyl_transaction_count(sibyl_transaction* transaction, sibyl_tree tree,
+                                                    const sibyl_slice* begin,
                                                     const sibyl_slice* end, uint64_t* count);
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_at(sibyl_transaction* transaction, sibyl_tree tree,
                                                  uint64_t rank, int* found, sibyl_buffer* key,

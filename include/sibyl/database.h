@@ -87,9 +87,9 @@ class Database {
                            Value* value) = 0;
 
   // The same without copying the value out of the segment it lies in: for values of some KiB, since
-  // keeping it in place costs two counters that all threads share. What is still in the delta, large
-  // values (over 64 KiB) that are compressed or read with ReadMode::kPread, and the values of trees with
-  // a time to live or a merge operator are copied all the same.
+  // keeping it in place costs two counters that all threads share. What is still in the delta,
+  // large values (over 64 KiB) that are compressed or read with ReadMode::kPread, and the values of
+  // trees with a time to live or a merge operator are copied all the same.
   virtual Result<bool> GetPinned(const ReadOptions& options, Tree tree, std::string_view key,
                                  PinnedValue* value) = 0;
 
@@ -102,12 +102,12 @@ class Database {
   virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
                                                         const IteratorOptions& options = {}) = 0;
 
-  // The next three are exact whatever is in memory or not compacted yet. Where the deepest level has
-  // all records of the range they are arithmetic on block directories: one model evaluation and at
-  // most 64 block headers for each end. Everything above that level costs a step per record in the
-  // range (for At: in the tree, up to the place), so they are fast on compacted data and on ranges
-  // that were not written to since. Where much lies above, the records are counted one by one.
-  // Errors of all: kIo, kCorruption.
+  // The next three are exact whatever is in memory or not compacted yet. Where the deepest level
+  // has all records of the range they are arithmetic on block directories: one model evaluation and
+  // at most 64 block headers for each end. Everything above that level costs a step per record in
+  // the range (for At: in the tree, up to the place), so they are fast on compacted data and on
+  // ranges that were not written to since. Where much lies above, the records are counted one by
+  // one. Errors of all: kIo, kCorruption.
 
   // The number of keys in `range`. Of a tree that does not exist: 0.
   virtual Result<uint64_t> Count(const ReadOptions& options, Tree tree, const KeyRange& range) = 0;
@@ -117,9 +117,10 @@ class Database {
     return Count(options, tree, {std::nullopt, key});
   }
 
-  // About how many keys are in `range`, for planning: the models are the distribution of the keys, and
-  // evaluating them at both ends reads no block. What is in memory is looked at for up to 256 records;
-  // deleted and overwritten keys count as often as they are there. Of a tree that does not exist: 0.
+  // About how many keys are in `range`, for planning: the models are the distribution of the keys,
+  // and evaluating them at both ends reads no block. What is in memory is looked at for up to 256
+  // records; deleted and overwritten keys count as often as they are there. Of a tree that does not
+  // exist: 0.
   virtual Result<uint64_t> EstimateCount(Tree tree, const KeyRange& range) = 0;
 
   // The record that `rank` others precede; nullopt if the tree has no more than `rank`.
@@ -134,8 +135,8 @@ class Database {
   // `options` asks, durable. With a DeleteRange in it, other writers wait while its keys are read.
   // Errors: kInvalidArgument for an unknown tree, for a Merge in a tree without an operator, and if
   // the records, those that ranges delete included, are over kMaxBatchBytes; kIo, after which the
-  // database is read-only (kReadOnly) until reopened, and the batch may or may not be there then. Nothing of it is
-  // visible before, unless it was only the sync that failed.
+  // database is read-only (kReadOnly) until reopened, and the batch may or may not be there then.
+  // Nothing of it is visible before, unless it was only the sync that failed.
   virtual Status Write(const WriteOptions& options, const WriteBatch& batch) = 0;
 
   // Makes every write that has returned durable, as WriteOptions::sync does. Errors: kIo.
@@ -144,10 +145,10 @@ class Database {
   // Deletes every key of `tree` with begin <= key < end; no `end`: to the end of the tree. One
   // commit: readers see all of it or nothing, what was committed before is deleted, what is
   // committed after stays. Other writers wait meanwhile.
-  // Cost: up to Options::range_deletion_keys that of reading the keys and of deleting each; beyond that
-  // of reading so many, and of one small write, however many keys the range has: see there for what
-  // follows. Segments with no other keys are removed unread once the delta is drained.
-  // Errors: as Write.
+  // Cost: up to Options::range_deletion_keys that of reading the keys and of deleting each; beyond
+  // that of reading so many, and of one small write, however many keys the range has: see there for
+  // what follows. Segments with no other keys are removed unread once the delta is drained. Errors:
+  // as Write.
   virtual Status DeleteRange(const WriteOptions& options, Tree tree, std::string_view begin,
                              std::optional<std::string_view> end) = 0;
 
@@ -163,7 +164,8 @@ class Database {
   // ---- Trees ----
 
   // Errors: kInvalidArgument if the name is taken or the options are not possible (CreateTree), the
-  // tree unknown or the default one (DropTree). Dropping costs one write; compaction reclaims the space.
+  // tree unknown or the default one (DropTree). Dropping costs one write; compaction reclaims the
+  // space.
   virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Result<std::optional<Tree>> FindTree(std::string_view name) = 0;
   virtual Status DropTree(Tree tree) = 0;
@@ -172,9 +174,9 @@ class Database {
   // Whether the state that `options` names has the tree: one that it does not have reads as empty.
   virtual Result<bool> HasTree(const ReadOptions& options, Tree tree) = 0;
 
-  // Changes how a tree is stored, the default one included: one write. Holds for the segments written
-  // from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is unknown, and
-  // for a time to live or a merge operator other than it was made with.
+  // Changes how a tree is stored, the default one included: one write. Holds for the segments
+  // written from then on; Compact rewrites the others. Errors: as Write; kInvalidArgument if it is
+  // unknown, and for a time to live or a merge operator other than it was made with.
   virtual Status SetTreeOptions(Tree tree, const TreeOptions& options) = 0;
 
   // ---- Maintenance ----
@@ -192,16 +194,16 @@ class Database {
   virtual Result<VerifyReport> Verify() = 0;
 
   // Makes `directory`, which must not exist or be empty, a database of its own with everything that
-  // was written when the call began, while writing goes on. Drains what is in memory, then links the
-  // segments (they never change), which takes no space on the same file system; elsewhere they are
-  // copied. The checkpoint is durable when the call returns; before, `directory` is not there, and
-  // after an error or a crash only a folder beside it whose name ends in ".incomplete".
-  // Errors: kInvalidArgument if the directory is taken, or what an interrupted attempt left is in
-  // the way; kIo; kReadOnly.
+  // was written when the call began, while writing goes on. Drains what is in memory, then links
+  // the segments (they never change), which takes no space on the same file system; elsewhere they
+  // are copied. The checkpoint is durable when the call returns; before, `directory` is not there,
+  // and after an error or a crash only a folder beside it whose name ends in ".incomplete". Errors:
+  // kInvalidArgument if the directory is taken, or what an interrupted attempt left is in the way;
+  // kIo; kReadOnly.
   virtual Result<CheckpointInfo> Checkpoint(const std::filesystem::path& directory) = 0;
 
-  // Adds a backup of everything written when the call began to the backups in `backups`, a folder of
-  // its own, made if it is not there: see backup.h. Only segments that it does not have yet are
+  // Adds a backup of everything written when the call began to the backups in `backups`, a folder
+  // of its own, made if it is not there: see backup.h. Only segments that it does not have yet are
   // copied, and each copy is verified.
   // Errors: kCorruption naming the segment that is damaged; kBusy if another backup is under way
   // there; kInvalidArgument if the folder holds something else; kIo; kReadOnly.
@@ -213,8 +215,8 @@ class Database {
   // see explain.h. Cost: O(pieces) block reads. Errors: kIo, kCorruption.
   virtual Result<std::vector<ModelPiece>> ListPieces(Tree tree) = 0;
 
-  // What a Get of `key` asks, in which order, and what the models predict. Slow: it retraces what Get
-  // computes. Errors: kInvalidArgument for a key above the limit; kIo, kCorruption.
+  // What a Get of `key` asks, in which order, and what the models predict. Slow: it retraces what
+  // Get computes. Errors: kInvalidArgument for a key above the limit; kIo, kCorruption.
   virtual Result<LookupExplanation> Explain(const ReadOptions& options, Tree tree,
                                             std::string_view key) = 0;
 

@@ -9,10 +9,11 @@
 namespace sibyl {
 
 // A function that a tree is created with (TreeOptions::merge_operator) and that Merge then applies:
-// first to the operands themselves, in memory and in segments, at last to the value that the key has,
-// whenever somebody reads it. Three are always there:
+// first to the operands themselves, in memory and in segments, at last to the value that the key
+// has, whenever somebody reads it. Three are always there:
 //
-//   "uint64_add"   values are 8 little-endian bytes; adds modulo 2^64 (shorter ones count as if zeros
+//   "uint64_add"   values are 8 little-endian bytes; adds modulo 2^64 (shorter ones count as if
+//   zeros
 //                  followed, of longer ones the first 8 bytes)
 //   "append"       puts the operand behind the value
 //   "max"          keeps the greater one, in the order of bytes
@@ -28,8 +29,8 @@ class MergeOperator {
   // What becomes of `older` when `newer` is merged into it. A key without a value takes the operand
   // as its value. The function depends on nothing else, does not fail, and is associative:
   //   Merge(a, Merge(b, c)) == Merge(Merge(a, b), c)
-  // A result longer than kMaxMergedBytes is not taken: `older` stays as it is. Keep values below it:
-  // how many operands are lost with such a result depends on where they are.
+  // A result longer than kMaxMergedBytes is not taken: `older` stays as it is. Keep values below
+  // it: how many operands are lost with such a result depends on where they are.
   virtual std::string Merge(std::string_view older, std::string_view newer) const = 0;
 };
 

@@ -19,12 +19,14 @@ class Snapshot;
 
 // How segments are read. Answers are the same in both modes.
 enum class ReadMode : uint8_t {
-  // Segment files are mapped into memory; the operating system's page cache is the only cache, but for
+  // Segment files are mapped into memory; the operating system's page cache is the only cache, but
+  // for
   // the plain form of compressed blocks.
   // Fastest, but an I/O error under a mapping arrives as the signal SIGBUS, not as an Error, and
   // bytes that rot after a block was first verified are not noticed again (see verify_every_read).
   kMapping,
-  // Each block is read with one pread into a cache of block_cache_bytes. For data larger than memory,
+  // Each block is read with one pread into a cache of block_cache_bytes. For data larger than
+  // memory,
   // whose part in memory that limits, and for systems where an I/O error must be an Error.
   kPread,
 };
@@ -43,10 +45,10 @@ struct Options {
   // read-only medium, any number of readers at once, and beside a process that writes. The database
   // then shows the state of the moment when it was opened, for as long as it is open: what was
   // acknowledged before, but for what a crash of the writer at that moment would have lost (with
-  // WriteOptions::sync or without: nothing). To see later writes, open it again. What the writer had
-  // not drained to segments yet is replayed into memory, at most about generation_bytes x
-  // (max_frozen_generations + 1). Segments that the writer compacts away stay on disk until the reader
-  // closes. Each opening is its own, and may go on in a child after fork(). Every write is
+  // WriteOptions::sync or without: nothing). To see later writes, open it again. What the writer
+  // had not drained to segments yet is replayed into memory, at most about generation_bytes x
+  // (max_frozen_generations + 1). Segments that the writer compacts away stay on disk until the
+  // reader closes. Each opening is its own, and may go on in a child after fork(). Every write is
   // kReadOnly. Beside a writer that changes files faster than they can be opened, opening is kBusy.
   bool read_only = false;
 
@@ -54,7 +56,8 @@ struct Options {
   // Costs about 250 ns per random read of a 4 KiB block.
   bool verify_every_read = false;
 
-  // What trees may name as their merge operator (merge_operator.h), beside those that are always there.
+  // What trees may name as their merge operator (merge_operator.h), beside those that are always
+  // there.
   std::vector<std::shared_ptr<const MergeOperator>> merge_operators;
 
   // Seconds since some fixed moment, the same at every opening: what a time to live (TreeOptions)
@@ -74,10 +77,10 @@ struct Options {
   // on, so that they hardly ever have to wait for a drain to end. At least 1.
   uint32_t max_frozen_generations = 3;
 
-  // Generations that were drained, but are still read by old snapshots, may take so much memory. Beyond
-  // that the snapshots' share of them is written to segments of their own, the oldest snapshot's
-  // first, and read from there; the files go with the snapshots. Iterators and transactions keep
-  // theirs in memory. Larger: snapshots read from memory. Smaller: less memory.
+  // Generations that were drained, but are still read by old snapshots, may take so much memory.
+  // Beyond that the snapshots' share of them is written to segments of their own, the oldest
+  // snapshot's first, and read from there; the files go with the snapshots. Iterators and
+  // transactions keep theirs in memory. Larger: snapshots read from memory. Smaller: less memory.
   uint64_t max_pinned_generation_bytes = 256ull << 20;
 
   // A DeleteRange of more keys than this is kept as one range deletion: it writes a few bytes,
@@ -87,9 +90,10 @@ struct Options {
   uint64_t range_deletion_keys = 1000;
 
   // Memory for the writes of one transaction. What is over it goes to sorted files on disk, which a
-  // commit then names instead of writing all to the log. Larger: fewer such files to look at while the
-  // transaction goes on, and after it. Smaller: less memory. While a thread spills, a transaction takes
-  // this once more, and up to twice segment_bytes, less if it spills less. Range: 16 KiB to 1 GiB.
+  // commit then names instead of writing all to the log. Larger: fewer such files to look at while
+  // the transaction goes on, and after it. Smaller: less memory. While a thread spills, a
+  // transaction takes this once more, and up to twice segment_bytes, less if it spills less. Range:
+  // 16 KiB to 1 GiB.
   uint64_t transaction_memory_bytes = 64ull << 20;
 
   // Size at which a compaction closes one segment and begins the next. Also bounds the memory
@@ -118,20 +122,20 @@ struct Options {
   // are made. 10 let pass 1 key in 100. Range: 0 to 64.
   uint32_t filter_bits_per_key = 10;
 
-  // The same for the last level, which has nearly all keys: its filters cost memory, but save most of
-  // a Get of an absent key. They are asked only by threads that lately read absent keys, so that
+  // The same for the last level, which has nearly all keys: its filters cost memory, but save most
+  // of a Get of an absent key. They are asked only by threads that lately read absent keys, so that
   // reads of present keys do not wait for them. 2 let pass 4 keys in 10.
   uint32_t last_level_filter_bits_per_key = 2;
 
   // Most bytes per second that merges in the background write, so that they leave the disk to
-  // others; 0: as many as they can. Drains are not slowed down, since writers wait for them: too low
-  // a limit lets runs pile up, until writers are slowed down to it. Compact() is not limited.
+  // others; 0: as many as they can. Drains are not slowed down, since writers wait for them: too
+  // low a limit lets runs pile up, until writers are slowed down to it. Compact() is not limited.
   uint64_t background_bytes_per_second = 0;
 
   ReadMode read_mode = ReadMode::kMapping;
 
-  // Most memory for cached blocks, all of the cache's own bookkeeping included. The cache holds what is
-  // read with kPread, and in both modes the decompressed blocks of trees with a compression
+  // Most memory for cached blocks, all of the cache's own bookkeeping included. The cache holds
+  // what is read with kPread, and in both modes the decompressed blocks of trees with a compression
   // (TreeOptions). A hard limit: while blocks in use fill it, others are read without being kept.
   // Larger: fewer reads. 0: nothing is kept.
   uint64_t block_cache_bytes = 64ull << 20;
@@ -148,8 +152,8 @@ struct Options {
   // opening, so at most twice this is kept. 0: no file.
   uint64_t event_log_bytes = 1 << 20;
 
-  // Called with each such line, without newline, by whichever thread was at it: return quickly and do
-  // not call the database.
+  // Called with each such line, without newline, by whichever thread was at it: return quickly and
+  // do not call the database.
   std::function<void(std::string_view line)> event_listener;
 };
 

@@ -34,17 +34,17 @@ struct SegmentStats {
   uint64_t blocks = 0;
   uint64_t largest_block_records = 0;
   uint64_t largest_block_bytes = 0;
-  uint64_t data_bytes = 0;    // blocks and out-of-line values, as they are stored
+  uint64_t data_bytes = 0;  // blocks and out-of-line values, as they are stored
   uint64_t compressed_blocks = 0;
-  uint64_t packed_blocks = 0;         // with packed keys, compressed ones included
-  uint64_t plain_blocks_bytes = 0;    // of all blocks before compression
-  uint64_t index_bytes = 0;   // model, block offsets, ranks and filter: what is not data
-  uint64_t filter_bytes = 0;  // of those, the filter's
-  uint64_t training_ns = 0;   // of the processor, for fitting the models
-  uint64_t build_ns = 0;      // for the whole of making this segment, training included
-  std::string model_note;     // whether its models were to be learned, and why; of old files: empty
+  uint64_t packed_blocks = 0;       // with packed keys, compressed ones included
+  uint64_t plain_blocks_bytes = 0;  // of all blocks before compression
+  uint64_t index_bytes = 0;         // model, block offsets, ranks and filter: what is not data
+  uint64_t filter_bytes = 0;        // of those, the filter's
+  uint64_t training_ns = 0;         // of the processor, for fitting the models
+  uint64_t build_ns = 0;            // for the whole of making this segment, training included
+  std::string model_note;  // whether its models were to be learned, and why; of old files: empty
   uint64_t model_bound_violations = 0;  // must stay 0; else its models are no longer trusted
-  std::vector<ModelStats> models;  // one per tree, in tree order
+  std::vector<ModelStats> models;       // one per tree, in tree order
 };
 
 struct LevelStats {

@@ -77,8 +77,8 @@ class StringIndex {
                                    const StringIndexOptions& options = {});
 
   // An index of the same kind over the same keys that takes at most `memory_bytes`, if that is at
-  // least 300: larger blocks, with as many landmarks each. Half the memory is about one halving more
-  // in each block, until there is one block, which is searched by halves alone. Never fails.
+  // least 300: larger blocks, with as many landmarks each. Half the memory is about one halving
+  // more in each block, until there is one block, which is searched by halves alone. Never fails.
   // Time as of Build, for two to four indexes.
   StringIndex RebuildWithBudget(uint64_t memory_bytes) const;
 

@@ -22,9 +22,10 @@ namespace sibyl {
 // to others before Commit. One thread at a time. Destroying it without Commit rolls it back; it
 // must not outlive its database.
 //
-// It may write more than fits into memory: beyond Options::transaction_memory_bytes its writes go to
-// files of its own, and Commit makes them part of the database, durably, whatever WriteOptions::sync
-// says. Every write then may fail with kIo, and is not made; the transaction is as before.
+// It may write more than fits into memory: beyond Options::transaction_memory_bytes its writes go
+// to files of its own, and Commit makes them part of the database, durably, whatever
+// WriteOptions::sync says. Every write then may fail with kIo, and is not made; the transaction is
+// as before.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -34,14 +35,14 @@ class Transaction {
 
   // As Get, for a key that this transaction is going to write and that many others write too: first
   // locks the key until the transaction ends, waiting up to `timeout` for another that has it, so
-  // that they take turns instead of running again. If this is the transaction's first operation, its
-  // snapshot is then taken anew, and sees what the one before it committed.
+  // that they take turns instead of running again. If this is the transaction's first operation,
+  // its snapshot is then taken anew, and sees what the one before it committed.
   //
   // Locks are among those who ask for them: a plain write to the key does not wait, and makes this
   // transaction conflict, as always. RollbackTo keeps locks.
   //
-  // Errors: kBusy if the key is still another's after `timeout` (a deadlock ends so); kConflict if it
-  // was written since the snapshot (end this transaction and run it again); kReadOnly, kIo,
+  // Errors: kBusy if the key is still another's after `timeout` (a deadlock ends so); kConflict if
+  // it was written since the snapshot (end this transaction and run it again); kReadOnly, kIo,
   // kCorruption.
   virtual Result<bool> GetForUpdate(Tree tree, std::string_view key, Value* value,
                                     std::chrono::nanoseconds timeout) = 0;
@@ -50,8 +51,8 @@ class Transaction {
   virtual Status Put(Tree tree, std::string_view key, std::string_view value) = 0;
   virtual Status Delete(Tree tree, std::string_view key) = 0;
 
-  // Applies the tree's merge operator (merge_operator.h) to what the key has and `operand`. Conflicts
-  // like a Put. Errors: as Put; kInvalidArgument for a tree without one.
+  // Applies the tree's merge operator (merge_operator.h) to what the key has and `operand`.
+  // Conflicts like a Put. Errors: as Put; kInvalidArgument for a tree without one.
   virtual Status Merge(Tree tree, std::string_view key, std::string_view operand) = 0;
 
   // Deletes every key that this transaction sees with begin <= key < end; no `end`: to the end of
@@ -62,8 +63,8 @@ class Transaction {
 
   // Creates or drops a tree as part of this transaction. The new tree can be used at once.
   // An empty name makes an anonymous tree, found again only by its id.
-  // Errors: kInvalidArgument if the name is taken, the options are not possible, or the tree is unknown
-  // or the default one.
+  // Errors: kInvalidArgument if the name is taken, the options are not possible, or the tree is
+  // unknown or the default one.
   virtual Result<Tree> CreateTree(std::string_view name, const TreeOptions& options = {}) = 0;
   virtual Status DropTree(Tree tree) = 0;
 
@@ -75,8 +76,8 @@ class Transaction {
   virtual Result<std::unique_ptr<Iterator>> NewIterator(Tree tree,
                                                         const IteratorOptions& options = {}) = 0;
 
-  // As Database::Count and At, of what this transaction sees: its own writes count as not compacted.
-  // Of a tree that does not exist: 0, nothing. Errors: kIo, kCorruption.
+  // As Database::Count and At, of what this transaction sees: its own writes count as not
+  // compacted. Of a tree that does not exist: 0, nothing. Errors: kIo, kCorruption.
   virtual Result<uint64_t> Count(Tree tree, const KeyRange& range) = 0;
   virtual Result<std::optional<OwnedRecord>> At(Tree tree, uint64_t rank) = 0;
 

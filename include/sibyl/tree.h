@@ -36,19 +36,19 @@ struct TreeOptions {
   // where disk space counts.
   Compression compression = Compression::kNone;
 
-  // Keep the first 8 bytes of keys, behind what all keys of a block share, as a line through them and
-  // each one's distance from it in as few bits as that takes, in blocks where this is smaller. Keys
-  // that are numbers with even gaps shrink to a few bits. Searching such a block costs some 20 ns
-  // more; nothing is decompressed.
+  // Keep the first 8 bytes of keys, behind what all keys of a block share, as a line through them
+  // and each one's distance from it in as few bits as that takes, in blocks where this is smaller.
+  // Keys that are numbers with even gaps shrink to a few bits. Searching such a block costs some 20
+  // ns more; nothing is decompressed.
   bool packed_keys = false;
 
   // ---- What its values mean. Chosen when the tree is made, and never changed ----
 
   // Seconds after which a record is not there any more, counted from the moment when Write, Put or
-  // Ingest was called, by Options::clock_seconds, in whole seconds; 0: never. Reads do not see it from
-  // then on; compaction removes it some time later. A snapshot, a transaction or an iterator sees what
-  // had not expired when it was made, for as long as it lives. A clock that is set back lets records
-  // live longer. Count and At take a step per record.
+  // Ingest was called, by Options::clock_seconds, in whole seconds; 0: never. Reads do not see it
+  // from then on; compaction removes it some time later. A snapshot, a transaction or an iterator
+  // sees what had not expired when it was made, for as long as it lives. A clock that is set back
+  // lets records live longer. Count and At take a step per record.
   uint64_t ttl_seconds = 0;
 
   // The name of the operator that Merge applies: see merge_operator.h; empty: none, and Merge is

@@ -11,9 +11,10 @@
 
 namespace sibyl {
 
-// The member of `options` with this name: "compression" is "none", "lz4" or "zstd", "packed_keys" "true"
-// or "false", "ttl_seconds" a number, "merge_operator" a name or nothing. Errors: kInvalidArgument for
-// another name, and for a text that is no such value; `options` is then as it was.
+// The member of `options` with this name: "compression" is "none", "lz4" or "zstd", "packed_keys"
+// "true" or "false", "ttl_seconds" a number, "merge_operator" a name or nothing. Errors:
+// kInvalidArgument for another name, and for a text that is no such value; `options` is then as it
+// was.
 Status SetTreeOption(std::string_view name, std::string_view text, TreeOptions* options);
 Result<std::string> TreeOptionText(const TreeOptions& options, std::string_view name);
 

@@ -27,13 +27,13 @@ class WriteBatch {
   Status Put(Tree tree, std::string_view key, std::string_view value);
   Status Delete(Tree tree, std::string_view key);
 
-  // Applies the tree's merge operator to what the key has and `operand`: see merge_operator.h. A tree
-  // without one makes Write fail.
+  // Applies the tree's merge operator to what the key has and `operand`: see merge_operator.h. A
+  // tree without one makes Write fail.
   Status Merge(Tree tree, std::string_view key, std::string_view operand);
 
   // Deletes every key with begin <= key < end that the tree has when the batch is written, what the
-  // batch itself has put before included; no `end`: to the end of the tree. Costs what it deletes; see
-  // Database::DeleteRange.
+  // batch itself has put before included; no `end`: to the end of the tree. Costs what it deletes;
+  // see Database::DeleteRange.
   Status DeleteRange(Tree tree, std::string_view begin, std::optional<std::string_view> end);
 
   Status Put(std::string_view key, std::string_view value) { return Put(kDefaultTree, key, value); }
@@ -46,8 +46,8 @@ class WriteBatch {
   // Whether a record is a DeleteRange, which only commits as what it deletes.
   bool has_ranges() const { return has_ranges_; }
 
-  // The encoded records: of Put and Delete in the form that the commit log keeps (docs/file-format.md,
-  // "Log records").
+  // The encoded records: of Put and Delete in the form that the commit log keeps
+  // (docs/file-format.md, "Log records").
   std::string_view bytes() const { return bytes_; }
 
  private:

@@ -33,11 +33,13 @@ const char* Text(sqlite3_stmt* row, int column) {
 
 void PrintModel(sqlite3_stmt* row, FILE* out) {
   if (sqlite3_column_type(row, 2) == SQLITE_NULL) {
-    std::fprintf(out, "%-5s %-24s  nothing learned yet: its rows are in memory, or there are none\n",
+    std::fprintf(out,
+                 "%-5s %-24s  nothing learned yet: its rows are in memory, or there are none\n",
                  Text(row, 0), Text(row, 1));
     return;
   }
-  std::fprintf(out, "%-5s %-24s  %-7s  level %s, segment %s: %s records in %s blocks; %s pieces in"
+  std::fprintf(out,
+               "%-5s %-24s  %-7s  level %s, segment %s: %s records in %s blocks; %s pieces in"
                " %s nodes, depth %s; %s bytes, %.2f bits per record\n",
                Text(row, 0), Text(row, 1), Text(row, 2), Text(row, 3), Text(row, 4), Text(row, 5),
                Text(row, 6), Text(row, 7), Text(row, 8), Text(row, 9), Text(row, 10),

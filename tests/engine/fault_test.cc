@@ -30,8 +30,8 @@ uint64_t Stride(uint64_t calls, uint64_t runs) {
   return std::getenv("SIBYL_EVERY_CALL") != nullptr ? 1 : 1 + calls / runs;
 }
 
-// Writes, drains, compacts and ingests; whatever fails is left out of the model. Half of the runs, by
-// `encoded`, with blocks compressed and packed.
+// Writes, drains, compacts and ingests; whatever fails is left out of the model. Half of the runs,
+// by `encoded`, with blocks compressed and packed.
 void RunScenario(MemoryLogDatabase& database, Model* model, bool encoded = false) {
   if (encoded) (void)database->SetTreeOptions(kDefaultTree, {Compression::kLz4, true});
   const auto put = [&](uint64_t number, const std::string& value) {

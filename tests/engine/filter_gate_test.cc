@@ -54,8 +54,8 @@ TEST_CASE("Every way to read finds the same, whatever the gate has seen before")
   Must(database.Open());
   for (uint64_t i = 0; i < 2000; i += 2) Must(database->Put(BigEndianKey(i), std::to_string(i)));
   Must(database->Compact());
-  // Rows of present keys, longer and longer, each followed by one that is absent; and rows of absent
-  // keys, each followed by one that is present.
+  // Rows of present keys, longer and longer, each followed by one that is absent; and rows of
+  // absent keys, each followed by one that is present.
   const bool row_is_present = GENERATE(true, false);
   uint64_t key = 0;
   for (uint32_t row = 0; row < 3 * FilterGate::kReads; ++row) {

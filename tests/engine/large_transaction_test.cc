@@ -46,9 +46,9 @@ TEST_CASE("one transaction with far more records than fit into its memory",
   const Stats stats = Must(database->GetStats());
   CHECK(stats.counters.transaction_spills >= records / 1'000'000);
   CHECK(stats.memory.transaction_bytes < 3 * options.transaction_memory_bytes);
-  CheckSample(
-      [&](std::string_view key, Value* value) { return transaction->Get(kDefaultTree, key, value); },
-      records);
+  CheckSample([&](std::string_view key,
+                  Value* value) { return transaction->Get(kDefaultTree, key, value); },
+              records);
   CHECK_FALSE(Must(database->Get(BigEndianKey(Shuffled(0)))).has_value());
   Must(transaction->Commit());
   transaction.reset();

@@ -1,8 +1,8 @@
-// Goal: a range deleted as a whole is gone everywhere at once, for every reader that begins later, and
-// for no other; its space comes back without being read; and it ends when there is nothing left to hide.
-// Method: the list by itself against each key asked of each deletion; then databases by hand, with what
-// the range covers in memory, in runs, in levels, in halves of segments, before and after recovery. The
-// model, crash and fault tests have the random ones.
+// Goal: a range deleted as a whole is gone everywhere at once, for every reader that begins later,
+// and for no other; its space comes back without being read; and it ends when there is nothing left
+// to hide. Method: the list by itself against each key asked of each deletion; then databases by
+// hand, with what the range covers in memory, in runs, in levels, in halves of segments, before and
+// after recovery. The model, crash and fault tests have the random ones.
 
 #include <algorithm>
 #include <random>
@@ -94,8 +94,7 @@ TEST_CASE("the newest deletion of a key is found among many", "[engine][range-de
   for (uint64_t sequence = 1; sequence <= 12; ++sequence) {
     const uint32_t begin = random() % 20;
     const uint32_t end = begin + 1 + random() % 5;
-    deletions = engine::WithDeletion(
-        deletions, {key(begin), key(end), sequence * 10, sequence});
+    deletions = engine::WithDeletion(deletions, {key(begin), key(end), sequence * 10, sequence});
   }
   REQUIRE(deletions->newest_sequence() == 120);
   for (const uint64_t floor : {2u, 7u, 13u}) {
@@ -119,7 +118,8 @@ TEST_CASE("the newest deletion of a key is found among many", "[engine][range-de
   CHECK(engine::Without(nullptr, {10}) == nullptr);
 }
 
-TEST_CASE("neighbouring pieces of one deletion hide a segment together", "[engine][range-deletion]") {
+TEST_CASE("neighbouring pieces of one deletion hide a segment together",
+          "[engine][range-deletion]") {
   RangeDeletionsPtr deletions = engine::WithDeletion(nullptr, {"b", "d", 5, 1});
   deletions = engine::WithDeletion(deletions, {"c", "f", 6, 1});
   CHECK(deletions->HidesAll("b", "bz", 4));
@@ -161,9 +161,14 @@ TEST_CASE("a deleted range is gone wherever its records are", "[engine][range-de
     CHECK(ScanForward(*Must(database->NewIterator(kDefaultTree, old))) == Numbers({{0, 3000}}));
   }
   switch (then) {
-    case Then::kNothing: break;
-    case Then::kFlush: Must(database->Flush()); break;
-    case Then::kCompact: Must(database->Compact()); break;
+    case Then::kNothing:
+      break;
+    case Then::kFlush:
+      Must(database->Flush());
+      break;
+    case Then::kCompact:
+      Must(database->Compact());
+      break;
     case Then::kCrash:
       before.reset();
       database.Crash();

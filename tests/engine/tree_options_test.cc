@@ -100,8 +100,9 @@ TEST_CASE("a tree is the same whatever its options", "[engine][tree-options]") {
   // Overwritten, deleted, drained in several runs, ingested, and merged again.
   Records changed = RecordsOf(1000, "changed ");
   for (size_t i = 0; i < changed.size(); i += 250) {
-    PutAll(*database, tree, {changed.begin() + static_cast<ptrdiff_t>(i),
-                             changed.begin() + static_cast<ptrdiff_t>(i + 250)});
+    PutAll(*database, tree,
+           {changed.begin() + static_cast<ptrdiff_t>(i),
+            changed.begin() + static_cast<ptrdiff_t>(i + 250)});
     Must(database->Flush());
   }
   for (const auto& [key, value] : RecordsOf(10, "")) Must(database->Delete(tree, key));
@@ -118,8 +119,7 @@ TEST_CASE("a tree is the same whatever its options", "[engine][tree-options]") {
   CHECK(Must(database->GetStats()).memory.block_cache_bytes <= options.block_cache_bytes);
 }
 
-TEST_CASE("copies, backups and read-only openings have encoded trees",
-          "[engine][tree-options]") {
+TEST_CASE("copies, backups and read-only openings have encoded trees", "[engine][tree-options]") {
   const TreeOptions tree_options = GENERATE(from_range(kAllOptions));
   TestDatabase database;
   Must(database->SetTreeOptions(kDefaultTree, tree_options));

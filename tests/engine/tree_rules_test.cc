@@ -416,8 +416,10 @@ TEST_CASE("a time to live and an operator go with every way to store a tree, and
 
   TreeOptions changed = joined;
   changed.merge_operator = "append";
-  for (const auto& [tree, options] : {std::pair{joins, changed}, {joins, TreeOptions()},
-                                      {expires, LivingFor(11)}, {kDefaultTree, LivingFor(1)}}) {
+  for (const auto& [tree, options] : {std::pair{joins, changed},
+                                      {joins, TreeOptions()},
+                                      {expires, LivingFor(11)},
+                                      {kDefaultTree, LivingFor(1)}}) {
     const Status refused = database->SetTreeOptions(tree, options);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::kInvalidArgument);

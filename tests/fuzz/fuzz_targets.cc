@@ -52,7 +52,8 @@ storage::Manifest SmallManifest() {
   storage::Manifest manifest;
   manifest.database_id = 7;
   manifest.next_segment_id = 9;
-  manifest.levels = {{{3, 100, 2, 1, "a", "b"}, {4, 100, 2, 0, "c", "d"}}, {{8, 1, 1, 0, "", "z", 5}}};
+  manifest.levels = {{{3, 100, 2, 1, "a", "b"}, {4, 100, 2, 0, "c", "d"}},
+                     {{8, 1, 1, 0, "", "z", 5}}};
   manifest.last_sequence = 9;
   manifest.deletions = {{"treea", "treeb", 6}, {"treea", "tref", 9}};
   return manifest;
@@ -138,10 +139,9 @@ std::vector<std::string> LogRecordSeeds() {
 // Writes 300 records of 3 trees, some with large values.
 std::string SmallSegment(const TreeOptions& options = {}) {
   MemoryFile file;
-  auto writer = storage::SegmentWriter::Create(file, "seed", nullptr,
-                                               options == TreeOptions()
-                                                   ? storage::SegmentFormat::kPlain
-                                                   : storage::SegmentFormat::kEncoded);
+  auto writer = storage::SegmentWriter::Create(
+      file, "seed", nullptr,
+      options == TreeOptions() ? storage::SegmentFormat::kPlain : storage::SegmentFormat::kEncoded);
   Demand(writer.has_value());
   (*writer)->UseOptions(options);
   std::vector<engine::TreeModel> models;
@@ -340,16 +340,17 @@ void RunTranslate(std::string_view bytes) {
   }
 }
 std::vector<std::string> TranslateSeeds() {
-  return {"SELECT a.b, count(*) AS n FROM t a LEFT JOIN u USING (id) WHERE x = ANY('{1,2}'::int[])"
-          " AND y LIKE 'a\\_%' GROUP BY 1 ORDER BY n DESC NULLS LAST LIMIT 3 OFFSET $1",
-          "INSERT INTO t (a, b) VALUES (DEFAULT, '2024-02-29'::date + 1), (E'\\x41', $$q$$)"
-          " ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING *",
-          "UPDATE t SET (a, b) = (1, now() - interval '1 day') WHERE ctid = '(0,1)'; COMMIT",
-          "CREATE TABLE t (id serial PRIMARY KEY, b varchar(5) CHECK (b <> ''), UNIQUE (b))",
-          "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT CASE n WHEN 1 THEN"
-          " 'x' END, extract(year FROM d), sum(n) OVER (PARTITION BY a ORDER BY b) FROM r",
-          "COPY t (a) FROM STDIN WITH (FORMAT csv, HEADER, NULL 'x'); DECLARE c CURSOR FOR SELECT 1",
-          "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END; PRAGMA user_version"};
+  return {
+      "SELECT a.b, count(*) AS n FROM t a LEFT JOIN u USING (id) WHERE x = ANY('{1,2}'::int[])"
+      " AND y LIKE 'a\\_%' GROUP BY 1 ORDER BY n DESC NULLS LAST LIMIT 3 OFFSET $1",
+      "INSERT INTO t (a, b) VALUES (DEFAULT, '2024-02-29'::date + 1), (E'\\x41', $$q$$)"
+      " ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING *",
+      "UPDATE t SET (a, b) = (1, now() - interval '1 day') WHERE ctid = '(0,1)'; COMMIT",
+      "CREATE TABLE t (id serial PRIMARY KEY, b varchar(5) CHECK (b <> ''), UNIQUE (b))",
+      "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT CASE n WHEN 1 THEN"
+      " 'x' END, extract(year FROM d), sum(n) OVER (PARTITION BY a ORDER BY b) FROM r",
+      "COPY t (a) FROM STDIN WITH (FORMAT csv, HEADER, NULL 'x'); DECLARE c CURSOR FOR SELECT 1",
+      "CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END; PRAGMA user_version"};
 }
 #endif
 

@@ -205,9 +205,8 @@ TEST_CASE("auto tries both kinds and says what it chose", "[index][string_index]
 }
 
 TEST_CASE("every budget is kept, and every answer right", "[index][string_index]") {
-  for (const Strings& strings :
-       {test::FromStrings("", test::PathStrings(5000, 11)).keys,
-        Sorted(Strings(3000, "same")), Strings{"one"}, Strings{}}) {
+  for (const Strings& strings : {test::FromStrings("", test::PathStrings(5000, 11)).keys,
+                                 Sorted(Strings(3000, "same")), Strings{"one"}, Strings{}}) {
     const Views keys = ViewsOf(strings);
     const Strings queries = Queries(strings, 200, 12);
     for (const auto kind : {StringIndexKind::kRecursive, StringIndexKind::kBTree}) {

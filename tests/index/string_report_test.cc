@@ -1,7 +1,7 @@
 // Goal: what a report on a string index says is true: every key lies in the block it is said to be
-// in, the worst keys are the worst, ranges cover all keys, shared prefixes, runs, outliers and drift
-// are found where they were put, suggestions can be built as they say. Method: small sets whose
-// properties are known.
+// in, the worst keys are the worst, ranges cover all keys, shared prefixes, runs, outliers and
+// drift are found where they were put, suggestions can be built as they say. Method: small sets
+// whose properties are known.
 
 #include "sibyl/string_report.h"
 
@@ -78,9 +78,8 @@ TEST_CASE("the shape of strings is found", "[index][report]") {
   CHECK(shape.low_outliers == 0);
   CHECK(shape.high_outliers == 0);
   const auto has = [&](std::string_view prefix, uint64_t keys) {
-    return std::any_of(shape.prefixes.begin(), shape.prefixes.end(), [&](const SharedPrefix& p) {
-      return p.prefix == prefix && p.keys == keys;
-    });
+    return std::any_of(shape.prefixes.begin(), shape.prefixes.end(),
+                       [&](const SharedPrefix& p) { return p.prefix == prefix && p.keys == keys; });
   };
   CHECK(has("home/", 5000));
   CHECK(has("home/a/10", 3000));
@@ -134,7 +133,8 @@ TEST_CASE("suggestions can be had as they say", "[index][report]") {
   }
   CHECK(smaller);
   const std::string report = Report(*index);
-  for (const char* part : {"loss by range", "worst keys", "outliers", "shared prefixes", "better"}) {
+  for (const char* part :
+       {"loss by range", "worst keys", "outliers", "shared prefixes", "better"}) {
     CHECK(report.find(part) != std::string::npos);
   }
   const Views none;

@@ -178,8 +178,9 @@ TEST_CASE("damaged and foreign bytes are refused", "[index][two_stage]") {
   for (const RootOptions& root : AllRoots()) {
     INFO("root " << NameOf(root));
     const std::string bytes = Serialized(BuildOver(keys, root, 5));
-    test::CheckDamageIsRefused(
-        bytes, [&](const std::string& damaged) { return TwoStageIndex::Deserialize(damaged, keys); });
+    test::CheckDamageIsRefused(bytes, [&](const std::string& damaged) {
+      return TwoStageIndex::Deserialize(damaged, keys);
+    });
     const auto other = TwoStageIndex::Deserialize(bytes, test::DenseIntegers(300, 11));
     REQUIRE_FALSE(other.has_value());
     CHECK(other.error().code == ErrorCode::kInvalidArgument);

@@ -27,23 +27,37 @@ class Player {
 
   void Step() {
     switch (Below(40)) {
-      case 0: return Must(database_->Flush()), void();
-      case 1: return Must(database_->Compact()), void();
-      case 2: return Reopen();
-      case 3: return TakeSnapshot();
-      case 4: return DropSnapshot();
-      case 5: return CreateTree();
-      case 6: return DropTree();
-      case 7: return Ingest();
+      case 0:
+        return Must(database_->Flush()), void();
+      case 1:
+        return Must(database_->Compact()), void();
+      case 2:
+        return Reopen();
+      case 3:
+        return TakeSnapshot();
+      case 4:
+        return DropSnapshot();
+      case 5:
+        return CreateTree();
+      case 6:
+        return DropTree();
+      case 7:
+        return Ingest();
       case 8:
-      case 9: return RunTransaction();
+      case 9:
+        return RunTransaction();
       case 10:
-      case 11: return CheckScan();
+      case 11:
+        return CheckScan();
       case 12:
-      case 13: return WriteBatchOfMany();
-      case 14: return DeleteRange();
-      case 15: return ChangeTreeOptions();
-      case 16: return AdvanceClock();
+      case 13:
+        return WriteBatchOfMany();
+      case 14:
+        return DeleteRange();
+      case 15:
+        return ChangeTreeOptions();
+      case 16:
+        return AdvanceClock();
       default:
         if (Below(2) == 0) return WriteOne();
         return CheckGets();
@@ -103,9 +117,12 @@ class Player {
   // Few enough keys to collide, of shapes that collide in windows and prefixes.
   std::string RandomKey() {
     switch (Below(4)) {
-      case 0: return BigEndianKey(Below(500));
-      case 1: return std::string(Below(12), '\0');
-      case 2: return "shared/prefix/" + std::string(Below(20), 'x') + std::to_string(Below(50));
+      case 0:
+        return BigEndianKey(Below(500));
+      case 1:
+        return std::string(Below(12), '\0');
+      case 2:
+        return "shared/prefix/" + std::string(Below(20), 'x') + std::to_string(Below(50));
       default:
         return BigEndianKey(Below(300) << 40) + std::string(Below(3), '\xff');
     }

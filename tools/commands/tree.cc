@@ -21,9 +21,7 @@ struct Arguments : DatabaseArguments {
   std::optional<std::string> ttl_seconds;
   std::optional<std::string> merge_operator;
 
-  bool changes() const {
-    return compression || packed_keys || ttl_seconds || merge_operator;
-  }
+  bool changes() const { return compression || packed_keys || ttl_seconds || merge_operator; }
 };
 
 std::string Table(const std::vector<TreeInfo>& trees) {
@@ -31,7 +29,8 @@ std::string Table(const std::vector<TreeInfo>& trees) {
   for (const TreeInfo& info : trees) {
     const TreeOptions& options = info.options;
     table.AddRow({"#" + std::to_string(info.tree.id) + " " + Escape(info.name),
-                  TreeOptionText(options, "compression").value(), options.packed_keys ? "yes" : "no",
+                  TreeOptionText(options, "compression").value(),
+                  options.packed_keys ? "yes" : "no",
                   options.ttl_seconds == 0 ? "-" : std::to_string(options.ttl_seconds) + " s",
                   options.merge_operator.empty() ? "-" : Escape(options.merge_operator)});
   }
@@ -62,8 +61,7 @@ Result<std::string> ChangeOrShow(Database& database, const Arguments& arguments)
   SIBYL_ASSIGN_OR_RETURN(const std::optional<Tree> tree, FindTree(database, arguments.name));
   if (!tree) {
     return Error{ErrorCode::kInvalidArgument, arguments.path + ": has no tree " +
-                                                  Escape(arguments.name) +
-                                                  " (--create makes one)"};
+                                                  Escape(arguments.name) + " (--create makes one)"};
   }
   if (arguments.drop) {
     SIBYL_RETURN_IF_ERROR(database.DropTree(*tree));
@@ -79,10 +77,11 @@ Result<std::string> ChangeOrShow(Database& database, const Arguments& arguments)
 
 Result<std::string> Run(const Arguments& arguments) {
   SIBYL_ASSIGN_OR_RETURN(const bool is_sql, IsSqlDatabase(arguments.path));
-  if (is_sql && (arguments.create || arguments.drop || arguments.ttl_seconds ||
-                 arguments.merge_operator)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 arguments.path + ": the trees of a SQL database are made, dropped and filled by SQL"};
+  if (is_sql &&
+      (arguments.create || arguments.drop || arguments.ttl_seconds || arguments.merge_operator)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        arguments.path + ": the trees of a SQL database are made, dropped and filled by SQL"};
   }
   SIBYL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(arguments.path, /*create=*/false,
                                                            /*background_threads=*/0));
@@ -99,12 +98,14 @@ Result<std::string> Run(const Arguments& arguments) {
 
 void AddTreeCommand(CommandLine& commands) {
   const auto arguments = std::make_shared<Arguments>();
-  Command& tree = commands.Add("tree", "List the trees and how they are stored; make or change one");
+  Command& tree =
+      commands.Add("tree", "List the trees and how they are stored; make or change one");
   AddPathArgument(tree, arguments.get());
   tree.OptionalPositional("NAME", &arguments->name, "The tree, by name or as #ID; none: all");
   tree.Flag("--create", &arguments->create, "Make the tree");
   tree.Flag("--drop", &arguments->drop, "Drop it, with all its records");
-  tree.Option("--compression", &arguments->compression, "none|lz4|zstd", "Of blocks and large values");
+  tree.Option("--compression", &arguments->compression, "none|lz4|zstd",
+              "Of blocks and large values");
   tree.Option("--packed-keys", &arguments->packed_keys, "true|false",
               "Keys as a line and their distances from it");
   tree.Option("--ttl-seconds", &arguments->ttl_seconds, "N",

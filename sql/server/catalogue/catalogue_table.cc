@@ -126,7 +126,8 @@ const std::vector<size_t>& RelationRows::Find(size_t column, const std::string& 
   static const std::vector<size_t> kNone;
   auto found = by_column_.find(column);
   if (found == by_column_.end()) {
-    found = by_column_.emplace(column, std::unordered_map<std::string, std::vector<size_t>>()).first;
+    found =
+        by_column_.emplace(column, std::unordered_map<std::string, std::vector<size_t>>()).first;
     for (size_t i = 0; i < rows_.size(); ++i) found->second[KeyOf(rows_[i][column])].push_back(i);
   }
   const auto places = found->second.find(key);

@@ -95,7 +95,8 @@ constexpr size_t kMostRows = 10'000'000;
 RowsOrError GenerateSeries(sqlite3*, const std::vector<Value>& arguments) {
   const auto first = IntegerOf(arguments, 0);
   const auto last = IntegerOf(arguments, 1);
-  const bool has_step = arguments.size() > 2 && !std::holds_alternative<std::monostate>(arguments[2]);
+  const bool has_step =
+      arguments.size() > 2 && !std::holds_alternative<std::monostate>(arguments[2]);
   const int64_t step = has_step ? IntegerOf(arguments, 2).value_or(1) : 1;
   RowsOrError result;
   if (!first || !last) return result;
@@ -141,13 +142,15 @@ RowsOrError Explain(sqlite3* db, const std::vector<Value>& arguments) {
     std::string line = plan.Text(3);
     if (result.rows.empty()) {
       const bool one = line.find("rowid=?") != std::string::npos;
-      line += one ? "  (cost=0.00..8.17 rows=1 width=64)" : "  (cost=0.00..100.00 rows=1000 width=64)";
+      line +=
+          one ? "  (cost=0.00..8.17 rows=1 width=64)" : "  (cost=0.00..100.00 rows=1000 width=64)";
     } else {
       line.insert(0, "  ->  ");
     }
     result.rows.push_back({Value(line)});
   }
-  if (result.rows.empty()) result.rows.push_back({Value("Result  (cost=0.00..0.01 rows=1 width=4)")});
+  if (result.rows.empty())
+    result.rows.push_back({Value("Result  (cost=0.00..0.01 rows=1 width=4)")});
   return result;
 }
 
@@ -244,7 +247,8 @@ int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
     sqlite3_result_int64(context, static_cast<int64_t>(cursor->at) + 1);
   } else if (number < table->columns()) {
     const Row& row = cursor->rows[cursor->at];
-    if (static_cast<size_t>(number) < row.size()) ResultValue(context, row[static_cast<size_t>(number)]);
+    if (static_cast<size_t>(number) < row.size())
+      ResultValue(context, row[static_cast<size_t>(number)]);
   } else {
     ResultValue(context, cursor->arguments[static_cast<size_t>(number - table->first_argument())]);
   }
