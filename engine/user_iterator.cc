@@ -33,13 +33,13 @@ class UserIterator final : public Iterator {
   bool Valid() const override { return run_.records > 0 || (in_bounds_ && cursor_->Valid()); }
 
   void SeekToFirst() override {
-    ForgetRun();
+    ForgetBatches();
     cursor_->Seek(begin_);
     steps_in_bounds_ = 0;
     SettleForward();
   }
   void SeekToLast() override {
-    ForgetRun();
+    ForgetBatches();
     if (end_) {
       cursor_->SeekForPrev(*end_);
       if (cursor_->Valid() && cursor_->key() == *end_) cursor_->Prev();
@@ -49,7 +49,7 @@ class UserIterator final : public Iterator {
     SettleBackward();
   }
   void Seek(std::string_view target) override {
-    ForgetRun();
+    ForgetBatches();
     SetTarget(target);
     cursor_->Seek(target_ < begin_ ? begin_ : target_);
     steps_in_bounds_ = 0;
@@ -58,7 +58,7 @@ class UserIterator final : public Iterator {
   void SeekForPrev(std::string_view target) override {
     SetTarget(target);
     if (end_ && target_ >= *end_) return SeekToLast();
-    ForgetRun();
+    ForgetBatches();
     cursor_->SeekForPrev(target_);
     SettleBackward();
   }
@@ -102,7 +102,7 @@ class UserIterator final : public Iterator {
   Status status() const override { return cursor_->status(); }
 
  private:
-  static constexpr size_t kFirstSpans = 8;
+  static constexpr size_t kFirstSpans = 1;
 
   // Within a run the cursor stays behind.
   bool RunHolds() const {
@@ -113,6 +113,11 @@ class UserIterator final : public Iterator {
     lag_ = 0;
     in_batch_ = false;
     single_ = nullptr;
+  }
+  // A reader of few records should not pay for many: after each positioning batches grow anew.
+  void ForgetBatches() {
+    ForgetRun();
+    batch_spans_ = kFirstSpans;
   }
   // Brings the cursor to the record that is shown. Precondition: not in a batch.
   void LeaveRun() {
@@ -156,7 +161,6 @@ class UserIterator final : public Iterator {
     run_.slot = span.slot;
     run_.records = std::max<uint32_t>(span.records, 1);
   }
-  // A reader of few records should not pay for many: batches grow.
   bool TakeBatch() {
     const std::string_view limit = end_ ? std::string_view(*end_) : std::string_view();
     if (cursor_->TakeBatch(limit, batch_spans_, &batch_) == 0) return false;
