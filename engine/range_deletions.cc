@@ -2,45 +2,44 @@
 
 #include <algorithm>
 #include <cassert>
-#include <set>
+#include <iterator>
 #include <utility>
 
 namespace sibyl::engine {
 
 namespace {
 
-// Cuts the key space at every end of a deletion; each part takes the newest that has it. Few
-// deletions, made and merged rarely: quadratic is fine.
-std::vector<RangeDeletions::Piece> PiecesOf(const std::vector<RangeDeletion>& deletions) {
-  std::set<std::string_view> cuts;
-  for (const RangeDeletion& deletion : deletions) {
-    cuts.insert(deletion.begin);
-    cuts.insert(deletion.end);
+// Gives the keys of `newest` to it: what older pieces have there ends or begins at its border.
+void Cover(const RangeDeletion& newest, std::vector<RangeDeletions::Piece>* pieces) {
+  const auto first = std::partition_point(
+      pieces->begin(), pieces->end(),
+      [&](const RangeDeletions::Piece& piece) { return piece.end <= newest.begin; });
+  const auto last = std::partition_point(
+      first, pieces->end(),
+      [&](const RangeDeletions::Piece& piece) { return piece.begin < newest.end; });
+  std::vector<RangeDeletions::Piece> covered;
+  if (first != last && first->begin < newest.begin) {
+    covered.push_back({first->begin, newest.begin, first->sequence});
   }
-  std::vector<RangeDeletions::Piece> pieces;
-  for (auto cut = cuts.begin(); std::next(cut) != cuts.end(); ++cut) {
-    uint64_t sequence = 0;
-    for (const RangeDeletion& deletion : deletions) {
-      if (deletion.begin <= *cut && *cut < deletion.end) {
-        sequence = std::max(sequence, deletion.sequence);
-      }
-    }
-    if (sequence == 0) continue;
-    const std::string_view end = *std::next(cut);
-    if (!pieces.empty() && pieces.back().end == *cut && pieces.back().sequence == sequence) {
-      pieces.back().end = end;
-    } else {
-      pieces.push_back({std::string(*cut), std::string(end), sequence});
-    }
+  covered.push_back({newest.begin, newest.end, newest.sequence});
+  if (first != last && std::prev(last)->end > newest.end) {
+    covered.push_back({newest.end, std::prev(last)->end, std::prev(last)->sequence});
   }
-  return pieces;
+  pieces->insert(pieces->erase(first, last), std::make_move_iterator(covered.begin()),
+                 std::make_move_iterator(covered.end()));
 }
 
 }  // namespace
 
-RangeDeletions::RangeDeletions(std::vector<RangeDeletion> deletions)
-    : all_(std::move(deletions)), pieces_(PiecesOf(all_)) {
-  assert(!pieces_.empty());
+RangeDeletions::RangeDeletions(std::vector<RangeDeletion> deletions) : all_(std::move(deletions)) {
+  assert(!all_.empty());
+  for (const RangeDeletion& deletion : all_) Cover(deletion, &pieces_);
+}
+
+RangeDeletions::RangeDeletions(const RangeDeletions& older, RangeDeletion newest)
+    : all_(older.all_), pieces_(older.pieces_) {
+  Cover(newest, &pieces_);
+  all_.push_back(std::move(newest));
 }
 
 // Precondition: not before the first piece.
@@ -76,10 +75,8 @@ bool RangeDeletions::HidesAll(std::string_view smallest, std::string_view larges
 }
 
 RangeDeletionsPtr WithDeletion(const RangeDeletionsPtr& deletions, RangeDeletion added) {
-  std::vector<RangeDeletion> all;
-  if (deletions != nullptr) all = deletions->all();
-  all.push_back(std::move(added));
-  return std::make_shared<RangeDeletions>(std::move(all));
+  if (deletions != nullptr) return std::make_shared<RangeDeletions>(*deletions, std::move(added));
+  return std::make_shared<RangeDeletions>(std::vector<RangeDeletion>{std::move(added)});
 }
 
 RangeDeletionsPtr DeletionsOf(const storage::Manifest& manifest) {

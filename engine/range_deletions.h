@@ -39,8 +39,9 @@ class RangeDeletions {
     uint64_t sequence;
   };
 
-  // Oldest first; none empty.
+  // Oldest first; at least one, none empty. And those of `older` with one more, the newest.
   explicit RangeDeletions(std::vector<RangeDeletion> deletions);
+  RangeDeletions(const RangeDeletions& older, RangeDeletion newest);
 
   const std::vector<RangeDeletion>& all() const { return all_; }  // oldest first
   uint64_t newest_sequence() const { return all_.back().sequence; }
