@@ -1,10 +1,11 @@
 #include "base/text.h"
 
+#include "base/hex.h"
+
 namespace sibyl::base {
 
 std::string Quoted(std::string_view bytes) {
   constexpr size_t kShownBytes = 64;
-  constexpr char kHex[] = "0123456789abcdef";
   std::string text = "\"";
   for (const char c : bytes.substr(0, kShownBytes)) {
     const auto byte = static_cast<unsigned char>(c);
@@ -12,8 +13,7 @@ std::string Quoted(std::string_view bytes) {
       text += c;
     } else {
       text += "\\x";
-      text += kHex[byte >> 4];
-      text += kHex[byte & 15];
+      AppendHex({&c, 1}, &text);
     }
   }
   text += '"';

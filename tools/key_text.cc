@@ -4,25 +4,17 @@
 #include <cstdint>
 
 #include "base/coding.h"
+#include "base/hex.h"
 #include "base/status_macros.h"
 #include "base/text.h"
 
 namespace sibyl::tools {
 namespace {
 
-constexpr char kDigits[] = "0123456789abcdef";
-
-int HexValue(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
-
 // The value of two hexadecimal digits, or -1.
 int HexByte(std::string_view two) {
-  if (two.size() < 2 || HexValue(two[0]) < 0 || HexValue(two[1]) < 0) return -1;
-  return HexValue(two[0]) * 16 + HexValue(two[1]);
+  if (two.size() < 2 || base::HexDigit(two[0]) < 0 || base::HexDigit(two[1]) < 0) return -1;
+  return base::HexDigit(two[0]) * 16 + base::HexDigit(two[1]);
 }
 
 uint8_t Byte(std::string_view bytes, size_t i) { return static_cast<uint8_t>(bytes[i]); }
@@ -63,8 +55,7 @@ void AppendEscaped(std::string* out, char byte) {
       break;
   }
   *out += "\\x";
-  *out += kDigits[static_cast<uint8_t>(byte) >> 4];
-  *out += kDigits[static_cast<uint8_t>(byte) & 15];
+  base::AppendHex({&byte, 1}, out);
 }
 
 // The byte that the escape at the front of `text` stands for, and how long the escape is.
@@ -122,10 +113,7 @@ Result<std::string> ParseU64(std::string_view text) {
 
 std::string FormatHex(std::string_view key) {
   std::string text;
-  for (const char byte : key) {
-    text += kDigits[static_cast<uint8_t>(byte) >> 4];
-    text += kDigits[static_cast<uint8_t>(byte) & 15];
-  }
+  base::AppendHex(key, &text);
   return text;
 }
 

@@ -6,11 +6,11 @@
 #include <limits>
 #include <optional>
 
+#include "base/hex.h"
 #include "base/status_macros.h"
 #include "sql/server/array_format.h"
 #include "sql/server/calendar.h"
 #include "sql/server/dialect/datetime.h"
-#include "sql/server/hex.h"
 #include "sql/server/numeric_format.h"
 #include "sql/server/text_format.h"
 #include "sql/server/type_oids.h"
@@ -97,12 +97,15 @@ bool AppendBinaryReal(uint32_t oid, const SqlValue& value, std::string* out) {
   return true;
 }
 
+// Text may have hyphens and braces between its digits.
 bool AppendBinaryUuid(const SqlValue& value, std::string* out) {
   const size_t start = out->size();
   if (value.type == ValueType::kBlob) {
     out->append(value.bytes);
-  } else if (value.type != ValueType::kText || !AppendFromHex(value.bytes, true, out)) {
-    return false;
+  } else {
+    std::string digits(value.bytes);
+    std::erase_if(digits, [](char c) { return c == '-' || c == '{' || c == '}'; });
+    if (value.type != ValueType::kText || !base::AppendFromHex(digits, out)) return false;
   }
   return out->size() - start == 16;
 }
@@ -280,7 +283,7 @@ SqlResult<SqlValue> DecodeBinaryUuid(std::string_view bytes, std::string* scratc
   scratch->clear();
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) scratch->push_back('-');
-    AppendHex(bytes.substr(i, 1), scratch);
+    base::AppendHex(bytes.substr(i, 1), scratch);
   }
   return SqlValue::Text(*scratch);
 }

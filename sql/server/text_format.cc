@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/hex.h"
 #include "base/status_macros.h"
 #include "sql/server/dialect/datetime.h"
-#include "sql/server/hex.h"
 #include "sql/server/type_oids.h"
 #include "sql/server/types.h"
 #include "sql/server/wire/utf8.h"
@@ -152,7 +152,7 @@ SqlResult<SqlValue> DecodeTextBool(std::string_view bytes) {
 SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch) {
   scratch->clear();
   if (text.starts_with("\\x")) {
-    if (!AppendFromHex(text.substr(2), false, scratch)) return InvalidText(kByteaOid, text);
+    if (!base::AppendFromHex(text.substr(2), scratch)) return InvalidText(kByteaOid, text);
     return SqlValue::Blob(*scratch);
   }
   for (size_t i = 0; i < text.size(); ++i) {
@@ -225,7 +225,7 @@ void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out, int3
     case ValueType::kText:
       if (type_oid == kByteaOid) {
         out->append("\\x");
-        AppendHex(value.bytes, out);
+        base::AppendHex(value.bytes, out);
       } else {
         out->append(value.bytes);
         if (type_oid == kTimestamptzOid && !value.bytes.ends_with("infinity")) out->append("+00");
@@ -233,7 +233,7 @@ void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out, int3
       break;
     case ValueType::kBlob:
       out->append("\\x");
-      AppendHex(value.bytes, out);
+      base::AppendHex(value.bytes, out);
       break;
     case ValueType::kNull:
       break;

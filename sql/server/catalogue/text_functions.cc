@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <vector>
 
+#include "base/hex.h"
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/dialect/text.h"
 
@@ -173,8 +174,7 @@ void SplitPart(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 void StartsWith(sqlite3_context* context, int, sqlite3_value** values) {
-  sqlite3_result_int(context,
-                     TextArgument(values[0]).starts_with(TextArgument(values[1])) ? 1 : 0);
+  sqlite3_result_int(context, TextArgument(values[0]).starts_with(TextArgument(values[1])) ? 1 : 0);
 }
 
 void Translate(sqlite3_context* context, int, sqlite3_value** values) {
@@ -225,27 +225,17 @@ void Encode(sqlite3_context* context, int, sqlite3_value** values) {
     return;
   }
   std::string text;
-  for (const char c : TextArgument(values[0])) {
-    text += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-    text += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-  }
+  base::AppendHex(TextArgument(values[0]), &text);
   ResultText(context, std::string_view(text));
 }
 
 void Decode(sqlite3_context* context, int, sqlite3_value** values) {
-  std::string_view text = TextArgument(values[0]);
   if (Lower(TextArgument(values[1])) != "hex") {
     FailFunction(context, "0A000", "encodings other than hex are not supported");
     return;
   }
   std::string bytes;
-  for (; text.size() >= 2; text.remove_prefix(2)) {
-    unsigned byte = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + 2, byte, 16);
-    if (error != std::errc() || end != text.data() + 2) break;
-    bytes += static_cast<char>(byte);
-  }
-  if (!text.empty()) {
+  if (!base::AppendFromHex(TextArgument(values[0]), &bytes)) {
     FailFunction(context, "22023", "invalid hexadecimal data");
     return;
   }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/hex.h"
 #include "sql/server/dialect/datetime.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
@@ -67,34 +68,16 @@ Range RangeOf(uint32_t type_oid) {
 }
 
 std::string HexLiteral(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "X'";
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
+  base::AppendHex(bytes, &text);
   return text + "'";
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 // "\x00ff", or bytes with \\ and \ooo.
 std::optional<std::string> ParseBytes(std::string_view text) {
   std::string bytes;
   if (text.starts_with("\\x")) {
-    text.remove_prefix(2);
-    if (text.size() % 2 != 0) return std::nullopt;
-    for (; !text.empty(); text.remove_prefix(2)) {
-      const int high = HexDigit(text[0]);
-      const int low = HexDigit(text[1]);
-      if (high < 0 || low < 0) return std::nullopt;
-      bytes += static_cast<char>(high * 16 + low);
-    }
+    if (!base::AppendFromHex(text.substr(2), &bytes)) return std::nullopt;
     return bytes;
   }
   while (!text.empty()) {
@@ -164,9 +147,10 @@ Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, 
   value.not_null = true;
   value.type_oid = type_oid;
   const auto refuse = [&](const char* sqlstate) {
-    Fail(sqlstate,
-         std::string("invalid input syntax for type ") + NameOfType(type_oid) + ": \"" + text + "\"",
-         location);
+    Fail(
+        sqlstate,
+        std::string("invalid input syntax for type ") + NameOfType(type_oid) + ": \"" + text + "\"",
+        location);
   };
   const auto take = [&](const std::optional<std::string>& normalized, const char* sqlstate) {
     if (!normalized) refuse(sqlstate);
@@ -185,8 +169,9 @@ Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, 
       if (!number) {
         refuse("22P02");
       } else if (*number < range.least || *number > range.most) {
-        Fail("22003", std::string("value \"") + text + "\" is out of range for type " +
-                          NameOfType(type_oid), location);
+        Fail("22003",
+             std::string("value \"") + text + "\" is out of range for type " + NameOfType(type_oid),
+             location);
       }
       value.sql = NumberText(std::to_string(number.value_or(0)));
       return value;
@@ -399,7 +384,8 @@ Expression Translator::CastTo(Expression value, uint32_t type_oid, int32_t typmo
       result.sql = CastSql(value.sql, from, value.type_oid, type_oid);
     }
   }
-  if (type_oid == kCharOid || ((type_oid == kVarcharOid || type_oid == kBpcharOid) && typmod >= 4)) {
+  if (type_oid == kCharOid ||
+      ((type_oid == kVarcharOid || type_oid == kBpcharOid) && typmod >= 4)) {
     const int32_t length = type_oid == kCharOid ? 1 : typmod - 4;
     result.sql = "substr(" + result.sql + ", 1, " + std::to_string(length) + ")";
   } else if (type_oid == kNumericOid && typmod >= 4) {
