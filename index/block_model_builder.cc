@@ -8,7 +8,7 @@
 
 #include "base/status_macros.h"
 #include "base/text.h"
-#include "index/packed_model.h"
+#include "index/model_packer.h"
 #include "index/window.h"
 
 namespace sibyl::index {
@@ -179,7 +179,7 @@ Builder::Subtree Builder::BuildSubtree(const KeyRange& range, uint32_t depth) {
   const Subtree lines = BuildLines(range, depth);
   // No B-tree is smaller than this: friendly keys need not look for separators.
   const auto least_separators = static_cast<uint64_t>(BlocksSpanned(range));
-  if (lines.bytes <= least_separators * PackedModel::kSeparatorBytes) return lines;
+  if (lines.bytes <= least_separators * kLeastSeparatorBytes) return lines;
   const Borders borders = ChooseBorders(range);
   const size_t end_of_lines = tree_.nodes.size();
   const Subtree separators = BuildSeparators(range, borders);
@@ -230,7 +230,7 @@ Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
     }
     pieces.push_back(piece);
   }
-  const uint64_t bytes = PackedModel::LinesBytes(shared.size(), pieces) + child_bytes;
+  const uint64_t bytes = PackedLinesBytes(shared.size(), pieces) + child_bytes;
   const double blocks = std::max(1.0, BlocksSpanned(range));
   tree_.nodes[node].shared = shared;
   tree_.nodes[node].pieces = std::move(pieces);
@@ -369,9 +369,9 @@ uint32_t Builder::BuildSeparatorNode(const KeyRange& range, std::span<const size
       separator.remove_prefix(node.prefix.size());
     }
   }
-  *bytes += PackedModel::SeparatorNodeBytes(node.shared.size() + node.prefix.size());
+  *bytes += PackedSeparatorNodeBytes(node.shared.size() + node.prefix.size());
   for (const std::string_view separator : node.separators) {
-    *bytes += PackedModel::SeparatorBytes(separator.size());
+    *bytes += PackedSeparatorBytes(separator.size());
   }
   tree_.nodes[id] = std::move(node);
   return id;

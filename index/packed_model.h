@@ -22,24 +22,10 @@
 
 namespace sibyl::index {
 
-struct NodeHeader;
-
 class PackedModel {
  public:
-  // Children are named by 24 bits, in units of 16 bytes.
-  static constexpr uint64_t kMaxBytes = uint64_t{1} << 28;
-
-  // Bytes that parts take once packed, for choosing between them. A separator's window and the end
-  // of its tail; then its bytes behind the window, and one for their length.
-  static constexpr uint64_t kSeparatorBytes = 10;
-  static uint64_t SeparatorBytes(size_t separator_bytes) {
-    return kSeparatorBytes + (separator_bytes > 8 ? separator_bytes - 7 : 0);
-  }
-  static uint64_t SeparatorNodeBytes(size_t prefix_bytes) { return 32 + prefix_bytes; }
-  static uint64_t LinesBytes(size_t shared_bytes, std::span<const TreePiece> pieces);
-
   // `tree` must be well-formed, as the builder and the decoder make it.
-  // Errors: kInvalidArgument if it takes kMaxBytes or more.
+  // Errors: kInvalidArgument if it takes kMaxPackedBytes or more.
   static Result<PackedModel> Pack(const ModelTree& tree);
 
   uint32_t block_count() const { return block_count_; }
