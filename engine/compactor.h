@@ -26,9 +26,11 @@
 #include "engine/commit_queue.h"
 #include "engine/compaction_policy.h"
 #include "engine/database_state.h"
-#include "engine/level.h"
+#include "engine/level_edit.h"
+#include "engine/merge_plan.h"
 #include "engine/model_policy.h"
 #include "engine/ruled_stream.h"
+#include "engine/snapshot_spiller.h"
 #include "engine/write_pacer.h"
 #include "sibyl/result.h"
 #include "storage/manifest.h"
@@ -75,40 +77,6 @@ class Compactor final : public DrainHandler {
   void AddStats(Stats* stats) const;
 
  private:
-  using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
-
-  // A key at which the output of a merge begins another segment, if the one before it has enough
-  // bytes: always where a segment of the output level begins that is not touched; if it is large
-  // enough also where one of the next level does, so that it will be merged with few of those.
-  struct Border {
-    std::string key;
-    uint64_t least_bytes;
-  };
-
-  // One merge: what is read, and where the result goes.
-  struct Merge {
-    std::vector<std::shared_ptr<const Level>> inputs;  // parts of runs and levels, newest first
-    std::vector<std::shared_ptr<const Level>> below;   // what may hold older records of their keys
-    size_t output_level = 0;          // 0: one run, in place of those that it joins
-    uint64_t bytes_per_second = 0;    // that it may write; 0: as many as it can
-    bool into_what_is_there = false;  // what the inputs touch in the output level is an input too
-    std::vector<Border> borders;      // in key order
-  };
-
-  // A change of the levels.
-  struct Edit {
-    std::vector<SegmentPtr> removed;
-    std::vector<SegmentPtr> added;
-    size_t added_level = 0;
-    bool in_front = false;  // of level 0: a new run, not one in place of those removed
-    std::vector<std::shared_ptr<const Level>> runs;  // new ones too, in front of all, newest first
-    uint64_t sequence = 0;  // of the commit that it is; 0: none, only what was committed moves
-    std::shared_ptr<const Catalogue> catalogue;  // after that commit; null: as it was
-    bool added_are_new = true;                   // no manifest names them yet
-    uint64_t drained_generations = 0;
-    uint64_t generation_floor = 0;  // of the log, after them
-  };
-
   // What the pacer did to the writers of one generation.
   struct Slowdown {
     uint64_t generation = 0;
@@ -123,10 +91,6 @@ class Compactor final : public DrainHandler {
   Status RunChosenMerge(bool* merged);
   void Announce();
 
-  uint64_t PinnedBytes() const;
-  void SpillPinned();
-  Status SpillOne(SnapshotPin* pin);
-
   // With drain_mutex_ held, and merge_mutex_ too if `merging`.
   Status DrainWaiting(bool merging, bool* drained);
   Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
@@ -134,47 +98,36 @@ class Compactor final : public DrainHandler {
                           SegmentBuilder* builder) const;
   RuledStream NewStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first, const View& view,
                         const std::vector<std::shared_ptr<const Level>>& below) const;
-  size_t DeepestFreeLevel(const View& view, std::string_view smallest, std::string_view largest,
-                          uint64_t bytes) const;
 
   // With merge_mutex_ held.
   Status RemoveUnread(const View& view, bool* removed);
   Status SettleOldest(const View& view, bool* merged);
-  Merge MergeOfRuns(const View& view, size_t count) const;
-  Merge MergeDown(const View& view, const CompactionChoice& choice);
-  Status RunMerge(Merge merge);
-  Status AddOutputLevel(const View& view, Merge* merge) const;
-  static bool MovesUnchanged(const Merge& merge, const View& view);
-  Status MergeInto(const Merge& merge, const View& view, SegmentBuilder* builder);
+  Status RunMerge(MergePlan plan);
+  Status MergeInto(const MergePlan& plan, const View& view, SegmentBuilder* builder);
   Status DrainMeanwhile();
   void PrepareGeneration();
   Status PayForWrite(uint64_t bytes, uint64_t bytes_per_second);
 
   ModelChoice ChooseModels(const View& view, size_t level, bool is_last);
-  void NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level, const Segments& output);
+  void NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level,
+                 const std::vector<SegmentPtr>& output);
 
-  static std::vector<SegmentPtr> Kept(const Level& level, const Edit& edit);
-  static std::vector<std::shared_ptr<const Level>> RunsAfter(const View& view, const Edit& edit);
-  static std::vector<std::shared_ptr<const Level>> LevelsAfter(const View& view, const Edit& edit);
-  storage::Manifest ManifestWith(const std::vector<std::shared_ptr<const Level>>& levels,
-                                 size_t runs) const;
-  Status Install(const Edit& edit);
-  void ForgetRemoved(const Edit& edit);
+  storage::Manifest ManifestWith(const EditedLevels& after) const;
+  Status Install(const LevelEdit& edit);
+  void ForgetRemoved(const LevelEdit& edit);
 
   DatabaseState& state_;
   WritePacer pacer_;
+  SnapshotSpiller spiller_;
   ModelPolicy model_policy_;
   Slowdown slowdown_;  // of the active generation; by MakeRoom
 
   // Lock order, outermost first: merge, drain, install; signal by itself.
-  std::mutex merge_mutex_;                     // one merge at a time
-  uint64_t drains_cpu_ns_ = 0;                 // of those within the running merge; by merges
-  std::vector<std::string> compact_pointers_;  // per level, where the last merge ended; by merges
-  std::shared_ptr<const Catalogue> swept_;     // trees it lacks are gone from segments; by merges
-  uint64_t swept_deletion_ = 0;                // range deletions up to here removed what they could
-
-  std::mutex
-      spill_mutex_;  // one thread writes out what snapshots pin; held with no other but install
+  std::mutex merge_mutex_;                  // one merge at a time
+  uint64_t drains_cpu_ns_ = 0;              // of those within the running merge; by merges
+  CompactPointers compact_pointers_;        // by merges
+  std::shared_ptr<const Catalogue> swept_;  // trees it lacks are gone from segments; by merges
+  uint64_t swept_deletion_ = 0;             // range deletions up to here removed what they could
 
   std::mutex drain_mutex_;  // one drain or ingestion at a time
   std::atomic<bool> drain_wanted_ = false;
@@ -185,8 +138,7 @@ class Compactor final : public DrainHandler {
   uint64_t prepared_for_ = 0;  // the generation for which that was asked; by MakeRoom
 
   mutable std::mutex install_mutex_;
-  storage::Manifest manifest_;                      // guarded by install_mutex_
-  std::vector<std::weak_ptr<Generation>> drained_;  // that may be pinned; the same
+  storage::Manifest manifest_;  // guarded by install_mutex_
 
   mutable std::mutex signal_mutex_;
   std::condition_variable signal_;  // work arrived, room appeared, or stop

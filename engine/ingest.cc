@@ -17,8 +17,6 @@ namespace sibyl::engine {
 
 namespace {
 
-using Segments = std::vector<std::shared_ptr<LearnedSegment>>;
-
 // So many runs are read at once, at most: of that many of one tier, one of the next tier is made.
 // It bounds the open files, and the memory for reading them.
 constexpr size_t kFanIn = 64;
@@ -125,9 +123,9 @@ class SortBuffer {
   std::vector<Entry> entries_;
 };
 
-Result<Segments> BuildFromSorted(SegmentStore& store, const Options& options,
-                                 std::shared_ptr<const Catalogue> catalogue, Tree tree,
-                                 const RecordSource& source) {
+Result<std::vector<SegmentPtr>> BuildFromSorted(SegmentStore& store, const Options& options,
+                                                std::shared_ptr<const Catalogue> catalogue,
+                                                Tree tree, const RecordSource& source) {
   SegmentBuilder builder(store, options, true, nullptr, std::move(catalogue));
   for (uint64_t rank = 0;; ++rank) {
     const Result<std::optional<Record>> next = source();
@@ -154,9 +152,9 @@ Status AddRun(SortBuffer* buffer, SortRuns* runs) {
   return runs->Add(std::move(run));
 }
 
-Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options,
-                                   std::shared_ptr<const Catalogue> catalogue, Tree tree,
-                                   const RecordSource& source) {
+Result<std::vector<SegmentPtr>> BuildFromUnsorted(SegmentStore& store, const Options& options,
+                                                  std::shared_ptr<const Catalogue> catalogue,
+                                                  Tree tree, const RecordSource& source) {
   SortRuns runs(store);
   SortBuffer buffer;
   for (;;) {
@@ -187,9 +185,10 @@ Result<Segments> BuildFromUnsorted(SegmentStore& store, const Options& options,
 
 }  // namespace
 
-Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(
-    SegmentStore& store, const Options& options, std::shared_ptr<const Catalogue> catalogue,
-    Tree tree, const RecordSource& source, const IngestOptions& ingest_options) {
+Result<std::vector<SegmentPtr>> BuildIngestedSegments(SegmentStore& store, const Options& options,
+                                                      std::shared_ptr<const Catalogue> catalogue,
+                                                      Tree tree, const RecordSource& source,
+                                                      const IngestOptions& ingest_options) {
   return ingest_options.sorted
              ? BuildFromSorted(store, options, std::move(catalogue), tree, source)
              : BuildFromUnsorted(store, options, std::move(catalogue), tree, source);

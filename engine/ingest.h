@@ -21,7 +21,7 @@ namespace sibyl::engine {
 // dozen at a time: memory and open files stay bounded.
 // Errors: those of `source`; kInvalidArgument past the limits of write_batch.h, or naming the key
 // that breaks a promised order; kIo. No file is left behind. `catalogue` has the tree's options.
-Result<std::vector<std::shared_ptr<LearnedSegment>>> BuildIngestedSegments(
+Result<std::vector<SegmentPtr>> BuildIngestedSegments(
     SegmentStore& store, const Options& options, std::shared_ptr<const Catalogue> catalogue,
     Tree tree, const RecordSource& source, const IngestOptions& ingest_options);
 

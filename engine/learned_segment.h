@@ -164,6 +164,8 @@ class LearnedSegment {
 // What the manifest says of `segment`.
 storage::ManifestSegment Describe(const LearnedSegment& segment);
 
+using SegmentPtr = std::shared_ptr<const LearnedSegment>;
+
 }  // namespace sibyl::engine
 
 #endif  // SIBYL_ENGINE_LEARNED_SEGMENT_H_

@@ -260,4 +260,31 @@ std::unique_ptr<Cursor> Level::NewCursor(RangeDeletionsPtr deletions) const {
   return std::make_unique<LevelCursor>(*this, std::move(deletions));
 }
 
+std::vector<SegmentPtr> SegmentsOf(const std::vector<std::shared_ptr<const Level>>& levels) {
+  std::vector<SegmentPtr> segments;
+  for (const auto& level : levels) {
+    segments.insert(segments.end(), level->segments().begin(), level->segments().end());
+  }
+  return segments;
+}
+
+uint64_t FileBytesOf(const std::vector<std::shared_ptr<const Level>>& levels) {
+  uint64_t bytes = 0;
+  for (const auto& level : levels) bytes += level->file_bytes();
+  return bytes;
+}
+
+bool Contains(const std::vector<SegmentPtr>& segments, const SegmentPtr& wanted) {
+  return std::find(segments.begin(), segments.end(), wanted) != segments.end();
+}
+
+bool MayHold(const std::vector<std::shared_ptr<const Level>>& levels,
+             std::string_view internal_key) {
+  for (const auto& level : levels) {
+    const LearnedSegment* segment = level->FindSegment(internal_key);
+    if (segment != nullptr && internal_key <= segment->largest_key()) return true;
+  }
+  return false;
+}
+
 }  // namespace sibyl::engine

@@ -15,8 +15,6 @@
 
 namespace sibyl::engine {
 
-using SegmentPtr = std::shared_ptr<const LearnedSegment>;
-
 // Thread-safe.
 class Level {
  public:
@@ -88,6 +86,16 @@ class Level {
   std::vector<uint64_t> records_before_;  // per segment
   uint64_t file_bytes_ = 0;
 };
+
+// All segments of `levels`, in their order, and the bytes of their files.
+std::vector<SegmentPtr> SegmentsOf(const std::vector<std::shared_ptr<const Level>>& levels);
+uint64_t FileBytesOf(const std::vector<std::shared_ptr<const Level>>& levels);
+
+bool Contains(const std::vector<SegmentPtr>& segments, const SegmentPtr& wanted);
+
+// Whether one of `levels` may hold a version of `internal_key`.
+bool MayHold(const std::vector<std::shared_ptr<const Level>>& levels,
+             std::string_view internal_key);
 
 }  // namespace sibyl::engine
 

@@ -78,7 +78,7 @@ Status SegmentBuilder::EndSegment(uint64_t least_bytes) {
   return WriteSegment();
 }
 
-Result<std::vector<std::shared_ptr<LearnedSegment>>> SegmentBuilder::Finish() {
+Result<std::vector<SegmentPtr>> SegmentBuilder::Finish() {
   if (!user_keys_.empty()) SIBYL_RETURN_IF_ERROR(WriteSegment());
   if (!finished_.empty()) SIBYL_RETURN_IF_ERROR(store_.SyncDirectory());
   return std::exchange(finished_, {});

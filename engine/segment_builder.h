@@ -46,7 +46,7 @@ class SegmentBuilder {
   Status EndSegment(uint64_t least_bytes);
 
   // Writes what is buffered, syncs the directory and returns all segments, in key order, opened.
-  Result<std::vector<std::shared_ptr<LearnedSegment>>> Finish();
+  Result<std::vector<SegmentPtr>> Finish();
 
   uint64_t training_ns() const { return training_ns_; }
 
@@ -114,7 +114,7 @@ class SegmentBuilder {
   std::vector<std::string_view> user_keys_;
   std::vector<BufferedValue> values_;
   std::vector<uint32_t> block_bytes_;  // what each takes in its block
-  std::vector<uint64_t> key_hashes_;  // for the filter, if there is to be one
+  std::vector<uint64_t> key_hashes_;   // for the filter, if there is to be one
   uint64_t user_key_bytes_ = 0;
   uint64_t buffered_bytes_ = 0;
   uint64_t buffering_since_ns_ = 0;
@@ -122,7 +122,7 @@ class SegmentBuilder {
   LongKeys long_keys_;
   uint64_t training_ns_ = 0;
   uint64_t written_bytes_ = 0;
-  std::vector<std::shared_ptr<LearnedSegment>> finished_;
+  std::vector<SegmentPtr> finished_;
 };
 
 }  // namespace sibyl::engine

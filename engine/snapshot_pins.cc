@@ -48,9 +48,9 @@ Result<std::vector<SegmentPtr>> WriteOldGenerations(const ReadPoint& point, uint
   for (; stream.Valid(); stream.Next()) {
     SIBYL_RETURN_IF_ERROR(builder->Add(stream.key(), stream.type(), stream.value()));
   }
-  SIBYL_ASSIGN_OR_RETURN(const auto segments, builder->Finish());
+  SIBYL_ASSIGN_OR_RETURN(auto segments, builder->Finish());
   for (const auto& segment : segments) segment->SettleUpTo(point.sequence);
-  return std::vector<SegmentPtr>(segments.begin(), segments.end());
+  return segments;
 }
 
 std::shared_ptr<const View> WithoutOldGenerations(const View& view, uint64_t floor,

@@ -26,8 +26,8 @@ constexpr size_t kFanIn = 8;
 // A write in redo has this before its key: serial u64 | type u8.
 constexpr size_t kRedoPrefixBytes = 9;
 
-std::shared_ptr<const Level> LevelOf(std::vector<std::shared_ptr<LearnedSegment>> segments) {
-  return std::make_shared<Level>(std::vector<SegmentPtr>(segments.begin(), segments.end()));
+std::shared_ptr<const Level> LevelOf(std::vector<SegmentPtr> segments) {
+  return std::make_shared<Level>(std::move(segments));
 }
 
 }  // namespace
