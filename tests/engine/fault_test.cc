@@ -1,19 +1,32 @@
 // Goal: no failing call of the file system, no full disk and no power cut loses an acknowledged
 // write, shows one that was refused, or crashes.
-// Method: one scenario that passes through draining, compaction, ingestion and closing is run again
-// and again, each time with another call failing; then the database is reopened on a healthy disk
-// and compared with a model of what was acknowledged. By default some of the calls; with
-// SIBYL_EVERY_CALL=1 each.
+// Method: one scenario that passes through draining, compaction, ingestion and closing, in a plain
+// tree and in trees with rules, is run again and again, each time with another call failing; then
+// the database is reopened on a healthy disk and compared with a model of what was acknowledged. By
+// default some of the calls; with SIBYL_EVERY_CALL=1 each.
 
 #include <cstdlib>
-#include <set>
+#include <map>
+#include <optional>
 
 #include "tests/engine/memory_log_database.h"
 
 namespace sibyl::testing {
 namespace {
 
-using Model = std::map<std::string, std::string>;
+// What was acknowledged. The trees with rules are there if they could be made.
+struct Model {
+  std::map<std::string, std::string> plain;  // the default tree
+  std::optional<std::map<std::string, std::string>> joined;
+  std::optional<std::map<std::string, std::string>> lasting;
+};
+
+constexpr char kJoinedTree[] = "joined";    // operands are appended
+constexpr char kLastingTree[] = "lasting";  // has a time to live; the clock stands still
+
+Records RecordsOf(const std::map<std::string, std::string>& records) {
+  return {records.begin(), records.end()};
+}
 
 Options FaultOptions() {
   Options options = SmallOptions();
@@ -22,6 +35,7 @@ Options FaultOptions() {
   options.first_level_bytes = 16 << 10;
   options.transaction_memory_bytes = 16 << 10;
   options.range_deletion_keys = 10;
+  options.clock_seconds = [] { return uint64_t{1000}; };
   return options;
 }
 
@@ -30,40 +44,83 @@ uint64_t Stride(uint64_t calls, uint64_t runs) {
   return std::getenv("SIBYL_EVERY_CALL") != nullptr ? 1 : 1 + calls / runs;
 }
 
+// Some records of the trees with rules, which exist from the first round on if they can be made.
+void WriteByRules(MemoryLogDatabase& database, int round, Model* model) {
+  const auto tree = [&](const char* name, const TreeOptions& options, auto* records) {
+    if (!*records && database->CreateTree(name, options)) records->emplace();
+    return *records ? Must(database->FindTree(name)) : std::nullopt;
+  };
+  TreeOptions appending;
+  appending.merge_operator = "append";
+  if (const auto joined = tree(kJoinedTree, appending, &model->joined)) {
+    for (uint64_t i = 0; i < 40; ++i) {
+      const std::string key = BigEndianKey(i * 3);
+      const std::string operand = std::to_string(round) + std::string(50, ',');
+      if (database->Merge(*joined, key, operand)) (*model->joined)[key] += operand;
+    }
+  }
+  TreeOptions expiring;
+  expiring.ttl_seconds = 3600;
+  if (const auto lasting = tree(kLastingTree, expiring, &model->lasting)) {
+    for (uint64_t i = 0; i < 40; ++i) {
+      const std::string key = BigEndianKey(i * 2);
+      const std::string value = "until later " + std::to_string(round);
+      if (database->Put(*lasting, key, value)) (*model->lasting)[key] = value;
+    }
+  }
+}
+
 // Writes, drains, compacts and ingests; whatever fails is left out of the model. Half of the runs,
 // by `encoded`, with blocks compressed and packed.
 void RunScenario(MemoryLogDatabase& database, Model* model, bool encoded = false) {
   if (encoded) (void)database->SetTreeOptions(kDefaultTree, {Compression::kLz4, true});
   const auto put = [&](uint64_t number, const std::string& value) {
     const std::string key = BigEndianKey(number);
-    if (database->Put(key, value)) (*model)[key] = value;
+    if (database->Put(key, value)) model->plain[key] = value;
   };
   for (uint64_t i = 0; i < 120; ++i) put(i * 7, "first " + std::string(100, 'a'));
+  WriteByRules(database, 1, model);
   (void)database->Flush();
   for (uint64_t i = 0; i < 120; ++i) put(i * 5, "second " + std::string(100, 'b'));
+  WriteByRules(database, 2, model);
   (void)database->Compact();
   Records records;
   for (uint64_t i = 0; i < 50; ++i) records.emplace_back(BigEndianKey(i * 11), "ingested");
   if (database->Ingest(kDefaultTree, SourceOf(records))) {
-    for (const auto& [key, value] : records) (*model)[key] = value;
+    for (const auto& [key, value] : records) model->plain[key] = value;
   }
   for (uint64_t i = 0; i < 30; ++i) {
     const std::string key = BigEndianKey(i * 14);
-    if (database->Delete(key)) model->erase(key);
+    if (database->Delete(key)) model->plain.erase(key);
   }
   put(3, std::string(100 << 10, 'o'));  // out of line
   const std::string begin = BigEndianKey(200);
   const std::string end = BigEndianKey(500);
   if (database->DeleteRange({}, kDefaultTree, begin, end)) {
-    model->erase(model->lower_bound(begin), model->lower_bound(end));
+    model->plain.erase(model->plain.lower_bound(begin), model->plain.lower_bound(end));
   }
   put(301, "after the range");
+  WriteByRules(database, 3, model);
   (void)database->Flush();
+}
+
+void CheckTree(Database& database, const char* name,
+               const std::optional<std::map<std::string, std::string>>& model) {
+  INFO("tree " << name);
+  const auto tree = Must(database.FindTree(name));
+  REQUIRE(tree.has_value() == model.has_value());
+  if (tree) REQUIRE(Everything(database, *tree) == RecordsOf(*model));
+}
+
+void CheckVisible(Database& database, const Model& model) {
+  REQUIRE(Everything(database) == RecordsOf(model.plain));
+  CheckTree(database, kJoinedTree, model.joined);
+  CheckTree(database, kLastingTree, model.lasting);
 }
 
 void CheckAgainst(MemoryLogDatabase& database, const Model& model) {
   Must(database.Open());
-  REQUIRE(Everything(*database) == Records(model.begin(), model.end()));
+  CheckVisible(*database, model);
   REQUIRE(Must(database->Verify()).problems == std::vector<std::string>{});
 }
 
@@ -92,7 +149,7 @@ TEST_CASE("one failing call anywhere loses nothing", "[engine][fault]") {
     Model model;
     RunScenario(database, &model, encoded);
     if (encoded) database.files().FailCalls(1, 0);  // reading everything back needs the disk
-    REQUIRE(Everything(*database) == Records(model.begin(), model.end()));
+    CheckVisible(*database, model);
     database.Close();
     CheckAgainst(database, model);
   }
@@ -125,7 +182,7 @@ TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engin
   Model model;
   for (uint64_t i = 0; i < 3000; ++i) {
     records.emplace_back(BigEndianKey(i * 7919 % 2500), std::to_string(i) + std::string(90, 's'));
-    model[records.back().first] = records.back().second;
+    model.plain[records.back().first] = records.back().second;
   }
   bool ingested = false;
   for (uint64_t failing = 1; !ingested; failing += Stride(400, 100)) {
@@ -136,7 +193,7 @@ TEST_CASE("an ingestion that sorts on disk fails cleanly at every call", "[engin
     database.files().FailCalls(call, call);
     ingested = database->Ingest(kDefaultTree, SourceOf(records)).has_value();
     database.files().FailCalls(1, 0);
-    REQUIRE(Everything(*database) == (ingested ? Records(model.begin(), model.end()) : Records{}));
+    REQUIRE(Everything(*database) == (ingested ? RecordsOf(model.plain) : Records{}));
     database.Close();
     CheckAgainst(database, ingested ? model : Model{});
     for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
@@ -168,8 +225,8 @@ bool RunSpillingTransaction(MemoryLogDatabase& database, Model* model) {
     return writes.Commit();
   };
   if (!run()) return false;
-  for (uint64_t i = 0; i < 200; ++i) (*model)[BigEndianKey(i * 7919 % 400)] = "spilled";
-  for (uint64_t i = 0; i < 300; ++i) (*model)[BigEndianKey(i * 3)] = "again";
+  for (uint64_t i = 0; i < 200; ++i) model->plain[BigEndianKey(i * 7919 % 400)] = "spilled";
+  for (uint64_t i = 0; i < 300; ++i) model->plain[BigEndianKey(i * 3)] = "again";
   return true;
 }
 
@@ -198,8 +255,7 @@ TEST_CASE("a transaction that spills is committed whole or not at all, at every 
     if (fault == kManifest) database.log_faults().fail_manifest = true;
     if (fault != kManifest) database.files().FailCalls(call, fault == kOneCall ? call : UINT64_MAX);
     committed = RunSpillingTransaction(database, &model);
-    const Records visible(model.begin(), model.end());
-    if (fault == kOneCall) REQUIRE(Everything(*database) == visible);
+    if (fault == kOneCall) CheckVisible(*database, model);
     database.Close();
     if (fault == kPowerCut) {
       database.files().PowerCut();
@@ -213,7 +269,7 @@ TEST_CASE("a transaction that spills is committed whole or not at all, at every 
       break;
     }
     REQUIRE(tree.has_value() == committed);
-    REQUIRE(Everything(*database) == visible);
+    CheckVisible(*database, model);
     if (tree) REQUIRE(Everything(*database, *tree).size() == 200);
     REQUIRE(Must(database->Verify()).problems == std::vector<std::string>{});
     for (const std::string& name : Must(database.files().List(database.path() / "segments"))) {
@@ -253,21 +309,21 @@ TEST_CASE("a full disk is an error, and goes away with the cause", "[engine][fau
   const auto compacted = database->Compact();
   REQUIRE_FALSE(compacted);
   CHECK(compacted.error().code == ErrorCode::kIo);
-  CHECK(Everything(*database) == Records(model.begin(), model.end()));
+  CheckVisible(*database, model);
   // Writes go on until the delta is full, then say why they cannot.
   Status written = Ok();
   for (uint64_t i = 0; i < 2000 && written; ++i) {
     const std::string key = BigEndianKey(i);
     written = database->Put(key, std::string(100, 'x'));
-    if (written) model[key] = std::string(100, 'x');
+    if (written) model.plain[key] = std::string(100, 'x');
   }
   REQUIRE_FALSE(written);
   CHECK(written.error().code == ErrorCode::kIo);
   database.files().SetFreeBytes(std::nullopt);
   Must(database->Put("after", "the disk has room again"));
-  model["after"] = "the disk has room again";
+  model.plain["after"] = "the disk has room again";
   Must(database->Compact());
-  CHECK(Everything(*database) == Records(model.begin(), model.end()));
+  CheckVisible(*database, model);
   database.Close();
   CheckAgainst(database, model);
 }
