@@ -46,6 +46,8 @@ std::string MetricsText(ServerState* server) {
       server->pool.places().waiting());
   add("writers_waiting", "gauge", "Sessions that wait for their turn to write.",
       server->writers.waiting());
+  add("writers_gathered", "gauge", "Sessions that left their event loop for that of the writers.",
+      static_cast<uint64_t>(std::max(0, server->writers_loop->guests())));
   return text;
 }
 

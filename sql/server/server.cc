@@ -50,7 +50,9 @@ class ServerImpl : public Server {
       : state_(std::move(options)),
         control_(1, 1),
         loops_(std::max(1u, std::thread::hardware_concurrency()), state_.options.max_threads),
-        ticker_(control_.Next().io()) {}
+        ticker_(control_.Next().io()) {
+    state_.writers_loop = &loops_.First();
+  }
   ~ServerImpl() override { Stop(); }
 
   Status Open();

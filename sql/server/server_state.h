@@ -41,6 +41,7 @@ struct ServerState {
   Metrics metrics;
   ConnectionPool pool;
   TurnQueue writers{1};
+  EventLoop* writers_loop = nullptr;  // where sessions gather that wait for each other to write
   std::atomic<uint64_t> schema_generation{1};
   std::atomic<bool> stopping{false};  // no new sessions; idle ones end
   MemoryBudget memory;                // of all sessions

@@ -41,6 +41,7 @@ Session::Session(ServerState* server, std::unique_ptr<Channel> channel)
 }
 
 Session::~Session() {
+  if (home_ != nullptr && &channel_->loop() != home_) server_->writers_loop->AddGuests(-1);
   server_->registry.Remove(&control_);
   --server_->metrics.sessions;
 }
@@ -66,6 +67,7 @@ Task<void> Session::Run(Network network, EventLoop* loop) {
     co_await channel_->Send();
     co_return;
   }
+  home_ = loop;
   co_await channel_->MoveTo(loop);
   executor_ = std::make_unique<Executor>(server_, channel_.get(), this);
   control_.interrupt = &executor_->interrupt();
@@ -142,10 +144,14 @@ Task<void> Session::ServeMessages() {
 
 // Sends what is ready and waits for more bytes. False: the session is to end.
 Task<bool> Session::WaitForMessage() {
+  if (busy_since_ns_ != 0) MeasureWork();
+  // All other writers wait for the next one, and for this session only its client.
+  if (executor_->transaction().TakeHandedOver()) co_await channel_->loop().Enter();
   if (!channel_->out()->empty()) {
     if (const bool goes_on = co_await channel_->Send(); !goes_on) co_return false;
   }
   if (executor_->Rest()) control_.in_transaction = true;
+  if (!control_.in_transaction) co_await ChooseLoop();
   control_.idle_limit_ms = executor_->settings().TimeLimitMs(
       control_.in_transaction ? TimeLimit::kIdleInTransaction : TimeLimit::kIdleSession);
   control_.waiting_since_ns = base::NowNs();
@@ -155,7 +161,27 @@ Task<bool> Session::WaitForMessage() {
   }
   const bool received = co_await channel_->Receive();
   control_.waiting_since_ns = 0;
+  if (loop_choice_.measures()) busy_since_ns_ = base::NowNs();
   co_return received&& control_.termination == Termination::kNone;
+}
+
+void Session::MeasureWork() {
+  if (!executor_->transaction().holds_writer_turn()) {
+    loop_choice_.NoteWork(base::NowNs() - busy_since_ns_);
+  }
+  busy_since_ns_ = 0;
+}
+
+// Between two transactions: whether the next is better off in another loop.
+Task<void> Session::ChooseLoop() {
+  Transaction& transaction = executor_->transaction();
+  loop_choice_.NoteEnd(transaction.TakeTurnUse());
+  transaction.measures_turns = loop_choice_.measures();
+  EventLoop* const loop = loop_choice_.gathers() ? server_->writers_loop : home_;
+  if (loop == &channel_->loop()) co_return;
+  server_->writers_loop->AddGuests(loop == home_ ? -1 : 1);
+  transaction.MoveTo(loop);
+  co_await channel_->MoveTo(loop);
 }
 
 // False: the session is to end.

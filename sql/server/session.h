@@ -9,6 +9,7 @@
 
 #include "sql/server/executor.h"
 #include "sql/server/login.h"
+#include "sql/server/loop_choice.h"
 #include "sql/server/net/channel.h"
 #include "sql/server/net/task.h"
 #include "sql/server/server_state.h"
@@ -41,6 +42,8 @@ class Session : public SessionFacts {
   void Greet();
   Task<void> ServeMessages();
   Task<bool> WaitForMessage();
+  void MeasureWork();
+  Task<void> ChooseLoop();
   Task<bool> HandleMessage(char type, std::string_view body);
   bool HandleAtOnce(char type, std::string_view body);
   Task<void> SayGoodbye();
@@ -76,6 +79,9 @@ class Session : public SessionFacts {
   LoginResult login_;
   SessionControl control_;
   std::unique_ptr<Executor> executor_;  // once logged in
+  EventLoop* home_ = nullptr;           // where it belongs, unless it is with others that write
+  LoopChoice loop_choice_;
+  uint64_t busy_since_ns_ = 0;  // 0: not measured
   bool skips_until_sync_ = false;
   bool statement_has_begun_ = false;  // of an extended query: its time runs
   wire::ParseMessage parse_;          // kept for their vectors

@@ -211,20 +211,27 @@ void Transaction::NoteSchemaChange() {
 }
 
 Task<SqlStatus> Transaction::TakeTurn() {
-  const auto outcome = co_await writers_->Acquire(loop_, interrupt_, limits.lock_timeout_ms);
+  auto outcome = TurnQueue::Outcome::kGranted;
+  if (!writers_->TryAcquire()) {
+    turn_use_.waited = true;
+    outcome = co_await writers_->Acquire(loop_, interrupt_, limits.lock_timeout_ms);
+  }
   if (outcome == TurnQueue::Outcome::kInterrupted) co_return interrupt_->ToError();
   if (outcome == TurnQueue::Outcome::kTimedOut) {
     co_return SqlError{"55P03", "canceling statement due to lock timeout",
                        "Another transaction has been writing all the time."};
   }
   has_turn_ = true;
+  if (turn_use_.waited || measures_turns) turn_since_ns_ = base::NowNs();
   co_return SqlOk();
 }
 
 void Transaction::GiveTurn() {
   if (!has_turn_) return;
   has_turn_ = false;
-  writers_->Release();
+  if (turn_since_ns_ != 0) turn_use_.held_ns += base::NowNs() - turn_since_ns_;
+  turn_since_ns_ = 0;
+  handed_over_ = writers_->Release() == loop_;
 }
 
 SqlStatus Transaction::BeginInSqlite(const char* begin) {

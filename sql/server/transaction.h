@@ -20,11 +20,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sql/server/connection_pool.h"
 #include "sql/server/dialect/translate.h"
 #include "sql/server/interrupt.h"
+#include "sql/server/loop_choice.h"
 #include "sql/server/net/task.h"
 #include "sql/server/wire/backend.h"
 
@@ -50,6 +52,18 @@ class Transaction {
   bool failed() const { return state_ == State::kFailed; }
   bool in_block() const { return state_ == State::kBlock || state_ == State::kFailed; }
   bool holds_writer_turn() const { return has_turn_; }
+
+  // Since the last call; held_ns of a turn that has ended, measured if it was waited for or
+  // `measures_turns` is set.
+  TurnUse TakeTurnUse() { return std::exchange(turn_use_, {}); }
+  bool measures_turns = false;
+
+  // Whether the turn was given to another session of the same loop since the last call: that one
+  // should go on first.
+  bool TakeHandedOver() { return std::exchange(handed_over_, false); }
+
+  // The session goes on in another loop.
+  void MoveTo(EventLoop* loop) { loop_ = loop; }
   IsolationLevel isolation() const { return isolation_; }
   bool read_only() const { return read_only_; }
 
@@ -125,7 +139,7 @@ class Transaction {
   ConnectionPool* const pool_;
   TurnQueue* const writers_;
   std::atomic<uint64_t>* const schema_generation_;
-  EventLoop* const loop_;
+  EventLoop* loop_;
   Interrupt* const interrupt_;
   const SessionFacts* const facts_;
   std::unique_ptr<PooledConnection> connection_;
@@ -134,6 +148,9 @@ class Transaction {
   bool read_only_ = false;
   int64_t start_us_ = 0;               // 0: nobody has asked yet
   std::atomic<bool> has_turn_{false};  // read by the server's watcher too
+  TurnUse turn_use_;
+  uint64_t turn_since_ns_ = 0;  // 0: not measured
+  bool handed_over_ = false;
   bool changed_schema_ = false;
   std::vector<SavepointRecord> savepoints_;
 };

@@ -24,16 +24,17 @@ bool TurnQueue::AcquireOrWait(const Place& place) {
   return false;
 }
 
-void TurnQueue::Release() {
+EventLoop* TurnQueue::Release() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty()) {
     ++free_places_;
-    return;
+    return nullptr;
   }
   const Place next = queue_.front();
   queue_.pop_front();
   *next.outcome = Outcome::kGranted;
   next.loop->Resume(next.coroutine);
+  return next.loop;
 }
 
 bool TurnQueue::SendAway() {

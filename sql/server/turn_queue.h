@@ -28,12 +28,15 @@ class TurnQueue {
 
   class Waiting;
 
+  // A place at once, if there is one.
+  bool TryAcquire();
+
   // co_await gives the Outcome; goes on in `loop`. `timeout_ms` 0: waits without limit. All
   // arguments must live until then.
   Waiting Acquire(EventLoop* loop, Interrupt* interrupt, uint64_t timeout_ms);
 
-  // Gives a place back: to the first who waits, if somebody does.
-  void Release();
+  // Gives a place back: to the first who waits, if somebody does. Returns that one's loop, or null.
+  EventLoop* Release();
 
   // Sends away those whose time is over or who are interrupted. To be called every few
   // milliseconds while somebody waits. False: nobody does.
@@ -53,7 +56,6 @@ class TurnQueue {
     std::coroutine_handle<> coroutine;
   };
 
-  bool TryAcquire();
   bool AcquireOrWait(const Place& place);
 
   mutable std::mutex mutex_;  // guards what follows
@@ -67,7 +69,7 @@ class TurnQueue::Waiting {
   Waiting(TurnQueue* queue, EventLoop* loop, Interrupt* interrupt, uint64_t timeout_ms)
       : queue_(queue), loop_(loop), interrupt_(interrupt), timeout_ms_(timeout_ms) {}
 
-  bool await_ready() { return queue_->TryAcquire(); }
+  bool await_ready() { return queue_->TryAcquire(); }  // no need to wait
   bool await_suspend(std::coroutine_handle<> coroutine) {
     const uint64_t deadline_ns = timeout_ms_ == 0 ? 0 : base::NowNs() + timeout_ms_ * 1'000'000;
     return !queue_->AcquireOrWait({loop_, interrupt_, deadline_ns, &outcome_, coroutine});

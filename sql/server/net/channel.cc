@@ -64,13 +64,7 @@ Task<void> Channel::MoveTo(EventLoop* loop) {
   descriptor_.release();
   descriptor_ = asio::posix::stream_descriptor(loop->io(), fd_);
   loop_ = loop;
-  struct Hop {
-    EventLoop* loop;
-    bool await_ready() const { return false; }
-    void await_suspend(std::coroutine_handle<> coroutine) { loop->Resume(coroutine); }
-    void await_resume() const {}
-  };
-  co_await Hop{loop};
+  co_await loop->Enter();
 }
 
 Task<bool> Channel::Receive() {

@@ -148,9 +148,10 @@ void EventLoops::Run(EventLoop* loop, uint64_t turn) {
 // A loop's clients are quick. On a machine with two processors the other one is where a client
 // runs, or another loop for which this one's transaction has to end: if that processor goes idle
 // after each message, waking it takes longer than all else. So the other loop stays awake as well.
-// Larger machines have processors to spare, and nothing would be gained.
+// Larger machines have processors to spare, and nothing would be gained. Nor is there anything to
+// gain where sessions have come to take turns: then only one processor is busy at a time.
 void EventLoops::KeepOthersAwake(EventLoop* loop, uint64_t now_ns) {
-  if (loops_.size() != 2) return;
+  if (loops_.size() != 2 || loop->guests() > 0) return;
   const uint64_t wanted_until_ns = wanted_until_ns_.load(std::memory_order_relaxed);
   if (wanted_until_ns > now_ns + WakefulWait::kMostNs / 2) return;
   wanted_until_ns_.store(now_ns + WakefulWait::kMostNs, std::memory_order_relaxed);

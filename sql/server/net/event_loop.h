@@ -36,6 +36,20 @@ class EventLoop {
     asio::post(io_, [waiting] { waiting.resume(); });
   }
 
+  // co_await goes on in this loop, after everything that is ready to run there.
+  struct Entry {
+    EventLoop* loop;
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> coroutine) { loop->Resume(coroutine); }
+    void await_resume() const {}
+  };
+  Entry Enter() { return {this}; }
+
+  // Sessions of other loops have come here because only one of them runs at a time, or go: while
+  // there are any, this loop does not keep others awake.
+  void AddGuests(int count) { guests_.fetch_add(count, std::memory_order_relaxed); }
+  int guests() const { return guests_.load(std::memory_order_relaxed); }
+
  private:
   friend class EventLoops;
   friend class LongWork;
@@ -47,6 +61,7 @@ class EventLoop {
   std::atomic<uint64_t> turn_{0};  // a thread runs the loop while this is its own turn's number
   std::atomic<struct LoopThread*> thread_{nullptr};
   std::atomic<bool> sleeps_{false};
+  std::atomic<int> guests_{0};
   std::atomic<uint64_t> leaves_until_ns_{0};  // WakefulWait's
   uint64_t seen_work_ = 0;                    // the watcher's
 };
@@ -70,6 +85,8 @@ class EventLoops {
 
   // The loop for the next session: each in turn.
   EventLoop& Next();
+
+  EventLoop& First() { return *loops_.front(); }
 
   // Ends all threads; what was posted and not run is destroyed with the loops.
   void Stop();
