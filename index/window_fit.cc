@@ -12,7 +12,7 @@ constexpr int kTrialsOfOne = 4;                    // a range that resists is di
 constexpr int kTrialsOfLongest = 16;
 constexpr double kSameWindow = 1.0 / 32;  // slopes that differ by less at the far end are the same
 
-// The shift and mantissa of the largest representable slope <= `slope`.
+// The shift and mantissa of the largest representable slope <= `slope`, which is finite.
 uint32_t LeafSlope(double slope) {
   if (!(slope > 0)) return EncodeSlope(0, 0, true);
   const double scaled = std::ldexp(slope, 64);
@@ -165,7 +165,7 @@ WindowFitter::Trial WindowFitter::Search(const FitRange& range, uint64_t x0, uin
     Cut(LowOf(range, last.end), HighOf(range, range.rank), &slopes);
     const double doubt = (slopes.most - slopes.least) * static_cast<double>(end.x - x0);
     if (!(doubt > kSameWindow * static_cast<double>(window_))) break;
-    last = Try(range, x0, (slopes.least + slopes.most) / 2);
+    last = Try(range, x0, slopes.Middle());
     if (last.end > best.end) best = last;
   }
   return best;

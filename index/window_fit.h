@@ -19,6 +19,7 @@
 #ifndef SIBYL_INDEX_WINDOW_FIT_H_
 #define SIBYL_INDEX_WINDOW_FIT_H_
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -101,6 +102,9 @@ class WindowFitter {
   struct Slopes {
     double least = 0;
     double most = std::numeric_limits<double>::infinity();
+
+    // One that halves the doubt; while nothing is known of the steepest, one twice the flattest.
+    double Middle() const { return std::isinf(most) ? 2 * least : (least + most) / 2; }
   };
   // How far one slope goes.
   struct Trial {
