@@ -21,4 +21,8 @@ std::string Quoted(std::string_view bytes) {
   return text;
 }
 
+uint64_t LeadingNumber(std::string_view text) {
+  return ParseNumber<uint64_t>(text.substr(0, text.find_first_not_of("0123456789"))).value_or(0);
+}
+
 }  // namespace sibyl::base

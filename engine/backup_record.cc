@@ -1,11 +1,11 @@
 #include "engine/backup_record.h"
 
-#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 
 #include "base/coding.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "storage/sealed_record.h"
 
 namespace sibyl::engine {
@@ -75,10 +75,8 @@ std::string BackupRecordName(uint64_t number) {
 }
 
 uint64_t NumberOfBackupRecord(std::string_view name) {
-  uint64_t number = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (parsed.ec != std::errc() || BackupRecordName(number) != name) return 0;
-  return number;
+  const uint64_t number = base::LeadingNumber(name);
+  return BackupRecordName(number) == name ? number : 0;
 }
 
 std::string BackupSegmentName(uint64_t database_id, uint64_t segment_id, uint64_t identity) {

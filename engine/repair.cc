@@ -1,7 +1,7 @@
 #include "sibyl/repair.h"
+#include "base/text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,14 +29,10 @@ namespace sibyl::engine {
 
 namespace {
 
-using Segments = std::vector<SegmentPtr>;
-
 // The number in the name of a segment's file; 0 if it is no such name.
 uint64_t SegmentIdOf(const std::string& name) {
-  uint64_t id = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
-  if (parsed.ec != std::errc() || storage::SegmentFileName(id) != name) return 0;
-  return id;
+  const uint64_t id = base::LeadingNumber(name);
+  return storage::SegmentFileName(id) == name ? id : 0;
 }
 
 // One repair, step by step; Run does them in order.
@@ -101,9 +97,9 @@ class Repairer {
 
   Status SaveLevels() {
     for (size_t i = 0; i < manifest_.levels.size(); ++i) {
-      Segments level;
+      std::vector<SegmentPtr> level;
       for (const storage::ManifestSegment& claimed : manifest_.levels[i]) {
-        SIBYL_ASSIGN_OR_RETURN(const Segments saved, SaveSegment(claimed));
+        SIBYL_ASSIGN_OR_RETURN(const std::vector<SegmentPtr> saved, SaveSegment(claimed));
         level.insert(level.end(), saved.begin(), saved.end());
       }
       if (level.empty()) continue;
@@ -113,13 +109,13 @@ class Repairer {
     return Ok();
   }
 
-  Result<Segments> SaveSegment(const storage::ManifestSegment& claimed) {
+  Result<std::vector<SegmentPtr>> SaveSegment(const storage::ManifestSegment& claimed) {
     const auto found = found_.find(claimed.id);
     if (found == found_.end()) {
       ++report_.segments_missing;
       report_.lost.push_back(storage::SegmentFileName(claimed.id) + ": missing, with " +
                              std::to_string(claimed.records) + " records");
-      return Segments();
+      return std::vector<SegmentPtr>();
     }
     const bool is_known = claimed.file_bytes > 0;
     const auto original = LearnedSegment::Open(files_, found->second, claimed.id, {});
@@ -132,20 +128,20 @@ class Repairer {
       saved->SettleUpTo(claimed.settled_sequence);
       ++report_.segments_whole;
       report_.records += claimed.records;
-      return Segments{std::move(saved)};
+      return std::vector<SegmentPtr>{std::move(saved)};
     }
     ++report_.segments_damaged;
     if (whole) {
       report_.lost.push_back(found->second.string() +
                              ": whole, but not the segment that the manifest names: left out");
-      return Segments();
+      return std::vector<SegmentPtr>();
     }
-    SIBYL_ASSIGN_OR_RETURN(const Segments salvaged, SalvageRecords(found->second));
+    SIBYL_ASSIGN_OR_RETURN(const std::vector<SegmentPtr> salvaged, SalvageRecords(found->second));
     for (const SegmentPtr& segment : salvaged) segment->SettleUpTo(claimed.settled_sequence);
     return salvaged;
   }
 
-  Result<Segments> SalvageRecords(const storage::Path& path) {
+  Result<std::vector<SegmentPtr>> SalvageRecords(const storage::Path& path) {
     SegmentBuilder builder(store_, options_, true);
     SIBYL_ASSIGN_OR_RETURN(const storage::SalvagedSegment salvaged,
                            storage::SalvageSegment(files_, path,
@@ -158,13 +154,13 @@ class Repairer {
     return Keep(&builder);
   }
 
-  Result<Segments> Keep(SegmentBuilder* builder) {
-    SIBYL_ASSIGN_OR_RETURN(const auto built, builder->Finish());
+  Result<std::vector<SegmentPtr>> Keep(SegmentBuilder* builder) {
+    SIBYL_ASSIGN_OR_RETURN(auto built, builder->Finish());
     for (const auto& segment : built) {
       segment->Keep();
       report_.records += segment->file().properties().records;
     }
-    return Segments(built.begin(), built.end());
+    return built;
   }
 
   Status ReplayLog() {
@@ -264,7 +260,7 @@ class Repairer {
     for (cursor->SeekToFirst(); cursor->Valid(); cursor->Next()) {
       SIBYL_RETURN_IF_ERROR(builder.Add(cursor->key(), cursor->type(), cursor->value()));
     }
-    SIBYL_ASSIGN_OR_RETURN(Segments segments, Keep(&builder));
+    SIBYL_ASSIGN_OR_RETURN(std::vector<SegmentPtr> segments, Keep(&builder));
     for (const SegmentPtr& segment : segments) segment->SettleUpTo(last_sequence_);
     if (!segments.empty()) {
       levels_.insert(levels_.begin(), std::make_shared<Level>(std::move(segments)));

@@ -1,6 +1,5 @@
 #include "sibyl/tree_option_text.h"
 
-#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -38,8 +37,9 @@ bool Parse(std::string_view text, bool* flag) {
 }
 
 bool Parse(std::string_view text, uint64_t* number) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), *number);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  const auto parsed = base::ParseNumber<uint64_t>(text);
+  if (parsed) *number = *parsed;
+  return parsed.has_value();
 }
 
 Error NoSuchOption(std::string_view name) {

@@ -1,9 +1,9 @@
 #include "storage/commit_log_format.h"
 
-#include <charconv>
 #include <limits>
 
 #include "base/coding.h"
+#include "base/text.h"
 #include "storage/commit_log.h"
 
 namespace sibyl::storage {
@@ -27,11 +27,8 @@ std::string GenerationFamilyName(uint64_t generation) {
 std::optional<uint64_t> GenerationOfFamily(std::string_view name) {
   if (!name.starts_with(kFamilyPrefix)) return std::nullopt;
   name.remove_prefix(kFamilyPrefix.size());
-  uint64_t generation = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), generation);
-  if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) return std::nullopt;
-  if (name.size() != kFamilyDigits || generation == 0) return std::nullopt;
-  return generation;
+  const auto generation = base::ParseNumber<uint64_t>(name);
+  return name.size() == kFamilyDigits && generation != uint64_t{0} ? generation : std::nullopt;
 }
 
 std::string GenerationStartKey(uint64_t generation) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -506,11 +505,10 @@ std::vector<uint64_t> ListLogFiles(const Path& directory) {
   for (std::filesystem::directory_iterator file(directory, code), end; !code && file != end;
        file.increment(code)) {
     const std::string name = file->path().filename().string();
-    uint64_t number = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr != name.data() && parsed.ptr == kLogSuffix) {
-      numbers.push_back(number);
-    }
+    if (!name.ends_with(kLogSuffix)) continue;
+    const auto number = base::ParseNumber<uint64_t>(
+        std::string_view(name).substr(0, name.size() - kLogSuffix.size()));
+    if (number) numbers.push_back(*number);
   }
   std::ranges::sort(numbers);
   return numbers;

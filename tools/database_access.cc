@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "tools/sql_support.h"
 
 namespace sibyl::tools {
@@ -83,15 +83,12 @@ Result<std::shared_ptr<Database>> OpenDatabaseReadOnly(const fs::path& path) {
 
 Result<std::optional<Tree>> FindTree(Database& database, std::string_view name) {
   if (!name.starts_with('#')) return database.FindTree(name);
-  uint32_t id = 0;
-  const auto parsed = std::from_chars(name.data() + 1, name.data() + name.size(), id);
-  if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) {
-    return std::optional<Tree>();
-  }
+  const auto id = base::ParseNumber<uint32_t>(name.substr(1));
+  if (!id) return std::optional<Tree>();
   SIBYL_ASSIGN_OR_RETURN(const std::vector<TreeInfo> trees, database.ListTrees());
   const bool known = std::any_of(trees.begin(), trees.end(),
-                                 [&](const TreeInfo& info) { return info.tree.id == id; });
-  return known ? std::optional<Tree>(Tree{id}) : std::nullopt;
+                                 [&](const TreeInfo& info) { return info.tree.id == *id; });
+  return known ? std::optional<Tree>(Tree{*id}) : std::nullopt;
 }
 
 Result<Tree> FindOrCreateTree(Database& database, std::string_view name) {

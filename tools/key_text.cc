@@ -1,6 +1,5 @@
 #include "tools/key_text.h"
 
-#include <charconv>
 #include <cstdint>
 
 #include "base/coding.h"
@@ -99,15 +98,13 @@ Result<std::string> ParseHex(std::string_view text) {
 }
 
 Result<std::string> ParseU64(std::string_view text) {
-  uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end) {
+  const auto number = base::ParseNumber<uint64_t>(text);
+  if (!number) {
     return Error{ErrorCode::kInvalidArgument,
                  base::Quoted(text) + " is no u64 key: a number from 0 to 18446744073709551615"};
   }
   std::string key;
-  base::PutBig64(&key, number);
+  base::PutBig64(&key, *number);
   return key;
 }
 

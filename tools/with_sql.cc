@@ -2,7 +2,6 @@
 
 #include <sqlite3.h>
 
-#include <charconv>
 #include <fstream>
 #include <memory>
 
@@ -98,13 +97,12 @@ class TableLoader {
                           SQLITE_UTF8);
       return Ok();
     }
-    int64_t number = 0;
-    const char* end = field.data() + field.size();
-    if (std::from_chars(field.data(), end, number).ec != std::errc()) {
+    const auto number = base::ParseNumber<int64_t>(field);
+    if (!number) {
       return Error{ErrorCode::kInvalidArgument,
                    rows_.Where() + ": " + field + " is above SQL's largest integer, 2^63 - 1"};
     }
-    sqlite3_bind_int64(insert_.get(), column, number);
+    sqlite3_bind_int64(insert_.get(), column, *number);
     return Ok();
   }
 
@@ -137,12 +135,13 @@ Result<bool> MakeSqlDatabase(const std::filesystem::path& folder) {
   data += "-sibyl";
   std::error_code error;
   if (std::filesystem::exists(data, error)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 data.string() + " exists already: the SQL database stays in " + folder.string() +
-                     ", without its marker file"};
+    return Error{ErrorCode::kInvalidArgument, data.string() +
+                                                  " exists already: the SQL database stays in " +
+                                                  folder.string() + ", without its marker file"};
   }
   std::filesystem::rename(folder, data, error);
-  if (error) return Error{ErrorCode::kIo, "cannot rename " + folder.string() + ": " + error.message()};
+  if (error)
+    return Error{ErrorCode::kIo, "cannot rename " + folder.string() + ": " + error.message()};
   std::ofstream(folder).close();  // an empty file, which becomes the marker
   SIBYL_RETURN_IF_ERROR(sql::WriteMarker(std::filesystem::absolute(folder), *uuid));
   return true;

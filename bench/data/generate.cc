@@ -1,11 +1,11 @@
 #include "bench/data/generate.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
+#include "base/text.h"
 #include "bench/data/adversaries.h"
 #include "bench/data/random.h"
 
@@ -172,11 +172,9 @@ Result<GeneratedSet> ParseGeneratedSet(std::string_view text) {
                         "expected KIND:COUNT, found \"" + std::string(text) + "\""};
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return malformed;
-  GeneratedSet set{std::string(text.substr(0, colon)), 0};
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + colon + 1, end, set.count);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return malformed;
-  return set;
+  const auto count = base::ParseNumber<uint64_t>(text.substr(colon + 1));
+  if (!count) return malformed;
+  return GeneratedSet{std::string(text.substr(0, colon)), *count};
 }
 
 }  // namespace sibyl::bench

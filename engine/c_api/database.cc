@@ -1,6 +1,5 @@
 // sibyl/c.h: opening, trees, reading, writing.
 
-#include <charconv>
 #include <cstring>
 #include <vector>
 
@@ -44,12 +43,9 @@ Status Parse(std::string_view name, std::string_view value, bool* out) {
 }
 template <typename Number>
 Status Parse(std::string_view name, std::string_view value, Number* out) {
-  Number number{};
-  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size()) {
-    return BadValue(name, value);
-  }
-  *out = number;
+  const auto number = base::ParseNumber<Number>(value);
+  if (!number) return BadValue(name, value);
+  *out = *number;
   return Ok();
 }
 Status Parse(std::string_view name, std::string_view value, ReadMode* out) {

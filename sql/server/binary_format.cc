@@ -1,13 +1,13 @@
 #include "sql/server/binary_format.h"
 
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
 
 #include "base/hex.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "sql/server/array_format.h"
 #include "sql/server/calendar.h"
 #include "sql/server/dialect/datetime.h"
@@ -50,9 +50,9 @@ bool IsInteger(const SqlValue& value, int64_t* integer) {
       *integer = static_cast<int64_t>(value.real);
       return true;
     case ValueType::kText: {
-      const char* end = value.bytes.data() + value.bytes.size();
-      const auto parsed = std::from_chars(value.bytes.data(), end, *integer);
-      return parsed.ec == std::errc() && parsed.ptr == end;
+      const auto parsed = base::ParseNumber<int64_t>(value.bytes);
+      if (parsed) *integer = *parsed;
+      return parsed.has_value();
     }
     default:
       return false;
@@ -63,9 +63,9 @@ bool IsReal(const SqlValue& value, double* real) {
   if (value.type == ValueType::kReal) return *real = value.real, true;
   if (value.type == ValueType::kInteger) return *real = static_cast<double>(value.integer), true;
   if (value.type != ValueType::kText) return false;
-  const char* end = value.bytes.data() + value.bytes.size();
-  const auto parsed = std::from_chars(value.bytes.data(), end, *real);
-  return parsed.ec == std::errc() && parsed.ptr == end;
+  const auto parsed = base::ParseNumber<double>(value.bytes);
+  if (parsed) *real = *parsed;
+  return parsed.has_value();
 }
 
 template <typename T>

@@ -1,11 +1,11 @@
 #include "sql/server/configuration.h"
 
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <variant>
 
 #include "base/status_macros.h"
+#include "base/text.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -70,13 +70,11 @@ Status SetMember(std::string ServerOptions::*member, std::string_view value,
 }
 
 Status SetMember(uint64_t ServerOptions::*member, std::string_view value, ServerOptions* options) {
-  uint64_t number = 0;
-  const char* end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end || value.empty()) {
+  const auto number = base::ParseNumber<uint64_t>(value);
+  if (!number) {
     return Error{ErrorCode::kInvalidArgument, "\"" + std::string(value) + "\" is not a number"};
   }
-  options->*member = number;
+  options->*member = *number;
   return Ok();
 }
 

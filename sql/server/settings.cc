@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
 #include "sibyl/version.h"
 
 namespace sibyl::sql::server {
@@ -155,11 +156,7 @@ SqlResult<std::string> Checked(const Parameter& parameter, std::string_view valu
       if (auto boolean = Boolean(lower)) return *boolean;
       return InvalidValue(parameter, value);
     case Kind::kInteger: {
-      int number = 0;
-      const char* end = value.data() + value.size();
-      if (std::from_chars(value.data(), end, number).ptr != end || value.empty()) {
-        return InvalidValue(parameter, value);
-      }
+      if (!base::ParseNumber<int>(value)) return InvalidValue(parameter, value);
       return std::string(value);
     }
     case Kind::kTime:

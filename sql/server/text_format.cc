@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "sql/server/dialect/datetime.h"
 #include "sql/server/type_oids.h"
 #include "sql/server/types.h"
@@ -110,13 +111,11 @@ SqlResult<SqlValue> DecodeTextInteger(uint32_t oid, std::string_view bytes) {
 SqlResult<SqlValue> DecodeTextReal(uint32_t oid, std::string_view bytes) {
   std::string_view text = Trimmed(bytes);
   if (text.starts_with('+')) text.remove_prefix(1);
-  int64_t integer = 0;
-  const char* end = text.data() + text.size();
   if (oid == kNumericOid) {
-    const auto parsed = std::from_chars(text.data(), end, integer);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return SqlValue::Integer(integer);
+    if (const auto integer = base::ParseNumber<int64_t>(text)) return SqlValue::Integer(*integer);
   }
   double real = 0;
+  const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, real);  // also "inf", "NaN"
   if (parsed.ec == std::errc::result_out_of_range) {
     return SqlError{

@@ -7,11 +7,11 @@
 #include <openssl/sha.h>
 #include <stringprep.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <memory>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -136,9 +136,8 @@ std::optional<ScramVerifier> ScramVerifierFromText(std::string_view text) {
   const auto stored_key = FromBase64(take(':'));
   const auto server_key = FromBase64(text);
   ScramVerifier verifier;
-  const char* end = iterations.data() + iterations.size();
-  if (std::from_chars(iterations.data(), end, verifier.iterations).ptr != end ||
-      verifier.iterations < 1 || !salt || !stored_key || !server_key ||
+  verifier.iterations = base::ParseNumber<int>(iterations).value_or(0);
+  if (verifier.iterations < 1 || !salt || !stored_key || !server_key ||
       stored_key->size() != kHashBytes || server_key->size() != kHashBytes) {
     return std::nullopt;
   }
@@ -197,9 +196,7 @@ std::optional<std::string> ScramClient::Final(std::string_view server_first) {
   const auto iterations_text = TakeAttribute(&list, 'i');
   if (!nonce || !nonce->starts_with(nonce_) || !salt_text || !iterations_text) return std::nullopt;
   const auto salt = FromBase64(*salt_text);
-  int iterations = 0;
-  std::from_chars(iterations_text->data(), iterations_text->data() + iterations_text->size(),
-                  iterations);
+  const int iterations = base::ParseNumber<int>(*iterations_text).value_or(0);
   if (!salt || iterations < 1) return std::nullopt;
   const std::string salted = SaltedPassword(Prepared(password_), *salt, iterations);
   const std::string client_key = Hmac(salted, "Client Key");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/dialect/datetime.h"
 #include "sql/server/dialect/text.h"
@@ -24,19 +25,16 @@ std::string_view Trimmed(std::string_view text) {
 
 void InvalidInput(sqlite3_context* context, const char* type, std::string_view text,
                   const char* sqlstate = "22P02") {
-  FailFunction(context, sqlstate,
-               std::string("invalid input syntax for type ") + type + ": \"" + std::string(text) +
-                   "\"");
+  FailFunction(
+      context, sqlstate,
+      std::string("invalid input syntax for type ") + type + ": \"" + std::string(text) + "\"");
 }
 
 template <typename Number>
 std::optional<Number> ParseNumber(std::string_view text) {
   text = Trimmed(text);
   if (text.starts_with('+')) text.remove_prefix(1);
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  return base::ParseNumber<Number>(text);
 }
 
 // A number in the range, rounded half to even from a real as PostgreSQL does; text by its digits.
@@ -217,20 +215,13 @@ void ToInterval(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 constexpr SqlFunction kFunctions[] = {
-    {"pg_to_bool", 1, ToBool},
-    {"pg_to_bytea", 1, ToBytea},
-    {"pg_to_date", 1, ToDate},
-    {"pg_to_float8", 1, ToFloat8},
-    {"pg_to_int2", 1, ToInt2},
-    {"pg_to_int4", 1, ToInt4},
-    {"pg_to_int8", 1, ToInt8},
-    {"pg_to_interval", 1, ToInterval},
-    {"pg_to_numeric", 1, ToNumeric},
-    {"pg_to_oid", 1, ToOid},
-    {"pg_to_text", 1, ToText},
-    {"pg_to_time", 1, ToTime},
-    {"pg_to_timestamp", 1, ToTimestamp},
-    {"pg_to_timestamptz", 1, ToTimestamptz},
+    {"pg_to_bool", 1, ToBool},           {"pg_to_bytea", 1, ToBytea},
+    {"pg_to_date", 1, ToDate},           {"pg_to_float8", 1, ToFloat8},
+    {"pg_to_int2", 1, ToInt2},           {"pg_to_int4", 1, ToInt4},
+    {"pg_to_int8", 1, ToInt8},           {"pg_to_interval", 1, ToInterval},
+    {"pg_to_numeric", 1, ToNumeric},     {"pg_to_oid", 1, ToOid},
+    {"pg_to_text", 1, ToText},           {"pg_to_time", 1, ToTime},
+    {"pg_to_timestamp", 1, ToTimestamp}, {"pg_to_timestamptz", 1, ToTimestamptz},
 };
 
 }  // namespace

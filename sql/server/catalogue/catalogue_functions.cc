@@ -1,9 +1,9 @@
 // Functions over the catalogue: regclass and its kin, pg_get_indexdef, sizes, ....
 
-#include <charconv>
 #include <memory>
 #include <utility>
 
+#include "base/text.h"
 #include "sql/server/catalogue/catalogue.h"
 #include "sql/server/catalogue/catalogue_table.h"
 #include "sql/server/catalogue/function_support.h"
@@ -91,10 +91,9 @@ bool ResultIfNumber(sqlite3_context* context, sqlite3_value* value) {
     return true;
   }
   const std::string_view text = TextArgument(value);
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return false;
-  sqlite3_result_int64(context, number);
+  const auto number = base::ParseNumber<uint32_t>(text);
+  if (!number) return false;
+  sqlite3_result_int64(context, *number);
   return true;
 }
 
@@ -146,7 +145,8 @@ void RegtypeIn(sqlite3_context* context, int, sqlite3_value** values) {
 void RegtypeOut(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
   const TypeInfo* type = FindType(OidArgument(values[0]));
-  ResultNameOrOid(context, type != nullptr ? std::optional(FormatType(type->oid, -1)) : std::nullopt,
+  ResultNameOrOid(context,
+                  type != nullptr ? std::optional(FormatType(type->oid, -1)) : std::nullopt,
                   values[0]);
 }
 
@@ -167,7 +167,8 @@ void RegnamespaceOut(sqlite3_context* context, int, sqlite3_value** values) {
   }
 }
 
-// There are no functions in the catalogue, so none has an oid, but two by which clients tell arrays.
+// There are no functions in the catalogue, so none has an oid, but two by which clients tell
+// arrays.
 constexpr uint32_t kArrayIn = 750;
 constexpr uint32_t kArrayOut = 751;
 
@@ -238,7 +239,8 @@ void GetIndexdef(sqlite3_context* context, int count, sqlite3_value** values) {
     const bool pretty = count > 2 && sqlite3_value_int(values[2]) != 0;
     ResultText(context, std::string_view(IndexDefinition(*table, *index, pretty)));
   } else {
-    ResultText(context, std::string_view(IndexColumn(*table, *index, static_cast<size_t>(column) - 1)));
+    ResultText(context,
+               std::string_view(IndexColumn(*table, *index, static_cast<size_t>(column) - 1)));
   }
 }
 
@@ -290,15 +292,15 @@ void GetSerialSequence(sqlite3_context* context, int, sqlite3_value** values) {
   const auto model = CatalogueOf(context)->CurrentModel();
   const ModelTable* table = model->FindTable(BareName(TextArgument(values[0])));
   if (table == nullptr) {
-    FailFunction(context, "42P01", "relation \"" + std::string(TextArgument(values[0])) +
-                                       "\" does not exist");
+    FailFunction(context, "42P01",
+                 "relation \"" + std::string(TextArgument(values[0])) + "\" does not exist");
     return;
   }
   const int number = table->ColumnNumber(TextArgument(values[1]));
   if (number == 0 || !table->columns[number - 1].identity) return;
-  ResultText(context, std::string_view("public." + Quoted(table->name + "_" +
-                                                          table->columns[number - 1].name +
-                                                          "_seq")));
+  ResultText(context,
+             std::string_view(
+                 "public." + Quoted(table->name + "_" + table->columns[number - 1].name + "_seq")));
 }
 
 void TableIsVisible(sqlite3_context* context, int, sqlite3_value** values) {
@@ -321,7 +323,8 @@ void TableIsVisible(sqlite3_context* context, int, sqlite3_value** values) {
 // ---- Sizes ----
 
 int64_t DatabaseBytes(sqlite3* db) {
-  CatalogueQuery pages(db, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+  CatalogueQuery pages(db,
+                       "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
   return pages.Step() ? pages.Int(0) : 0;
 }
 
@@ -344,7 +347,8 @@ void RelationSize(sqlite3_context* context, int, sqlite3_value** values) {
     return;
   }
   const double part = static_cast<double>(share.Int(0)) / static_cast<double>(share.Int(1));
-  sqlite3_result_int64(context, static_cast<int64_t>(part * static_cast<double>(DatabaseBytes(db))));
+  sqlite3_result_int64(context,
+                       static_cast<int64_t>(part * static_cast<double>(DatabaseBytes(db))));
 }
 
 void Null(sqlite3_context*, int, sqlite3_value**) {}
@@ -390,8 +394,8 @@ int RegisterCatalogue(sqlite3* db) {
   const auto catalogue = std::make_shared<Catalogue>(db);
   for (const SqlFunction& function : kFunctions) {
     const int code = sqlite3_create_function_v2(
-        db, function.name, function.arguments, SQLITE_UTF8, new std::shared_ptr<Catalogue>(catalogue),
-        function.body, nullptr, nullptr,
+        db, function.name, function.arguments, SQLITE_UTF8,
+        new std::shared_ptr<Catalogue>(catalogue), function.body, nullptr, nullptr,
         [](void* data) { delete static_cast<std::shared_ptr<Catalogue>*>(data); });
     if (code != SQLITE_OK) return code;
   }

@@ -2,11 +2,11 @@
 // columns for their arguments, and one, `ordinality`, that counts the rows from 1.
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <utility>
 
+#include "base/text.h"
 #include "sql/eponymous_table.h"
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/catalogue/query.h"
@@ -51,13 +51,9 @@ Value ElementValue(const std::optional<std::string>& element, uint32_t type_oid)
     return int64_t{!element->empty() && ((*element)[0] == 't' || *element == "1") ? 1 : 0};
   }
   if (!IsNumber(c)) return *element;
-  const char* end = element->data() + element->size();
-  int64_t number = 0;
-  const auto whole = std::from_chars(element->data(), end, number);
-  if (whole.ec == std::errc() && whole.ptr == end) return number;
-  double real = 0;
-  const auto rational = std::from_chars(element->data(), end, real);
-  return rational.ec == std::errc() && rational.ptr == end ? Value(real) : Value(*element);
+  if (const auto number = base::ParseNumber<int64_t>(*element)) return *number;
+  const auto real = base::ParseNumber<double>(*element);
+  return real ? Value(*real) : Value(*element);
 }
 
 RowsOrError Elements(const std::vector<Value>& arguments) {

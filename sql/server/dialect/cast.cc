@@ -1,11 +1,11 @@
 // Types: the names of types, casts, and what PostgreSQL converts without being asked.
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "sql/server/dialect/datetime.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
@@ -34,18 +34,13 @@ std::optional<bool> ParseBool(const std::string& text) {
 std::optional<int64_t> ParseInteger(const std::string& text) {
   std::string_view digits = text;
   if (digits.starts_with('+')) digits.remove_prefix(1);
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
+  return base::ParseNumber<int64_t>(digits);
 }
 
 bool IsDecimal(std::string_view text) {
   if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
   const bool digits = text.find_first_of("0123456789") != std::string_view::npos;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return digits && error == std::errc() && end == text.data() + text.size() &&
+  return digits && base::ParseNumber<double>(text) &&
          text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
 }
 
