@@ -42,13 +42,21 @@ class HashedKey {
   bool known_ = false;
 };
 
-Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
-                         uint64_t deleted_before, Value* value) {
-  if (view.generations.size() > 1) {
-    for (const auto& generation : view.generations) generation->Prefetch(key->hash());
-  }
+// Asks for where the generations would have the key. Returns whether one may.
+bool AskGenerations(const View& view, HashedKey* key) {
+  bool any = false;
   for (const auto& generation : view.generations) {
     if (generation->empty()) continue;  // the active one of a database that is only read
+    generation->Prefetch(key->hash());
+    any = true;
+  }
+  return any;
+}
+
+Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
+                         uint64_t deleted_before, Value* value) {
+  for (const auto& generation : view.generations) {
+    if (generation->empty()) continue;
     if (const auto record = generation->Find(key->key(), key->hash(), sequence)) {
       // What is hidden decides too: everything older is hidden with it.
       const bool hidden = record->sequence < deleted_before;
@@ -73,45 +81,72 @@ Answer LookInGenerations(const View& view, HashedKey* key, uint64_t sequence,
   return segment.Lookup(key, value);
 }
 
-[[gnu::always_inline]] inline storage::Segment::InPlace LookInSegment(const storage::Segment& file,
-                                                                      std::string_view key,
-                                                                      index::BlockPosition position,
-                                                                      bool expects_value) {
-  if (expects_value) return file.LookupInPlace(key, position.block, position.fraction);
-  // The same, but for asking for the value's lines.
-  file.PrefetchBlock(position.block, position.fraction);
-  return file.LookupPrefetched(key, position.block, position.fraction);
-}
+// Where one Get will look, in the order in which it will. All of it is asked for before any of it
+// is looked at, so that the cache misses of all sources overlap: what is nearly always looked at
+// last comes from farthest.
+class PlannedGet {
+ public:
+  // By a thread whose gate was so before this read.
+  PlannedGet(const View& view, HashedKey* key, uint64_t deleted_before, FilterGate gate)
+      : view_(view), key_(key), deleted_before_(deleted_before), gate_(gate) {}
 
-// Looks for the key in several levels of `view`, newest first, by a thread whose gate was so before
-// this read. Their filters are asked for all at once, so that the cache misses of many runs
-// overlap.
-[[gnu::always_inline]] inline Result<LookupOutcome> LookInLevels(
-    const View& view, std::span<const std::shared_ptr<const Level>> levels, FilterGate gate,
-    HashedKey* key, uint64_t deleted_before, Value* value) {
-  std::array<View::Candidate, kLevelsAtOnce> candidates;
-  size_t count = 0;
-  for (const auto& level : levels) {
-    const View::Candidate candidate = view.FindCandidate(level, key->key(), deleted_before, gate);
-    if (candidate.segment == nullptr) continue;
-    if (candidate.asks_filter) candidate.segment->filter().Prefetch(key->hash());
-    candidates[count++] = candidate;
+  // Asks for the filters of `levels`, at most kLevelsAtOnce of the view's, and for where the oldest
+  // would have the key: that has most keys. `is_next`: nothing else is looked at before them.
+  [[gnu::always_inline]] void AskLevels(std::span<const std::shared_ptr<const Level>> levels,
+                                        bool is_next) {
+    count_ = 0;
+    for (const auto& level : levels) {
+      const View::Candidate candidate =
+          view_.FindCandidate(level, key_->key(), deleted_before_, gate_);
+      if (candidate.segment == nullptr) continue;
+      if (candidate.asks_filter) candidate.segment->filter().Prefetch(key_->hash());
+      candidates_[count_++] = candidate;
+    }
+    if (count_ == 0 || gate_.expects_absent()) return;
+    const LearnedSegment& oldest = *candidates_[count_ - 1].segment;
+    in_oldest_ = oldest.Predict(key_->key());
+    // The lookup asks for the same, if it is the next thing.
+    asked_oldest_ = count_ > 1 || !is_next;
+    if (asked_oldest_) oldest.file().PrefetchRecord(in_oldest_.block, in_oldest_.fraction);
   }
-  for (size_t i = 0; i < count; ++i) {
-    const auto& [segment, asks_filter] = candidates[i];
-    // The oldest has most keys: it is asked where the key would be while its filter comes from
-    // memory. The others hardly ever need to be.
-    const bool is_likely = i + 1 == count && !gate.expects_absent();
-    index::BlockPosition position;
-    if (is_likely) position = segment->Predict(key->key());
-    if (asks_filter && !segment->filter().MayContain(key->hash())) continue;
-    if (!is_likely) position = segment->Predict(key->key());
-    const auto found = LookInSegment(segment->file(), key->key(), position, !gate.expects_absent());
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, Settle(found, *segment, key->key(), value));
-    if (outcome != LookupOutcome::kAbsent) return outcome;
+
+  // Looks for the key in the levels asked for last, newest first.
+  [[gnu::always_inline]] Result<LookupOutcome> LookInLevels(Value* value) {
+    for (size_t i = 0; i < count_; ++i) {
+      const auto& [segment, asks_filter] = candidates_[i];
+      if (asks_filter && !segment->filter().MayContain(key_->hash())) continue;
+      const auto found = LookInSegment(*segment, i + 1 == count_);
+      SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                             Settle(found, *segment, key_->key(), value));
+      if (outcome != LookupOutcome::kAbsent) return outcome;
+    }
+    return LookupOutcome::kAbsent;
   }
-  return LookupOutcome::kAbsent;
-}
+
+ private:
+  [[gnu::always_inline]] storage::Segment::InPlace LookInSegment(const LearnedSegment& segment,
+                                                                 bool is_oldest) {
+    const storage::Segment& file = segment.file();
+    const std::string_view key = key_->key();
+    if (gate_.expects_absent()) {
+      const auto [block, fraction] = segment.Predict(key);
+      file.PrefetchBlock(block, fraction);
+      return file.LookupPrefetched(key, block, fraction);
+    }
+    const auto [block, fraction] = is_oldest ? in_oldest_ : segment.Predict(key);
+    if (is_oldest && asked_oldest_) return file.LookupPrefetched(key, block, fraction);
+    return file.LookupInPlace(key, block, fraction);
+  }
+
+  const View& view_;
+  HashedKey* const key_;
+  const uint64_t deleted_before_;
+  const FilterGate gate_;
+  std::array<View::Candidate, kLevelsAtOnce> candidates_;
+  size_t count_ = 0;
+  index::BlockPosition in_oldest_;  // unless the key is expected to be absent
+  bool asked_oldest_ = false;       // whether its lines there are on their way
+};
 
 // One batch of MultiGet: the keys that no source has decided yet.
 struct Batch {
@@ -126,6 +161,19 @@ struct Batch {
   std::array<Item, kBatchKeys> items;
   size_t count = 0;
 };
+
+// Looks for all keys in the generations and keeps those they do not decide.
+void LookInGenerations(const View& view, uint64_t sequence, Batch* batch) {
+  size_t open = 0;
+  for (size_t i = 0; i < batch->count; ++i) {
+    Batch::Item& item = batch->items[i];
+    if (LookInGenerations(view, &item.key, sequence, item.deleted_before, item.value) ==
+        Answer::kOpen) {
+      batch->items[open++] = item;
+    }
+  }
+  batch->count = open;
+}
 
 // Finds the segment of each open key in one level, if its filter, where it is asked, lets the key
 // pass.
@@ -188,15 +236,22 @@ Result<bool> View::Get(std::string_view internal_key, uint64_t sequence, Value* 
   value->Clear();
   HashedKey key(internal_key);
   const uint64_t deleted_before = NewestDeletion(range_deletions, internal_key);
-  if (LookInGenerations(*this, &key, sequence, deleted_before, value) == Answer::kDecided) {
+  FilterGate& gate = FilterGate::OfThisThread();
+  PlannedGet planned(*this, &key, deleted_before, gate);
+  const auto levels_from = [this](size_t begin) {
+    return std::span(levels).subspan(begin, std::min(levels.size() - begin, kLevelsAtOnce));
+  };
+  const bool in_generations = AskGenerations(*this, &key);
+  const bool levels_first = !(in_generations && gate.expects_in_generation());
+  if (levels_first) planned.AskLevels(levels_from(0), !in_generations);
+  if (in_generations &&
+      LookInGenerations(*this, &key, sequence, deleted_before, value) == Answer::kDecided) {
+    gate.SawInGeneration();
     return value->found();
   }
-  FilterGate& gate = FilterGate::OfThisThread();
   for (size_t begin = 0; begin < levels.size(); begin += kLevelsAtOnce) {
-    const size_t count = std::min(levels.size() - begin, kLevelsAtOnce);
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                           LookInLevels(*this, std::span(levels).subspan(begin, count), gate, &key,
-                                        deleted_before, value));
+    if (begin > 0 || !levels_first) planned.AskLevels(levels_from(begin), true);
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, planned.LookInLevels(value));
     if (outcome != LookupOutcome::kAbsent) {
       gate.SawPresent();
       return outcome == LookupOutcome::kValue;
@@ -242,11 +297,11 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
     for (size_t i = begin; i < end; ++i) {
       values[i].Clear();
       HashedKey key(internal_keys[i]);
+      AskGenerations(*this, &key);
       const uint64_t deleted_before = NewestDeletion(range_deletions, internal_keys[i]);
-      if (LookInGenerations(*this, &key, sequence, deleted_before, &values[i]) == Answer::kOpen) {
-        batch.items[batch.count++] = {key, &values[i], deleted_before, {}, {}, {}};
-      }
+      batch.items[batch.count++] = {key, &values[i], deleted_before, {}, {}, {}};
     }
+    LookInGenerations(*this, sequence, &batch);
     for (const auto& level : levels) {
       if (batch.count == 0) break;
       if (level->empty()) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -46,6 +47,13 @@ struct KeyRange {
   size_t position;
 };
 
+// Where one block ends, as a choice among the ranks [first, end).
+struct Border {
+  size_t first = 0;
+  size_t end = 0;  // 0: not chosen yet
+  size_t rank = 0;
+};
+
 // A choice of block borders for a B-tree: block first_block + i begins at rank borders[i - 1].
 struct Borders {
   uint64_t first_block = 0;
@@ -69,24 +77,68 @@ class Builder {
  private:
   Status Prepare();
 
-  // Each appends a subtree for the range.
   struct Subtree {
     uint32_t node;     // its root
     uint64_t bytes;    // once packed
     double lookup_ns;  // mean over its blocks
   };
+
+  // A B-tree for a range, not yet part of the model: its nodes number each other from 0.
+  struct Separators {
+    std::vector<TreeNode> nodes;
+    uint64_t bytes = 0;
+    double lookup_ns = 0;
+  };
+
+  // How large the lines of a range may become before they lose against its separators, which are
+  // made only once the lines exceed what no B-tree is smaller than: friendly keys need none.
+  class Rival {
+   public:
+    Rival(Builder* builder, const KeyRange& range)
+        : builder_(*builder), range_(range), least_bytes_(builder->LeastSeparatorBytes(range)) {}
+
+    bool Beats(uint64_t lines_bytes, double lines_ns) {
+      if (lines_bytes <= least_bytes_) return false;
+      if (!separators_) {
+        separators_ = builder_.MakeSeparators(range_);
+        least_bytes_ = std::max(least_bytes_, separators_->bytes);
+        if (lines_bytes <= least_bytes_) return false;
+      }
+      const double factor = std::clamp(separators_->lookup_ns / lines_ns, 1.0, kMostBytesForSpeed);
+      return static_cast<double>(lines_bytes) > factor * static_cast<double>(separators_->bytes);
+    }
+
+    // Precondition: it was found better.
+    Separators Take() { return std::move(*separators_); }
+
+   private:
+    Builder& builder_;
+    const KeyRange range_;
+    uint64_t least_bytes_;  // lines of no more do not lose
+    std::optional<Separators> separators_;
+  };
+
+  // Each appends a subtree for the range. Lines are given up once the rival is better: then nothing
+  // is returned, and nodes are left behind.
   Subtree BuildSubtree(const KeyRange& range, uint32_t depth);
-  Subtree BuildLines(const KeyRange& range, uint32_t depth);
-  Subtree BuildSeparators(const KeyRange& range, const Borders& borders);
-  uint32_t BuildSeparatorNode(const KeyRange& range, std::span<const size_t> borders,
-                              uint64_t first_block, uint64_t* bytes);
+  std::optional<Subtree> BuildLines(const KeyRange& range, uint32_t depth, Rival* rival);
+  Subtree Append(Separators separators);
+
+  Separators MakeSeparators(const KeyRange& range);
+  uint32_t MakeSeparatorNode(const KeyRange& range, std::span<const size_t> borders,
+                             uint64_t first_block, Separators* separators);
+
+  uint64_t LeastSeparatorBytes(const KeyRange& range) const {
+    return static_cast<uint64_t>(BlocksSpanned(range)) * kLeastSeparatorBytes;
+  }
 
   std::string_view SharedBy(const KeyRange& range) const;
   size_t EndOfGroup(size_t begin, size_t end, size_t position, uint64_t window) const;
   size_t FitLine(size_t begin, size_t end, size_t position, TreePiece* piece) const;
   Subtree BuildLink(const KeyRange& group, uint32_t depth, TreePiece* piece);
 
-  Borders ChooseBorders(const KeyRange& range) const;
+  Borders ChooseBorders(const KeyRange& range);
+  Border ChooseBorder(size_t first, size_t end, uint64_t border_bytes) const;
   size_t ShortestSeparator(size_t first, size_t end, uint64_t border_bytes) const;
   std::string_view SeparatorAt(size_t rank, size_t position) const {
     return keys_[rank].substr(position, shared_with_previous_[rank] + 1 - position);
@@ -129,6 +181,7 @@ class Builder {
 
   std::unique_ptr<uint64_t[]> place_bytes_;           // Y(i) x block_bytes; one more: the end
   std::unique_ptr<uint32_t[]> shared_with_previous_;  // bytes that key i shares with key i - 1
+  std::vector<Border> border_choices_;                // among all keys: of block i, its end
   ModelTree tree_;
 };
 
@@ -141,6 +194,7 @@ Result<ModelTree> Builder::Build() {
                  "block model: " + std::to_string(blocks) + " blocks are too many for one model"};
   }
   tree_.block_count = static_cast<uint32_t>(std::max<uint64_t>(blocks, 1));
+  border_choices_.resize(blocks);
   BuildSubtree({0, keys_.size(), 0}, 0);
   return std::move(tree_);
 }
@@ -174,24 +228,13 @@ Status Builder::Prepare() {
 }
 
 Builder::Subtree Builder::BuildSubtree(const KeyRange& range, uint32_t depth) {
-  if (!learn_) return BuildSeparators(range, ChooseBorders(range));
+  if (!learn_) return Append(MakeSeparators(range));
   const size_t mark = tree_.nodes.size();
-  const Subtree lines = BuildLines(range, depth);
-  // No B-tree is smaller than this: friendly keys need not look for separators.
-  const auto least_separators = static_cast<uint64_t>(BlocksSpanned(range));
-  if (lines.bytes <= least_separators * kLeastSeparatorBytes) return lines;
-  const Borders borders = ChooseBorders(range);
-  const size_t end_of_lines = tree_.nodes.size();
-  const Subtree separators = BuildSeparators(range, borders);
-  const double largest =
-      std::clamp(separators.lookup_ns / lines.lookup_ns, 1.0, kMostBytesForSpeed) *
-      static_cast<double>(separators.bytes);
-  if (static_cast<double>(lines.bytes) <= largest) {
-    tree_.nodes.resize(end_of_lines);
-    return lines;
-  }
-  tree_.nodes.resize(mark);  // parents come before children: build them again in the right place
-  return BuildSeparators(range, borders);
+  Rival rival(this, range);
+  const std::optional<Subtree> lines = BuildLines(range, depth, &rival);
+  if (lines) return *lines;
+  tree_.nodes.resize(mark);
+  return Append(rival.Take());
 }
 
 // The bytes that all keys of the range share from its position.
@@ -202,7 +245,8 @@ std::string_view Builder::SharedBy(const KeyRange& range) const {
   return first.substr(0, SharedBytes(first, last));
 }
 
-Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
+std::optional<Builder::Subtree> Builder::BuildLines(const KeyRange& range, uint32_t depth,
+                                                    Rival* rival) {
   const auto node = static_cast<uint32_t>(tree_.nodes.size());
   tree_.nodes.emplace_back();
   std::string_view shared = SharedBy(range);
@@ -213,6 +257,7 @@ Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
   if (std::all_of(keys_.begin() + range.begin, keys_.begin() + range.end, fits_window)) shared = {};
   const size_t position = range.position + shared.size();
 
+  const double blocks = std::max(1.0, BlocksSpanned(range));
   std::vector<TreePiece> pieces;
   uint64_t child_bytes = 0;
   double child_ns = 0;  // times the blocks of the child
@@ -229,18 +274,26 @@ Builder::Subtree Builder::BuildLines(const KeyRange& range, uint32_t depth) {
       begin = end;
     }
     pieces.push_back(piece);
+    // What comes adds to both.
+    const uint64_t least_bytes = pieces.size() * kPackedPieceBytes + child_bytes;
+    if (rival->Beats(least_bytes, kLinesNs + child_ns / blocks)) return std::nullopt;
   }
-  const uint64_t bytes = PackedLinesBytes(shared.size(), pieces) + child_bytes;
-  const double blocks = std::max(1.0, BlocksSpanned(range));
+  const Subtree lines{node, PackedLinesBytes(shared.size(), pieces) + child_bytes,
+                      kLinesNs + child_ns / blocks};
+  if (rival->Beats(lines.bytes, lines.lookup_ns)) return std::nullopt;
   tree_.nodes[node].shared = shared;
   tree_.nodes[node].pieces = std::move(pieces);
-  return {node, bytes, kLinesNs + child_ns / blocks};
+  return lines;
 }
 
-// The end of the keys of [begin, end) whose window is that of the first.
+// The end of the keys of [begin, end) whose window is that of the first. Of keys that share it with
+// the one before, many are passed without being looked at.
 size_t Builder::EndOfGroup(size_t begin, size_t end, size_t position, uint64_t window) const {
   size_t rank = begin + 1;
-  while (rank < end && WindowAt(keys_[rank], position) == window) ++rank;
+  while (rank < end && WindowAt(keys_[rank], position) == window) {
+    ++rank;
+    while (rank < end && shared_with_previous_[rank] >= position + kWindowBytes) ++rank;
+  }
   return rank;
 }
 
@@ -287,56 +340,85 @@ Builder::Subtree Builder::BuildLink(const KeyRange& group, uint32_t depth, TreeP
     child = BuildSubtree({longer, group.end, child_position}, depth + 1);
   } else {
     piece->start = StartOf(group.begin, group.begin + 1);
-    child = BuildSeparators(group, ChooseBorders(group));
+    child = Append(MakeSeparators(group));
     tree_.nodes[child.node].covers_short_keys = true;
   }
   piece->child = child.node;
   return child;
 }
 
-Borders Builder::ChooseBorders(const KeyRange& range) const {
+// Nodes below one another choose among the same records, but for those at the ends of their ranges:
+// each of these choices is made once.
+Borders Builder::ChooseBorders(const KeyRange& range) {
   Borders borders;
   borders.first_block = place_bytes_[range.begin] / block_bytes_;
-  size_t rank = range.begin + 1;
+  size_t least = range.begin + 1;
   const uint64_t last_place = place_bytes_[range.end - 1];
-  for (uint64_t border = (borders.first_block + 1) * block_bytes_; border <= last_place;
-       border += block_bytes_) {
-    while (place_bytes_[rank] + separator_slack_bytes_ < border) ++rank;
-    rank = ShortestSeparator(rank, range.end, border);
-    borders.ranks.push_back(rank);
-    ++rank;
+  for (uint64_t block = borders.first_block; (block + 1) * block_bytes_ <= last_place; ++block) {
+    Border& known = border_choices_[block];
+    Border border = known;
+    if (border.end == 0 || border.first < least || border.end > range.end) {
+      border = ChooseBorder(least, range.end, (block + 1) * block_bytes_);
+      const bool others_choose_so = border.first > least && border.end < range.end;
+      if (others_choose_so) known = border;
+    }
+    borders.ranks.push_back(border.rank);
+    least = border.rank + 1;
   }
   return borders;
 }
 
-// Of the records from `first` on whose places are within the slack of the border, or else the first
-// at or after it, the one that the shortest separator tells from the record before.
+// Among the ranks of [least, end) whose places are within the slack of the border, or else the
+// first at or behind it. Precondition: there is one.
+Border Builder::ChooseBorder(size_t least, size_t end, uint64_t border_bytes) const {
+  Border border{least, 0, 0};
+  while (place_bytes_[border.first] + separator_slack_bytes_ < border_bytes) ++border.first;
+  bool reached = place_bytes_[border.first] >= border_bytes;
+  for (border.end = border.first + 1; border.end < end; ++border.end) {
+    const uint64_t place = place_bytes_[border.end];
+    if (reached && place >= border_bytes + separator_slack_bytes_) break;
+    reached = place >= border_bytes;
+  }
+  border.rank = ShortestSeparator(border.first, border.end, border_bytes);
+  return border;
+}
+
+// Of the ranks [first, end) the one that the shortest separator tells from the record before: of
+// several the last that is not behind the border, or else the first.
 size_t Builder::ShortestSeparator(size_t first, size_t end, uint64_t border_bytes) const {
   size_t best = first;
-  bool reached = place_bytes_[first] >= border_bytes;
   for (size_t rank = first + 1; rank < end; ++rank) {
-    if (reached && place_bytes_[rank] >= border_bytes + separator_slack_bytes_) break;
     const bool nearer_is_better = place_bytes_[rank] <= border_bytes;
     const uint32_t shared = shared_with_previous_[rank];
     if (shared < shared_with_previous_[best] ||
         (shared == shared_with_previous_[best] && nearer_is_better)) {
       best = rank;
     }
-    reached = place_bytes_[rank] >= border_bytes;
   }
   return best;
 }
 
-Builder::Subtree Builder::BuildSeparators(const KeyRange& range, const Borders& borders) {
-  uint64_t bytes = 0;
-  const uint32_t node = BuildSeparatorNode(range, borders.ranks, borders.first_block, &bytes);
-  return {node, bytes, SeparatorLookupNs(borders)};
+Builder::Separators Builder::MakeSeparators(const KeyRange& range) {
+  const Borders borders = ChooseBorders(range);
+  Separators separators;
+  separators.lookup_ns = SeparatorLookupNs(borders);
+  MakeSeparatorNode(range, borders.ranks, borders.first_block, &separators);
+  return separators;
 }
 
-uint32_t Builder::BuildSeparatorNode(const KeyRange& range, std::span<const size_t> borders,
-                                     uint64_t first_block, uint64_t* bytes) {
-  const auto id = static_cast<uint32_t>(tree_.nodes.size());
-  tree_.nodes.emplace_back();
+Builder::Subtree Builder::Append(Separators separators) {
+  const auto root = static_cast<uint32_t>(tree_.nodes.size());
+  for (TreeNode& node : separators.nodes) {
+    for (uint32_t& child : node.children) child += root;
+    tree_.nodes.push_back(std::move(node));
+  }
+  return {root, separators.bytes, separators.lookup_ns};
+}
+
+uint32_t Builder::MakeSeparatorNode(const KeyRange& range, std::span<const size_t> borders,
+                                    uint64_t first_block, Separators* separators) {
+  const auto id = static_cast<uint32_t>(separators->nodes.size());
+  separators->nodes.emplace_back();
   TreeNode node;
   node.kind = TreeNode::Kind::kSeparators;
   node.shared = SharedBy(range);
@@ -355,9 +437,9 @@ uint32_t Builder::BuildSeparatorNode(const KeyRange& range, std::span<const size
     const bool at_end = part + 1 == parts;
     const size_t end = at_end ? range.end : borders[last - 1];
     if (child_blocks > 1) {
-      node.children.push_back(BuildSeparatorNode({begin, end, position},
-                                                 borders.subspan(first, last - first - 1),
-                                                 first_block + first, bytes));
+      node.children.push_back(MakeSeparatorNode({begin, end, position},
+                                                borders.subspan(first, last - first - 1),
+                                                first_block + first, separators));
     }
     if (!at_end) node.separators.push_back(SeparatorAt(end, position));
     begin = end;
@@ -369,11 +451,11 @@ uint32_t Builder::BuildSeparatorNode(const KeyRange& range, std::span<const size
       separator.remove_prefix(node.prefix.size());
     }
   }
-  *bytes += PackedSeparatorNodeBytes(node.shared.size() + node.prefix.size());
+  separators->bytes += PackedSeparatorNodeBytes(node.shared.size() + node.prefix.size());
   for (const std::string_view separator : node.separators) {
-    *bytes += PackedSeparatorBytes(separator.size());
+    separators->bytes += PackedSeparatorBytes(separator.size());
   }
-  tree_.nodes[id] = std::move(node);
+  separators->nodes[id] = std::move(node);
   return id;
 }
 

@@ -16,6 +16,8 @@
 namespace sibyl::index {
 namespace {
 
+static_assert(sizeof(PackedPiece) == kPackedPieceBytes);
+
 // Collects the bytes of a model.
 class Packer {
  public:

@@ -18,8 +18,9 @@ namespace sibyl::index {
 // Children are named by 24 bits, in units of 16 bytes.
 inline constexpr uint64_t kMaxPackedBytes = uint64_t{1} << 28;
 
-// Bytes that parts take once packed, for choosing between them. A separator's window and the end of
-// its tail; then its bytes behind the window, and one for their length.
+// Bytes that parts take once packed, for choosing between them. A separator's: its window and the
+// end of its tail; then its bytes behind the window, and one for their length.
+inline constexpr uint64_t kPackedPieceBytes = 16;
 inline constexpr uint64_t kLeastSeparatorBytes = 10;
 constexpr uint64_t PackedSeparatorBytes(size_t separator_bytes) {
   return kLeastSeparatorBytes + (separator_bytes > 8 ? separator_bytes - 7 : 0);

@@ -69,6 +69,15 @@ class MappedSegment final : public SegmentBase {
     PrefetchWindows(bytes, quartiles_.RecordFraction(block, line_fraction));
   }
 
+  void PrefetchRecord(uint32_t block, uint16_t line_fraction) const override {
+    const std::string_view bytes = BlockBytes(block);
+    if (bytes.empty() || (kMayBeCompressed && !IsVerified(block))) return;
+    const uint16_t fraction = quartiles_.RecordFraction(block, line_fraction);
+    __builtin_prefetch(bytes.data());
+    PrefetchWindows(bytes, fraction);
+    PrefetchExpectedValue(bytes, fraction);
+  }
+
   void PrefetchWalk(uint32_t block, uint16_t line_fraction) const override {
     const std::string_view bytes = BlockBytes(block);
     if (bytes.empty() || (kMayBeCompressed && !IsVerified(block))) return;

@@ -29,6 +29,7 @@ class PreadSegment final : public SegmentBase {
   InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
   void PrefetchOffset(uint32_t) const override {}
   void PrefetchBlock(uint32_t, uint16_t) const override {}
+  void PrefetchRecord(uint32_t, uint16_t) const override {}
   void PrefetchWalk(uint32_t, uint16_t) const override {}
   InPlace LookupPrefetched(std::string_view, uint32_t, uint16_t) const override { return {}; }
 

@@ -108,6 +108,8 @@ class Segment {
   // searches, and asks for the value's lines without waiting for them.
   virtual void PrefetchOffset(uint32_t block) const = 0;
   virtual void PrefetchBlock(uint32_t block, uint16_t line_fraction) const = 0;
+  // The second pass for a single lookup, which asks for where it expects the value, too.
+  virtual void PrefetchRecord(uint32_t block, uint16_t line_fraction) const = 0;
   // A hint that the records of `block` are to be walked from there on: asks for all lines but those
   // that stream in by themselves once the first are read. 0: from its beginning.
   virtual void PrefetchWalk(uint32_t block, uint16_t line_fraction) const = 0;

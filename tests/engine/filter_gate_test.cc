@@ -1,6 +1,7 @@
 // Goal: the last level's filters are asked after absent keys, not after a row of present ones, by
-// each thread for itself. Method: what the gate says after reads of either kind; then a database
-// whose every Get, in any order of present and absent keys, is compared with what was written.
+// each thread for itself; and no answer depends on what is expected. Method: what the gate says
+// after reads of each kind; then a database whose every Get, in any order of keys in levels, in
+// generations and in neither, is compared with what was written.
 
 #include "engine/filter_gate.h"
 
@@ -29,7 +30,7 @@ TEST_CASE("The gate closes after a row of present keys and opens with an absent 
 
 TEST_CASE("An absent key is expected after some in a row, until one is present") {
   FilterGate gate;
-  for (uint32_t i = 0; i < FilterGate::kAbsentInARow; ++i) {
+  for (uint32_t i = 0; i < FilterGate::kInARow; ++i) {
     CHECK_FALSE(gate.expects_absent());
     gate.SawAbsent();
   }
@@ -38,6 +39,18 @@ TEST_CASE("An absent key is expected after some in a row, until one is present")
   CHECK(gate.expects_absent());
   gate.SawPresent();
   CHECK_FALSE(gate.expects_absent());
+}
+
+TEST_CASE("A key in a generation is expected after some in a row, until one is elsewhere") {
+  FilterGate gate;
+  const bool then_present = GENERATE(true, false);
+  for (uint32_t i = 0; i < FilterGate::kInARow; ++i) {
+    CHECK_FALSE(gate.expects_in_generation());
+    gate.SawInGeneration();
+  }
+  CHECK(gate.expects_in_generation());
+  then_present ? gate.SawPresent() : gate.SawAbsent();
+  CHECK_FALSE(gate.expects_in_generation());
 }
 
 TEST_CASE("Each thread has a gate of its own") {
@@ -79,6 +92,50 @@ TEST_CASE("Every way to read finds the same, whatever the gate has seen before")
         CHECK(pinned.view() == std::to_string(wanted));
         CHECK(values[0].view() == std::to_string(wanted));
       }
+    }
+  }
+}
+
+// What a Get asks for first depends on where the keys before were.
+TEST_CASE("Gets find the newest version, whatever sources the keys before were in") {
+  MemoryLogDatabase database;
+  Must(database.Open());
+  // Three versions: key i has the one of the last level, of an upper level and of the generation if
+  // it is divisible by 2, 3 and 5; what is divisible by 7, too, was deleted there last.
+  constexpr uint64_t kKeys = 3000;
+  std::vector<std::string> expected(kKeys);
+  for (const uint64_t divisor : {2, 3, 5}) {
+    for (uint64_t i = 0; i < kKeys; i += divisor) {
+      expected[i] = i % 7 == 0 && divisor != 2 ? "" : std::to_string(i * divisor);
+      if (expected[i].empty()) {
+        Must(database->Delete(BigEndianKey(i)));
+      } else {
+        Must(database->Put(BigEndianKey(i), expected[i]));
+      }
+    }
+    if (divisor == 2) Must(database->Compact());
+    if (divisor == 3) Must(database->Flush());
+  }
+  // Rows of keys of one kind, longer and longer, each followed by one of the next kind.
+  const auto is_of_kind = [&](uint64_t key, uint32_t kind) {
+    const uint64_t divisors[] = {5, 3, 2};
+    for (uint32_t newer = 0; newer < kind; ++newer) {
+      if (key % divisors[newer] == 0) return false;
+    }
+    return kind == 3 || key % divisors[kind] == 0;
+  };
+  uint64_t key = 0;
+  for (uint32_t row = 0; row < 100; ++row) {
+    for (uint32_t i = 0; i <= row; ++i) {
+      const uint32_t kind = i < row ? row % 4 : (row + 1) % 4;
+      do {
+        key = (key + 37) % kKeys;
+      } while (!is_of_kind(key, kind));
+      INFO("row " << row << ", key " << key << " of kind " << kind);
+      Value value;
+      REQUIRE(Must(database->Get({}, kDefaultTree, BigEndianKey(key), &value)) ==
+              !expected[key].empty());
+      if (value.found()) REQUIRE(value.view() == expected[key]);
     }
   }
 }
