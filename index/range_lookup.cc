@@ -95,7 +95,7 @@ HWY_INLINE uint64_t SearchWindow(const Lookup& lookup, uint64_t start, uint64_t 
   }
 }
 
-// What a window's search will read first.
+// What a window's search will read first, for one of many lookups.
 template <size_t kWindow>
 HWY_INLINE void PrefetchWindow(const Lookup& lookup, uint64_t start) {
   const uint64_t* window = lookup.keys + start;
@@ -106,6 +106,19 @@ HWY_INLINE void PrefetchWindow(const Lookup& lookup, uint64_t start) {
     for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchOnce(window + i);
     PrefetchOnce(window + kWindow - 1);
   }
+}
+
+// The same as SearchWindow, for a window that nobody has asked for yet. Guesses run ahead while the
+// first line is on its way; with all lines on their way, a wrong guess costs no wait for another.
+template <size_t kWindow, LastMile kLastMile>
+HWY_INLINE uint64_t SearchFarWindow(const Lookup& lookup, uint64_t start, uint64_t key) {
+  if constexpr (kLastMile == LastMile::kBranchy && kWindow != kWide) {
+    const uint64_t* window = lookup.keys + start;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchNear(window + i);
+    PrefetchNear(window + kWindow - 1);
+  }
+  return SearchWindow<kWindow, kLastMile>(lookup, start, key);
 }
 
 // Turns the starts of up to kGroup windows into ranks. All wide windows are halved in step, so that
@@ -176,7 +189,7 @@ struct StaticBTreeKernel {
   static uint64_t LowerBound(const void* state, uint64_t key) {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
     const uint64_t start = Descend(lookup.tree, key) * WindowKeys<kWindow>(lookup);
-    return SearchWindow<kWindow, kLastMile>(lookup, std::min(start, lookup.last_start), key);
+    return SearchFarWindow<kWindow, kLastMile>(lookup, std::min(start, lookup.last_start), key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
@@ -208,7 +221,7 @@ struct PiecesKernel {
     const Lookup& lookup = *static_cast<const Lookup*>(state);
     const uint64_t block = Descend(lookup.tree, key);
     PrefetchNear(lookup.blocks[block].line);
-    return SearchWindow<kWindow, kLastMile>(lookup, Start(lookup, block, key), key);
+    return SearchFarWindow<kWindow, kLastMile>(lookup, Start(lookup, block, key), key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
@@ -242,7 +255,7 @@ struct RecursiveKernel {
     const RankLine* line = FirstRecord(lookup, x);
     while (!IsLeaf(*line)) line = lookup.lines + Evaluate(*line, x);
     const uint64_t start = std::min(Evaluate(*line, x), lookup.last_start);
-    return SearchWindow<kWindow, kLastMile>(lookup, start, key);
+    return SearchFarWindow<kWindow, kLastMile>(lookup, start, key);
   }
 
   static void Group(const Lookup& lookup, const uint64_t* keys, size_t count, uint64_t* ranks) {
