@@ -2,8 +2,9 @@
 # Installs what SibylDB needs: Debian 12 packages, and SQLite's source. The only script that
 # installs anything. Run it as root or as a user with sudo; a second run changes nothing.
 # With --fuzz it installs what scripts/fuzz.sh needs, too; with --postgresql a PostgreSQL 15, which
-# bench/server compares the server with; with --clients that and the other large programs that a test
-# of the server runs where they are installed. Debian's package starts a server of its own.
+# bench/server compares the server with; with --clients that and the other large programs that tests
+# of the server and of the drop-in library run where they are installed. Debian's package of PostgreSQL
+# starts a server of its own.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -23,7 +24,8 @@ PACKAGES=(
 
 FUZZ_PACKAGES=(clang libclang-rt-14-dev)
 POSTGRESQL_PACKAGES=(postgresql-15)
-CLIENT_PACKAGES=(postgresql-15 python3-sqlalchemy libpostgresql-jdbc-java default-jdk-headless)
+CLIENT_PACKAGES=(postgresql-15 python3-sqlalchemy libpostgresql-jdbc-java default-jdk-headless
+                 python3-django php-cli php-sqlite3 libdbd-sqlite3-perl)
 
 require_debian_12() {
   local id="" version="" name="an unknown system"

@@ -22,6 +22,8 @@ main() {
   step "release: configure and build" build-release build_preset release
   step "release: the sibyl binary, driven by a script" smoke-tool \
     "$ROOT/tests/tools/command_line_test.sh" "$bin/sibyl"
+  step "release: programs written for SQLite" smoke-programs /usr/bin/python3 \
+    "$ROOT/tests/sql/programs_test.py" "$ROOT/build/release/lib/sqlite" "$bin/sibyl"
   step "release: sibyl_engine_bench --quick" smoke-engine-bench "$bin/sibyl_engine_bench" --quick
   step "release: sibyl_sql_bench --quick" smoke-sql-bench "$bin/sibyl_sql_bench" --quick
   step "release: sibyl_index_bench, 200,000 keys" smoke-index-bench "$bin/sibyl_index_bench" \
