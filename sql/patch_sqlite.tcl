@@ -281,7 +281,7 @@ change "where SQLite's are not known" \
 
 change "the planner asks the models" \
   "/*\n** Adjust the cost C by the costMult facter T." \
-  "#include \"sql/planner.c\"\n#include \"sql/point_plan.c\"\n\n/*\n** Adjust the cost C by the costMult facter T."
+  "#include \"sql/planner.c\"\n#include \"sql/point_plan.c\"\n#include \"sql/append_plan.c\"\n\n/*\n** Adjust the cost C by the costMult facter T."
 
 change "how many rows a table has" \
   "  assert( !IsVirtual(pSrc->pTab) );\n\n  if( pSrc->fg.isIndexedBy ){" \

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/coding.h"
 #include "sibyl/tree.h"
 
 namespace sibyl::sql {
@@ -40,7 +41,7 @@ class TreeEnds {
 
   void NotePut(Tree tree, std::string_view key) {
     End& end = ends_[SlotOf(tree)];
-    if (end.known && end.tree == tree && key > end.key) end.key = key;
+    if (end.known && end.tree == tree && IsAbove(key, end.key)) end.key = key;
   }
 
   void NoteDelete(Tree tree, std::string_view key) {
@@ -51,6 +52,13 @@ class TreeEnds {
   void Forget() { ends_.fill({}); }
 
  private:
+  // Rowids have just been written as one word; memcmp would read them as a part of a longer one,
+  // and wait for them.
+  static bool IsAbove(std::string_view a, std::string_view b) {
+    if (a.size() != sizeof(uint64_t) || b.size() != sizeof(uint64_t)) return a > b;
+    return base::LoadBig64(a.data()) > base::LoadBig64(b.data());
+  }
+
   struct End {
     Tree tree;
     bool known = false;

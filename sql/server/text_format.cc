@@ -87,6 +87,45 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(start, text.find_last_not_of(" \t\n\r\f\v") - start + 1);
 }
 
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// False: there are no digits or more than `most_digits`, or something else beside a sign.
+bool DecodeDigits(std::string_view bytes, size_t most_digits, SqlValue* value) {
+  const bool is_negative = bytes.starts_with('-');
+  const std::string_view digits = bytes.substr(is_negative ? 1 : 0);
+  if (digits.empty() || digits.size() > most_digits) return false;
+  int64_t integer = 0;
+  for (const char c : digits) {
+    if (!IsDigit(c)) return false;
+    integer = 10 * integer + (c - '0');
+  }
+  *value = SqlValue::Integer(is_negative ? -integer : integer);
+  return true;
+}
+
+// Digits, perhaps with a point among them, 15 at most: such a number and the power of ten are exact
+// as doubles, so the quotient is the double that is nearest to the number (Clinger, How to read
+// floating point numbers accurately, PLDI 1990). False: it is something else.
+bool DecodeDecimal(std::string_view bytes, SqlValue* value) {
+  static constexpr double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  constexpr size_t kMostDigits = 15;
+  if (bytes.empty() || bytes.size() > kMostDigits || !IsDigit(bytes[0])) return false;
+  int64_t number = 0;
+  size_t point = bytes.size() - 1;  // none: behind the last digit
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (IsDigit(bytes[i])) {
+      number = 10 * number + (bytes[i] - '0');
+    } else if (bytes[i] == '.' && point == bytes.size() - 1) {
+      point = i;
+    } else {
+      return false;
+    }
+  }
+  *value = SqlValue::Real(static_cast<double>(number) / kPowers[bytes.size() - 1 - point]);
+  return true;
+}
+
 SqlResult<SqlValue> DecodeTextInteger(uint32_t oid, std::string_view bytes) {
   std::string_view text = Trimmed(bytes);
   if (text.starts_with('+') && text.size() > 1 && text[1] != '-') text.remove_prefix(1);
@@ -240,6 +279,34 @@ void EncodeText(uint32_t type_oid, const SqlValue& value, std::string* out, int3
   const bool is_number = value.type == ValueType::kInteger || value.type == ValueType::kReal;
   if (type_oid == kNumericOid && type_modifier >= 4 && is_number) {
     PadNumeric(begin, type_modifier, out);
+  }
+}
+
+bool DecodeUsualText(uint32_t oid, std::string_view bytes, SqlValue* value) {
+  switch (oid) {
+    case kInt2Oid:
+      return DecodeDigits(bytes, std::numeric_limits<int16_t>::digits10, value);
+    case kInt4Oid:
+      return DecodeDigits(bytes, std::numeric_limits<int32_t>::digits10, value);
+    case kInt8Oid:
+      return DecodeDigits(bytes, std::numeric_limits<int64_t>::digits10, value);
+    case kFloat4Oid:
+    case kFloat8Oid: {
+      if (DecodeDecimal(bytes, value)) return true;
+      if (bytes.empty() || !IsDigit(bytes[0])) return false;
+      const char* const end = bytes.data() + bytes.size();
+      double real = 0;
+      const auto parsed = std::from_chars(bytes.data(), end, real);
+      if (parsed.ec != std::errc() || parsed.ptr != end) return false;
+      *value = SqlValue::Real(real);
+      return true;
+    }
+    case kTextOid:
+    case kVarcharOid:
+      *value = SqlValue::Text(bytes);
+      return static_cast<bool>(wire::CheckText(bytes));
+    default:
+      return false;
   }
 }
 

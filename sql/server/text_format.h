@@ -24,6 +24,11 @@ SqlResult<SqlValue> RealValue(double real);
 // `bytes` as a text; 22021 if they are not UTF-8 or have a NUL.
 SqlResult<SqlValue> TextValue(std::string_view bytes);
 
+// As DecodeText, for what is most usual of the most usual types: decimal digits that cannot
+// overflow, reals that begin with a digit, text. A fifth of its cost. False: DecodeText has to
+// decide.
+bool DecodeUsualText(uint32_t type_oid, std::string_view bytes, SqlValue* value);
+
 // The bytes of the answer are those of `bytes`, or in `scratch`.
 SqlResult<SqlValue> DecodeText(uint32_t type_oid, std::string_view bytes, std::string* scratch);
 

@@ -41,6 +41,7 @@ class CopyParser {
 
  private:
   SqlResult<bool> NextRow(Fields* fields);
+  bool TakeUsualLine(Fields* fields);
   std::optional<std::string_view> TakeLine();
   size_t EndOfRecord() const;
   SqlStatus SplitText(std::string_view line, Fields* fields);
@@ -51,6 +52,7 @@ class CopyParser {
   std::string* NewScratch();
 
   const CopyOptions options_;
+  const bool has_usual_lines_;
   std::string rest_;        // of earlier bytes, with what was added to it
   std::string_view bytes_;  // not parsed yet: of rest_, or what was fed
   bool in_rest_ = false;

@@ -55,6 +55,8 @@ SqlStatus CopyTarget::Prepare() {
   DescribeColumns(select->handle, {}, EmptySchema(), &fields_);
   connection_->Release(select);
   insert_into_ = "INSERT INTO " + (list.empty() ? table : table + "(" + list + ")") + " VALUES";
+  row_.resize(fields_.size());
+  scratch_.resize(fields_.size());
   rows_at_once_ = std::clamp<size_t>(kMostValuesAtOnce / fields_.size(), 1, kMostRowsAtOnce);
   SIBYL_ASSIGN_OR_RETURN(insert_, PrepareInsert(1));
   return SqlOk();
@@ -79,7 +81,10 @@ SqlStatus CopyTarget::Consume(std::string_view bytes) {
 SqlStatus CopyTarget::Finish() {
   parser_.Finish();
   SIBYL_RETURN_IF_ERROR(TakeRows());
-  return InsertOneByOne();
+  const bool last_is_plain = pending_lines_.empty();
+  SIBYL_RETURN_IF_ERROR(InsertOneByOne());
+  if (plain_ != nullptr && last_is_plain) plain_->Finish();
+  return SqlOk();
 }
 
 SqlStatus CopyTarget::TakeRows() {
@@ -96,7 +101,7 @@ SqlStatus CopyTarget::TakeRows() {
   }
 }
 
-// Makes the next row pending. False: there is none yet.
+// Inserts the next row, or makes it pending. False: there is none yet.
 SqlResult<bool> CopyTarget::TakeRow() {
   SIBYL_ASSIGN_OR_RETURN(const bool has_row, parser_.Next(&values_));
   if (!has_row) return false;
@@ -106,26 +111,36 @@ SqlResult<bool> CopyTarget::TakeRow() {
                     few ? "missing data for column \"" + fields_[values_.size()].name + "\""
                         : "extra data after last expected column"};
   }
-  const size_t complete = pending_.size();
-  if (auto added = AddPending(); !added) {
-    pending_.resize(complete);
-    return std::move(added).error();
-  }
-  pending_lines_.push_back(parser_.line());
+  SIBYL_RETURN_IF_ERROR(AddRow());
   return true;
 }
 
-SqlStatus CopyTarget::AddPending() {
+SqlStatus CopyTarget::AddRow() {
   const int16_t format = options_.format == CopyFormat::kBinary ? 1 : 0;
   for (size_t i = 0; i < values_.size(); ++i) {
-    SqlValue value;
-    if (values_[i]) {
-      SIBYL_ASSIGN_OR_RETURN(value, Decode(fields_[i].type_oid, format, *values_[i], &scratch_));
-    }
+    row_[i] = {};
+    if (!values_[i]) continue;
+    if (format == 0 && DecodeUsualText(fields_[i].type_oid, *values_[i], &row_[i])) continue;
+    SIBYL_ASSIGN_OR_RETURN(row_[i], Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
+  }
+  if (plain_ != nullptr && pending_lines_.empty() && plain_->Append(row_)) {
+    ++rows_;
+    return SqlOk();
+  }
+  AddPending();
+  if (rows_ > 0 || pending_lines_.size() > 1) return SqlOk();
+  // SQLite has now compiled the statement for the schema as it is.
+  SIBYL_RETURN_IF_ERROR(InsertOneByOne());
+  plain_ = PlainRows::For(insert_->handle);
+  return SqlOk();
+}
+
+void CopyTarget::AddPending() {
+  for (const SqlValue& value : row_) {
     pending_.push_back({value, pending_bytes_.size()});
     pending_bytes_.append(value.bytes);
   }
-  return SqlOk();
+  pending_lines_.push_back(parser_.line());
 }
 
 SqlStatus CopyTarget::InsertPending() {
@@ -141,9 +156,7 @@ SqlStatus CopyTarget::InsertPending() {
     return InLine(std::move(error), pending_lines_.front());  // all is rolled back already
   }
   rows_ += rows;
-  pending_.clear();
-  pending_lines_.clear();
-  pending_bytes_.clear();
+  ForgetPending();
   return SqlOk();
 }
 
@@ -153,10 +166,16 @@ SqlStatus CopyTarget::InsertOneByOne() {
     if (code != SQLITE_DONE) return InLine(connection_->LastError(code), pending_lines_[i]);
     ++rows_;
   }
+  ForgetPending();
+  return SqlOk();
+}
+
+// SQLite has them.
+void CopyTarget::ForgetPending() {
   pending_.clear();
   pending_lines_.clear();
   pending_bytes_.clear();
-  return SqlOk();
+  if (plain_ != nullptr) plain_->LookAgain();
 }
 
 // Returns SQLite's code.

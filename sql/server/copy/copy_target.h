@@ -1,6 +1,7 @@
 // CopyTarget: the insertions of one COPY ... FROM STDIN.
 //
-// Rows are inserted many at a time, by one statement with a parameter for each value: beginning and
+// Where nothing is to be checked, rows go past SQLite from the second on (plain_rows.h). Else they
+// are inserted many at a time, by one statement with a parameter for each value: beginning and
 // ending a statement costs as much as inserting a row. SQLite takes back what a statement that
 // fails has inserted, so a block of rows that fails is inserted again row by row, to find the one.
 
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "sql/server/copy/copy_parser.h"
+#include "sql/server/copy/plain_rows.h"
 #include "sql/server/pooled_connection.h"
 #include "sql/server/sql_error.h"
 #include "sql/server/sql_value.h"
@@ -50,9 +52,11 @@ class CopyTarget {
   SqlResult<PreparedStatement*> PrepareInsert(size_t rows);
   SqlStatus TakeRows();
   SqlResult<bool> TakeRow();
-  SqlStatus AddPending();
+  SqlStatus AddRow();
+  void AddPending();
   SqlStatus InsertPending();
   SqlStatus InsertOneByOne();
+  void ForgetPending();
   int Insert(PreparedStatement* insert, size_t first_row, size_t rows);
   SqlError InLine(SqlError error, uint64_t line) const;
 
@@ -61,7 +65,9 @@ class CopyTarget {
   CopyParser parser_;
   CopyParser::Fields values_;
   std::vector<wire::FieldDescription> fields_;
-  std::string scratch_;
+  std::vector<SqlValue> row_;
+  std::vector<std::string> scratch_;      // of each value of row_
+  std::unique_ptr<PlainRows> plain_;      // null: SQLite has to insert all rows
   std::string insert_into_;               // "INSERT INTO t(a,b) VALUES"
   PreparedStatement* insert_ = nullptr;   // of a row
   PreparedStatement* inserts_ = nullptr;  // of rows_at_once_; null until there are as many

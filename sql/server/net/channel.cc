@@ -40,12 +40,13 @@ struct Channel::Arrival {
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> waiting) {
     const auto room = asio::buffer(channel.in_) + channel.received_;
-    channel.descriptor_.async_read_some(
-        room, [this, waiting](const asio::error_code& error, size_t count) {
-          came = !error;
-          channel.received_ += count;
-          waiting.resume();
-        });
+    channel.descriptor_.async_read_some(room, [this, waiting, room_bytes = room.size()](
+                                                  const asio::error_code& error, size_t count) {
+      came = !error;
+      channel.received_ += count;
+      channel.was_filled_ = count == room_bytes;
+      waiting.resume();
+    });
   }
   bool await_resume() const { return came; }
 };
@@ -115,7 +116,8 @@ Channel::Readiness Channel::Ready(Progress wanted) {
 }
 
 // Moves what is unread to the front, and grows the buffer as what was received fills it: a length
-// that a client only announces costs nothing. False: there is no memory for more.
+// that a client only announces costs nothing, and a COPY is received in large pieces. False: there
+// is no memory for more.
 bool Channel::MakeRoom() {
   const size_t unread_bytes = received_ - consumed_;
   if (unread_bytes == 0) {
@@ -130,7 +132,9 @@ bool Channel::MakeRoom() {
     consumed_ = 0;
     received_ = unread_bytes;
   }
-  if (in_.size() - received_ >= kRoomBytes) return true;
+  const bool grows = was_filled_ && in_.size() < kKeptBytes;
+  was_filled_ = false;
+  if (in_.size() - received_ >= kRoomBytes && !grows) return true;
   in_.resize(std::max(2 * kRoomBytes, 2 * in_.size()));
   return TakeMemory();
 }

@@ -83,6 +83,7 @@ class Channel {
   std::string in_;  // consumed | unread | room
   size_t consumed_ = 0;
   size_t received_ = 0;
+  bool was_filled_ = false;  // by what was received last: there is probably more
   std::string out_;
   size_t sent_ = 0;
   MemoryLease memory_;

@@ -72,6 +72,22 @@ TEST_CASE("COPY text: delimiters, NULL, escapes, ends of lines", "[server][copy]
   CheckRows({}, "a\\\nb\n", {{"a\nb"}});  // an escaped newline
   CheckRows({}, "1\n\\.\n2\n", {{"1"}});  // the end marker
   CheckRows({}, "\n", {{""}});
+  // Long lines are taken eight bytes at a time.
+  CheckRows({},
+            "12345678\tabcdefgh\t\t\ti\n\n\t\nxx\t87654321\t0123456\n\\N\t123456789\nabcdefghi\r\nl"
+            "ast line\n",
+            {{"12345678", "abcdefgh", "", "", "i"},
+             {""},
+             {"", ""},
+             {"xx", "87654321", "0123456"},
+             {std::nullopt, "123456789"},
+             {"abcdefghi"},
+             {"last line"}});
+  CheckRows({},
+            "\xc3\xa4\xc3\xb6\xc3\xbc\xff\x8a\x89\t\x0b\x0a\x08\x0c\xdc\x5d\x5b\n\x88\x8a\t\x5d\n",
+            {{"\xc3\xa4\xc3\xb6\xc3\xbc\xff\x8a\x89", "\x0b"},
+             {"\x08\x0c\xdc\x5d\x5b"},
+             {"\x88\x8a", "\x5d"}});
   CopyOptions bars;
   bars.delimiter = '|';
   bars.null_text = "-";

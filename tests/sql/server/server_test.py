@@ -357,6 +357,56 @@ def copy_in(server):
     client.close()
 
 
+def copy_in_plain(server):
+    """A table with nothing to check: the rows are those that INSERT makes, and errors as elsewhere."""
+    client = connect(server)
+    for table in ("bare", "inserted"):
+        client.query(f"CREATE TABLE {table}(a int NOT NULL, b text, c date, d float8, e bytea, f varchar)")
+
+    def copy(data):
+        client.send(b"Q", b"COPY bare FROM STDIN\0")
+        for at in range(0, len(data), 1000):
+            client.send(b"d", data[at:at + 1000])
+        client.send(b"c")
+        return client.read_until_ready()
+
+    def values(table):
+        columns = ", ".join(f"{name}, typeof({name})" for name in "abcdef")
+        return rows(client.query(f"SELECT rowid, {columns} FROM {table} ORDER BY rowid"))
+
+    data, inserts = [], []
+    for i in range(-300, 300):
+        fields = (str(i * 7), f"row {i}", "2024-02-29", f"{i / 8}", "\\\\x00ff", ["1.5", "a\\\\b", ""][i % 3])
+        data.append("\t".join("\\N" if column > 0 and (i + column) % 5 == 0 else field
+                              for column, field in enumerate(fields)))
+        literals = ("NULL" if column > 0 and (i + column) % 5 == 0 else
+                    "'" + field.replace("\\\\", "\\") + "'" for column, field in enumerate(fields))
+        inserts.append(f"({', '.join(literals)})")
+    equal(tags(copy("\n".join(data).encode() + b"\n")), ["COPY 600"])
+    equal(tags(client.query(f"INSERT INTO inserted VALUES {', '.join(inserts)}")), ["INSERT 0 600"])
+    equal(values("bare"), values("inserted"))
+    before = values("bare")
+    for line, code in (("x\t\t2024-01-01\t1\t\t", "22P02"), ("\\N\t\t2024-01-01\t1\t\t", "23502"), ("1\t2", "22P04"),
+                       ("1\t\xff\t2024-01-01\t1\t\t", "22021")):
+        wrong = data[:100] + [line] + data[:100]
+        encoded = "\n".join(wrong).encode("latin-1") + b"\n"
+        messages = copy(encoded)
+        equal(errors(messages), [code])
+        check(any(b"line 101" in body for kind, body in messages if kind == b"E"), messages)
+        equal(values("bare"), before)
+    # In a transaction: beside other statements, and undone with them.
+    client.query("BEGIN; INSERT INTO bare(rowid, a) VALUES (5000, 1); SAVEPOINT s")
+    equal(tags(copy(b"1\t\\N\t\\N\t\\N\t\\N\t\\N\n" * 10)), ["COPY 10"])
+    equal(rows(client.query("SELECT max(rowid), count(*) FROM bare")), [[b"5010", b"611"]])
+    client.query("ROLLBACK TO s")
+    equal(tags(copy(b"2\t\\N\t\\N\t\\N\t\\N\t\\N\n" * 3)), ["COPY 3"])
+    equal(rows(client.query("SELECT max(rowid), count(*), sum(a) FROM bare WHERE a > 0 AND b IS NULL "
+                            "AND c IS NULL AND d IS NULL")), [[b"5003", b"4", b"7"]])
+    client.query("ROLLBACK")
+    equal(values("bare"), before)
+    client.close()
+
+
 def numeric_places(server):
     """A numeric(p,s) is rounded to s places however it comes in, and shown with all of them."""
     client = connect(server)
@@ -402,7 +452,7 @@ def parallel_writers(server):
 
 PARTS = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
          settings, startup_options, transaction_time, temporary_tables, cancel, copy_in,
-         numeric_places, parallel_writers]
+         copy_in_plain, numeric_places, parallel_writers]
 
 if __name__ == "__main__":
     sys.exit(run_parts(PARTS, [], "--synchronous", "normal"))

@@ -2,9 +2,12 @@
 // error and never another value. Method: pairs written from PostgreSQL 15's own output; round trips
 // of every binary format at its edges; what must be refused.
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <limits>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "sql/server/calendar.h"
 #include "sql/server/numeric_format.h"
@@ -77,6 +80,73 @@ TEST_CASE("numbers as text", "[server][values]") {
   CHECK(Text(kNumericOid, SqlValue::Real(1e20)) == "100000000000000000000");
   CHECK(Text(kByteaOid, SqlValue::Blob("\0\377a"s)) == "\\x00ff61");
   CHECK(Text(kTimestamptzOid, SqlValue::Text("2024-02-29 12:00:00")) == "2024-02-29 12:00:00+00");
+}
+
+TEST_CASE("what is usual is decoded as everything is", "[server][values]") {
+  std::mt19937_64 random(3);
+  std::vector<std::string> texts = {"",
+                                    "-",
+                                    "+1",
+                                    "--1",
+                                    "1-",
+                                    " 1",
+                                    "1 ",
+                                    "0",
+                                    "-0",
+                                    "00",
+                                    "32767",
+                                    "32768",
+                                    "-32768",
+                                    "-9999",
+                                    "99999",
+                                    "2147483647",
+                                    "2147483648",
+                                    "999999999",
+                                    "-999999999",
+                                    "9223372036854775807",
+                                    "9223372036854775808",
+                                    "999999999999999999",
+                                    ".5",
+                                    "5.",
+                                    "1.5",
+                                    "1..5",
+                                    "1.5.5",
+                                    "0.1",
+                                    "1e5",
+                                    "nan",
+                                    "inf",
+                                    "0x1",
+                                    "123456789012345",
+                                    "1234567890123456",
+                                    "12345678901234567890.5",
+                                    "a",
+                                    "\xff",
+                                    "\xc3\xa9",
+                                    "a\0"s};
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = std::to_string(random() >> random() % 64);
+    if (random() % 4 > 0) text.insert(random() % (text.size() + 1), ".");
+    if (random() % 8 == 0) text.insert(0, "-");
+    texts.push_back(text);
+  }
+  size_t usual = 0;
+  for (const uint32_t oid : {kInt2Oid, kInt4Oid, kInt8Oid, kFloat4Oid, kFloat8Oid, kTextOid,
+                             kVarcharOid, kNumericOid, kBoolOid, kDateOid}) {
+    for (const std::string& text : texts) {
+      INFO("type " << oid << ", text " << text);
+      SqlValue value;
+      if (!DecodeUsualText(oid, text, &value)) continue;
+      ++usual;
+      std::string scratch;
+      const auto expected = DecodeText(oid, text, &scratch);
+      REQUIRE(expected);
+      REQUIRE(value.type == expected->type);
+      REQUIRE(value.integer == expected->integer);
+      REQUIRE(std::bit_cast<uint64_t>(value.real) == std::bit_cast<uint64_t>(expected->real));
+      REQUIRE(value.bytes == expected->bytes);
+    }
+  }
+  CHECK(usual > texts.size());
 }
 
 TEST_CASE("binary formats at their edges", "[server][values]") {
