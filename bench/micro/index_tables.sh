@@ -4,7 +4,7 @@
 #   bench/micro/index_tables.sh GROUP... [-- OUT]
 #
 # Groups: 100m-KIND (uniform dense lognormal weblog fb osm; counters-100m-KIND and plots-100m-KIND
-# too), 10m, 1m, real, budgets, adversaries, strings, points, filters, roots, reports, or quick for
+# too), plots (the pictures of docs/plots, into OUT), 10m, 1m, real, budgets, adversaries, strings, points, filters, roots, reports, or quick for
 # all of those that need no minutes. Each leaves its table, JSON and pictures in OUT (index_tables).
 # Nothing else should run meanwhile. Needs the preset `bench` built.
 
@@ -54,6 +54,11 @@ group() {
       run "$name" --generate "${name#plots-100m-}:100000000" --sweep --plots "$OUT" \
         --structures auto,recursive,pieces,budget,splus,pgm,radix_spline,rmi_linear,absl_btree \
         --benchmark_repetitions=3 --benchmark_min_time=0.02 ;;
+    plots)
+      for kind in lognormal fb osm; do sets+=(--generate "$kind:10000000"); done
+      run "$name" "${sets[@]}" --sweep --plots "$OUT" \
+        --structures auto,recursive,pieces,budget,splus,pgm,radix_spline,rmi_linear,absl_btree \
+        --benchmark_repetitions=5 --benchmark_min_time=0.01 ;;
     10m | 1m)
       generated "${name/m/000000}"
       run "$name" "${sets[@]}" --structures "$AUTOS" --benchmark_repetitions=7 \

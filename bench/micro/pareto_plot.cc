@@ -13,11 +13,12 @@ namespace {
 struct Panel {
   const char* title;
   double Row::*time_ns;
+  bool labels;  // where the families lie furthest apart: shapes have the same order in all
 };
 
-constexpr std::array<Panel, 3> kPanels = {{{"single", &Row::single_ns},
-                                           {"batches of 64", &Row::batch_ns},
-                                           {"serial chain", &Row::serial_ns}}};
+constexpr std::array<Panel, 3> kPanels = {{{"single", &Row::single_ns, false},
+                                           {"batches of 64", &Row::batch_ns, true},
+                                           {"serial chain", &Row::serial_ns, false}}};
 
 // For gnuplot's single-quoted strings.
 std::string Quoted(const std::string& text) {
@@ -72,17 +73,27 @@ void Sort(const Rows& rows, double Row::*time_ns, Families* sized, Rows* unsized
   }
 }
 
+// What a family's smallest and its largest member are called: names of all would lie over each
+// other.
+void WriteLabels(size_t members, const std::string& block, const std::string& color,
+                 std::ostream* out) {
+  const auto label = [&](size_t member, const char* place) {
+    *out << ", \\\n  " << block << " every ::" << member << "::" << member
+         << " using 1:2:3 with labels " << place << " font ',8' tc rgb " << color << " notitle";
+  };
+  label(0, "right offset -0.5,0");
+  label(members - 1, "left offset 0.5,0");
+}
+
 void WritePanel(const Rows& rows, size_t number, std::ostream* out) {
   const Panel& panel = kPanels[number];
   Families families;
   Rows unsized;
   Sort(rows, panel.time_ns, &families, &unsized);
   if (families.empty()) return;
-  for (const auto& [family, members] : families) {
-    WriteBlock(BlockName(family, number), members, panel.time_ns, out);
-  }
   Rows measured;
   for (const auto& [family, members] : families) {
+    WriteBlock(BlockName(family, number), members, panel.time_ns, out);
     measured.insert(measured.end(), members.begin(), members.end());
   }
   const std::string front = BlockName("front", number);
@@ -94,15 +105,16 @@ void WritePanel(const Rows& rows, size_t number, std::ostream* out) {
   for (const auto& [family, members] : families) {
     const std::string block = BlockName(family, number);
     *out << ", \\\n  " << block << " using 1:2 with linespoints lw 2 pt 7 ps 0.7 lc rgb "
-         << Color(color) << " title " << Quoted(family) << ", \\\n  " << block
-         << " using 1:2:3 with labels offset 0.4,0.6 left font ',8' notitle";
+         << Color(color) << " title " << Quoted(family);
+    const bool has_shapes = members.size() > 1 && family != "budget";  // the axis tells a budget's
+    if (panel.labels && has_shapes) WriteLabels(members.size(), block, Color(color), out);
     ++color;
   }
   for (const Row& row : unsized) {
     *out << ", \\\n  " << row.*panel.time_ns << " with lines dt 2 lc rgb " << Color(color++)
          << " title " << Quoted(row.structure + " (no memory)");
   }
-  *out << "\n";
+  *out << "\nunset key\n";  // one for all panels
 }
 
 }  // namespace
@@ -124,16 +136,16 @@ Rows ParetoFront(const Rows& rows, double Row::*time_ns) {
 std::string ParetoScript(const std::string& dataset, const Rows& rows,
                          const std::string& svg_file) {
   std::ostringstream out;
-  out << "set terminal svg size 1500,720 font 'sans,11' background rgb 'white'\n"
+  out << "set terminal svg size 1200,500 font 'sans,11' background rgb 'white'\n"
       << "set output " << Quoted(svg_file) << "\n"
       << "set logscale xy\n"
-      << "set grid lc rgb '#eeeeee'\n"
-      << "set key outside bottom center horizontal font ',9' samplen 2\n"
-      << "set format x '%g'\nset format y '%g'\n"
-      << "set xlabel 'bytes per key'\nset ylabel 'ns per lookup'\n"
-      << "set ytics add (10, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 700, 1000)\n"
-      << "set multiplot layout 1,3 title " << Quoted(dataset) << " noenhanced\n"
-      << "set key noenhanced\n";
+      << "set format '%g'\n"
+      << "set xlabel 'bytes per key'\nset ylabel 'ns per lookup' offset 1,0\n"
+      << "set xtics 100\nset mxtics 1\nset mytics 1\n"
+      << "set ytics (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)\n"
+      << "set multiplot layout 1,3 margins 0.05,0.985,0.24,0.86 spacing 0.055 title "
+      << Quoted(dataset) << " noenhanced\n"
+      << "set key noenhanced at screen 0.5,0.09 center maxrows 2 font ',10' samplen 2\n";
   for (size_t i = 0; i < kPanels.size(); ++i) WritePanel(rows, i, &out);
   out << "unset multiplot\n";
   return out.str();

@@ -155,6 +155,17 @@ TEST_CASE("the Pareto front holds what nothing beats in size and time", "[bench]
   const std::string script = ParetoScript("it's a set/5", rows, "out.svg");
   CHECK(script.find("'it''s a set/5'") != std::string::npos);
   CHECK(script.find("4 10 \"\"") != std::string::npos);
+  CHECK(script.find("with labels") == std::string::npos);  // none has a shape beside others
+}
+
+TEST_CASE("a plot names the smallest and the largest of a family", "[bench][index]") {
+  const Rows rows = {{.structure = "pieces-16", .batch_ns = 1, .bytes_per_key = 3},
+                     {.structure = "pieces-32", .batch_ns = 2, .bytes_per_key = 2},
+                     {.structure = "pieces-64", .batch_ns = 3, .bytes_per_key = 1}};
+  const std::string script = ParetoScript("set/5", rows, "out.svg");
+  CHECK(script.find("every ::0::0 using 1:2:3 with labels") != std::string::npos);
+  CHECK(script.find("every ::1::1") == std::string::npos);
+  CHECK(script.find("every ::2::2 using 1:2:3 with labels") != std::string::npos);
 }
 
 TEST_CASE("the best static B-tree is chosen for each mode apart", "[bench][index]") {
