@@ -19,6 +19,7 @@
 #include "sql/server/net/task.h"
 #include "sql/server/point_reader.h"
 #include "sql/server/portal.h"
+#include "sql/server/sequence_values.h"
 #include "sql/server/server_state.h"
 #include "sql/server/session_facts.h"
 #include "sql/server/settings.h"
@@ -45,6 +46,7 @@ class Executor {
   Settings& settings() { return settings_; }
   const Settings& settings() const { return settings_; }
   Interrupt& interrupt() { return interrupt_; }
+  const SequenceValues& sequences() const { return sequences_; }
 
   // ---- Statements and portals by name; "" is the unnamed one ----
 
@@ -128,6 +130,7 @@ class Executor {
   bool IsCurrent(const Statement& statement) const;
   Task<SqlResult<RunOutcome>> RunSql(Portal* portal, RunOptions options);
   std::string TagOf(const Portal& portal, const Translated& translated) const;
+  void NoteSequence(const Translated& translated);
   void WriteNotices(const Translated& translated);
 
   // ---- What the session does itself ----
@@ -173,6 +176,7 @@ class Executor {
   Interrupt interrupt_;
   Transaction transaction_;
   PointReader point_reader_;
+  SequenceValues sequences_;
   std::map<std::string, StatementPtr, std::less<>> statements_;
   std::map<std::string, std::unique_ptr<Portal>, std::less<>> portals_;
   StatementPtr unnamed_statement_;

@@ -94,6 +94,7 @@ SqlStatus Executor::DiscardAll() {
   ClosePortal("");
   statements_.clear();
   settings_.ResetAll();
+  sequences_.Clear();
   transaction_.DropTemporaryObjects();
   return SqlOk();
 }

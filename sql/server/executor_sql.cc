@@ -200,6 +200,7 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
   portal->is_done = true;
   KnowPoint(portal);
   const std::string tag = TagOf(*portal, translated);
+  NoteSequence(translated);
   Metrics::Add(&server_->metrics.rows_sent, portal->rows_sent);
   portal->rows.reset();
   transaction_.AfterStatement();
@@ -269,6 +270,14 @@ std::string Executor::TagOf(const Portal& portal, const Translated& translated) 
     default:
       return translated.tag_word;
   }
+}
+
+// The key of the row that was inserted last, if a sequence gave it.
+void Executor::NoteSequence(const Translated& translated) {
+  if (translated.sequence_oid == 0 || transaction_.connection() == nullptr) return;
+  sqlite3* const db = transaction_.connection()->db();
+  if (sqlite3_changes64(db) == 0) return;
+  sequences_.Note(translated.sequence_oid, sqlite3_last_insert_rowid(db));
 }
 
 void Executor::WriteNotices(const Translated& translated) {

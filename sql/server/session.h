@@ -32,6 +32,7 @@ class Session : public SessionFacts {
   bool may_manage_users() const override { return login_.is_owner; }
   int32_t backend_pid() const override { return control_.backend_pid; }
   int64_t transaction_start_us() const override { return executor_->transaction().start_us(); }
+  const SequenceValues& sequences() const override { return executor_->sequences(); }
   std::optional<std::string> Setting(std::string_view name) const override;
 
  private:

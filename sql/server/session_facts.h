@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "sql/server/sequence_values.h"
+
 namespace sibyl::sql::server {
 
 // Lives as long as its session; read by SQL functions in the thread that runs the session.
@@ -23,6 +25,8 @@ class SessionFacts {
   virtual int32_t backend_pid() const = 0;
   // When its transaction began, in microseconds since 1970: what now() gives.
   virtual int64_t transaction_start_us() const = 0;
+  // What sequences gave it.
+  virtual const SequenceValues& sequences() const = 0;
   // The value that SHOW name would give; nullopt if there is no such parameter.
   virtual std::optional<std::string> Setting(std::string_view name) const = 0;
 };

@@ -28,8 +28,8 @@ using Objects = std::map<std::string, SchemaObject>;
 
 Objects ReadObjects(sqlite3* db, const char* schema, uint32_t first_oid) {
   Objects objects;
-  CatalogueQuery query(db, std::string("SELECT rowid, type, name, tbl_name, sql FROM ") + schema +
-                               ".sqlite_schema");
+  CatalogueQuery query(
+      db, std::string("SELECT rowid, type, name, tbl_name, sql FROM ") + schema + ".sqlite_schema");
   while (query.Step()) {
     objects[query.Text(2)] = {first_oid + static_cast<uint32_t>(query.Int(0)), query.Text(1),
                               query.Text(3), query.Text(4)};
@@ -39,10 +39,6 @@ Objects ReadObjects(sqlite3* db, const char* schema, uint32_t first_oid) {
 
 bool IsHidden(const std::string& name) {
   return Lower(name).starts_with("sqlite_") || EqualIgnoringCase(name, kUsersTable);
-}
-
-bool HasAutoincrement(const std::string& sql) {
-  return Lower(sql).find("autoincrement") != std::string::npos;
 }
 
 void ReadColumns(sqlite3* db, const char* schema, bool without_rowid, ModelTable* table) {
@@ -92,8 +88,7 @@ std::string ConstraintIndexName(const ModelTable& table, const ModelIndex& index
   return name + "_key";
 }
 
-void ReadIndexColumns(sqlite3* db, const char* schema, const std::string& name,
-                      ModelIndex* index) {
+void ReadIndexColumns(sqlite3* db, const char* schema, const std::string& name, ModelIndex* index) {
   CatalogueQuery query(
       db, "SELECT cid, \"desc\" FROM pragma_index_xinfo(?1, ?2) WHERE key = 1 ORDER BY seqno",
       {name, schema});
@@ -110,7 +105,8 @@ void ReadIndexColumns(sqlite3* db, const char* schema, const std::string& name,
 
 void ReadIndexes(sqlite3* db, const char* schema, const Objects& objects, ModelTable* table) {
   CatalogueQuery query(
-      db, "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2) ORDER BY seq DESC",
+      db,
+      "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2) ORDER BY seq DESC",
       {table->name, schema});
   while (query.Step()) {
     const std::string name = query.Text(0);
@@ -118,8 +114,8 @@ void ReadIndexes(sqlite3* db, const char* schema, const Objects& objects, ModelT
     ModelIndex index;
     const auto object = objects.find(name);
     // The key of a table without rowids is the table itself.
-    index.oid = object != objects.end() ? object->second.oid
-                                        : table->DerivedOid(kFirstRowidIndexOid);
+    index.oid =
+        object != objects.end() ? object->second.oid : table->DerivedOid(kFirstRowidIndexOid);
     if (object != objects.end()) index.sql = object->second.sql;
     index.unique = query.Int(1) != 0;
     index.primary = origin == "pk";
@@ -266,8 +262,7 @@ int ModelTable::ColumnNumber(std::string_view column) const {
 }
 
 uint32_t ModelTable::DerivedOid(uint32_t first_of_kind) const {
-  constexpr uint32_t kMask = 0x07ffffff;
-  return first_of_kind + (oid & kMask) + (namespace_oid == kPgTempOid ? kMask + 1 : 0);
+  return server::DerivedOid(oid, first_of_kind);
 }
 
 bool ModelTable::has_identity() const {

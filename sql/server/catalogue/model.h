@@ -1,5 +1,5 @@
-// The real schema as the catalogue tells it: tables, columns, indexes, constraints, with oids. Internal
-// to catalogue/.
+// The real schema as the catalogue tells it: tables, columns, indexes, constraints, with oids.
+// Internal to catalogue/.
 
 #ifndef SIBYL_SQL_SERVER_CATALOGUE_MODEL_H_
 #define SIBYL_SQL_SERVER_CATALOGUE_MODEL_H_
@@ -21,13 +21,12 @@ constexpr uint32_t kInformationSchemaOid = 13000;
 constexpr uint32_t kPgTempOid = 13001;
 constexpr uint32_t kOwnerOid = 10;
 constexpr const char* kOwnerName = "sibyl";  // of everything
-constexpr uint32_t kSessionUserOid = 16000;    // whoever is logged in, if not the owner
+constexpr uint32_t kSessionUserOid = 16000;  // whoever is logged in, if not the owner
 constexpr uint32_t kDatabaseOid = 16001;
 constexpr uint32_t kBtreeOid = 403;
 constexpr uint32_t kHeapOid = 2;
 
 // Where the oids of each kind begin, beside those of dialect/schema.h.
-constexpr uint32_t kFirstSequenceOid = 0x10000000;
 constexpr uint32_t kFirstRowidIndexOid = 0x20000000;
 constexpr uint32_t kFirstDefaultOid = 0x40000000;
 constexpr uint32_t kFirstConstraintOid = 0x50000000;  // 256 for each of the first million tables
@@ -50,8 +49,8 @@ struct ModelIndex {
   bool unique = false;
   bool primary = false;
   std::string where;
-  std::string sql;                   // empty: made by a constraint
-  std::vector<int> columns;          // from 1; 0: an expression
+  std::string sql;           // empty: made by a constraint
+  std::vector<int> columns;  // from 1; 0: an expression
   std::vector<bool> descending;
   std::vector<std::string> expressions;  // those of the columns that are 0, in order
 };

@@ -34,6 +34,30 @@ void BackendPid(sqlite3_context* context, int, sqlite3_value**) {
   sqlite3_result_int(context, session != nullptr ? session->backend_pid() : 0);
 }
 
+void ResultSequenceValue(sqlite3_context* context, std::optional<int64_t> value,
+                         const std::string& what) {
+  if (value) {
+    sqlite3_result_int64(context, *value);
+  } else {
+    FailFunction(context, "55000", what + " is not yet defined in this session");
+  }
+}
+
+// The oid of a sequence: what it gave the session last.
+void SequenceValueOf(sqlite3_context* context, int, sqlite3_value** values) {
+  if (IsNull(values[0])) return;
+  const SessionFacts* session = SessionOf(context);
+  const auto oid = static_cast<uint32_t>(sqlite3_value_int64(values[0]));
+  ResultSequenceValue(context, session == nullptr ? std::nullopt : session->sequences().LastOf(oid),
+                      "currval of this sequence");
+}
+
+void LastSequenceValue(sqlite3_context* context, int, sqlite3_value**) {
+  const SessionFacts* session = SessionOf(context);
+  ResultSequenceValue(context, session == nullptr ? std::nullopt : session->sequences().last(),
+                      "lastval");
+}
+
 std::optional<std::string> Setting(sqlite3_context* context, const std::string& name) {
   if (const SessionFacts* session = SessionOf(context)) {
     if (auto value = session->Setting(name)) return value;
@@ -144,6 +168,8 @@ constexpr SqlFunction kSessionFunctions[] = {
     {"now", 0, Now},
     {"pg_backend_pid", 0, BackendPid},
     {"pg_current_date", 0, CurrentDate},
+    {"pg_currval", 1, SequenceValueOf},
+    {"pg_lastval", 0, LastSequenceValue},
     {"pg_session_user", 0, SessionUser},
 };
 

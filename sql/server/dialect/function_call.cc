@@ -30,8 +30,7 @@ uint32_t ResultType(const KnownFunction& function, const std::vector<Expression>
     case kSameAsArgument:
       return first;
     case kSumOfArgument:
-      return first == 0                                           ? 0
-             : TypeClassOf(first) == TypeClass::kInteger ? kInt8Oid : first;
+      return first == 0 ? 0 : TypeClassOf(first) == TypeClass::kInteger ? kInt8Oid : first;
     case kAverageOfArgument:
       return TypeClassOf(first) == TypeClass::kReal ? kFloat8Oid : kNumericOid;
     case kArrayOfArgument:
@@ -73,8 +72,7 @@ Expression Translator::Call(const pg::FuncCall& call) {
 }
 
 // What the grammar has a syntax of its own for, and what depends on types.
-std::optional<Expression> Translator::SpecialCall(const std::string& name,
-                                                  const pg::FuncCall& call,
+std::optional<Expression> Translator::SpecialCall(const std::string& name, const pg::FuncCall& call,
                                                   std::vector<Expression>* arguments) {
   Expression value;
   value.name = name;
@@ -102,8 +100,13 @@ std::optional<Expression> Translator::SpecialCall(const std::string& name,
     }
   }
   if (name == "overlay" || name == "normalize" || name == "nextval" || name == "setval" ||
-      name == "currval" || name == "lastval" || name == "to_date") {
+      name == "to_date") {
     Unsupported("function " + name + "()", call.location);
+    return value;
+  }
+  if (name == "currval" && count == 1) {
+    value.sql = "pg_currval(pg_regclass_in(" + (*arguments)[0].sql + "))";
+    value.type_oid = kInt8Oid;
     return value;
   }
   if (name == "pg_typeof" && count == 1) {
@@ -111,7 +114,8 @@ std::optional<Expression> Translator::SpecialCall(const std::string& name,
     value.type_oid = kTextOid;
     return value;
   }
-  if (name == "substring" && count == 2 && call.funcformat != PG_QUERY__COERCION_FORM__COERCE_SQL_SYNTAX &&
+  if (name == "substring" && count == 2 &&
+      call.funcformat != PG_QUERY__COERCION_FORM__COERCE_SQL_SYNTAX &&
       ((*arguments)[1].is_untyped_literal || (*arguments)[1].type_class() == TypeClass::kText)) {
     Unsupported("substring by a pattern", call.location);
     return value;
@@ -212,7 +216,7 @@ Expression Translator::OrderedAggregate(const std::string& name, const pg::FuncC
     return value;
   }
   const TypeInfo* type = FindType(arguments.empty() ? 0 : arguments[0].type_oid);
-  value.type_oid = !is_array ? kTextOid
+  value.type_oid = !is_array                                 ? kTextOid
                    : type != nullptr && type->array_oid != 0 ? type->array_oid
                                                              : kTextArrayOid;
   std::string directions;
@@ -248,8 +252,8 @@ Expression Translator::SetReturningColumn(const std::string& name,
   std::string sql = TableFunctionSql(name, &arguments, &relation);
   sql += " AS " + Quoted(alias);
   if (!scope_->extra_from.empty()) {
-    sql = " JOIN " + sql + " ON " + Quoted(alias) + ".ordinality = " +
-          Quoted(scope_->first_extra) + ".ordinality";
+    sql = " JOIN " + sql + " ON " + Quoted(alias) + ".ordinality = " + Quoted(scope_->first_extra) +
+          ".ordinality";
     scope_->extra_from.back() += sql;
   } else {
     scope_->first_extra = alias;

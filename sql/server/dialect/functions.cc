@@ -85,6 +85,7 @@ constexpr KnownFunction kFunctions[] = {
     {"jsonb_build_object", "json_object", kJsonbOid, kTextOid},
     {"lag", "lag", kSameAsArgument, 0, true},
     {"last_value", "last_value", kSameAsArgument, 0, true},
+    {"lastval", "pg_lastval", kInt8Oid},
     {"lead", "lead", kSameAsArgument, 0, true},
     {"left", "pg_left", kTextOid, kTextOid},
     {"length", "length", kInt4Oid, kTextOid},
@@ -227,7 +228,8 @@ const std::vector<CatalogueFunction>& CatalogueFunctions() {
   static const std::vector<CatalogueFunction> functions = {
       {"_pg_expandarray", "pg_expandarray", {{"x", kInt4Oid}, {"n", kInt4Oid}}},
       {"pg_get_keywords", "pg_get_keywords", {{"word", kTextOid}, {"catcode", kCharOid}}},
-      {"pg_options_to_table", "pg_options_to_table",
+      {"pg_options_to_table",
+       "pg_options_to_table",
        {{"option_name", kTextOid}, {"option_value", kTextOid}}},
       {"pg_partition_ancestors", "pg_partition_ancestors", {{"relid", kRegclassOid}}},
   };

@@ -22,7 +22,7 @@ std::string List(const std::vector<std::string>& items) {
 std::string DefaultOf(const ColumnInfo* column) {
   // NULL for a rowid alias is the next number.
   return column == nullptr || column->default_sql.empty() ? "NULL"
-                                                           : "(" + column->default_sql + ")";
+                                                          : "(" + column->default_sql + ")";
 }
 
 }  // namespace
@@ -46,8 +46,7 @@ Translated Translator::Insert(const pg::InsertStmt& insert) {
     for (const std::string& name : names) {
       columns.push_back(table->FindColumn(name));
       if (columns.back() == nullptr && name != "rowid") {
-        Fail("42703", "column \"" + name + "\" of relation \"" + table->name +
-                          "\" does not exist");
+        Fail("42703", "column \"" + name + "\" of relation \"" + table->name + "\" does not exist");
       }
     }
     if (names.empty()) {
@@ -57,6 +56,7 @@ Translated Translator::Insert(const pg::InsertStmt& insert) {
     }
   }
   const std::string source = InsertSource(insert, columns, &names);
+  result.sequence_oid = NumberingSequence(insert, table, names);
   if (!names.empty()) {
     std::vector<std::string> quoted;
     for (const std::string& name : names) quoted.push_back(Quoted(name));
@@ -87,6 +87,25 @@ Translated Translator::Insert(const pg::InsertStmt& insert) {
   result.sql = std::move(sql);
   result.parameter_type_oids = parameter_type_oids_;
   return result;
+}
+
+// The sequence that gives the rows their keys, if it is certain that it does: `names`, the columns
+// that get a value, are without the key, and no row that was there before is what is changed.
+uint32_t Translator::NumberingSequence(const pg::InsertStmt& insert, const RelationInfo* table,
+                                       const std::vector<std::string>& names) {
+  const ColumnInfo* const key = table == nullptr ? nullptr : table->Identity();
+  if (key == nullptr) return 0;
+  const auto is_key = [key](const std::string& name) {
+    return name == "rowid" || EqualIgnoringCase(name, key->name);
+  };
+  const bool only_defaults = insert.select_stmt == nullptr ||
+                             (names.empty() && insert.select_stmt->select_stmt->n_values_lists > 0);
+  const bool numbered =
+      only_defaults || (!names.empty() && std::none_of(names.begin(), names.end(), is_key));
+  const bool may_update =
+      insert.on_conflict_clause != nullptr &&
+      insert.on_conflict_clause->action != PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING;
+  return numbered && !may_update ? server::DerivedOid(table->oid, kFirstSequenceOid) : 0;
 }
 
 Expression Translator::AssignedValue(const pg::Node* node, const ColumnInfo* column) {
@@ -137,9 +156,8 @@ std::string Translator::InsertSource(const pg::InsertStmt& insert,
     for (size_t i = 0; i < width; ++i) left_out[i] = left_out[i] && IsDefault(row->list->items[i]);
   }
   if (!column_names->empty() && width != column_names->size()) {
-    Fail("42601", width > column_names->size()
-                      ? "INSERT has more expressions than target columns"
-                      : "INSERT has more target columns than expressions");
+    Fail("42601", width > column_names->size() ? "INSERT has more expressions than target columns"
+                                               : "INSERT has more target columns than expressions");
     return "";
   }
   if (column_names->empty()) {
@@ -178,8 +196,8 @@ std::string Translator::InsertSource(const pg::InsertStmt& insert,
 std::string Translator::InsertedQuery(const pg::SelectStmt& select,
                                       const std::vector<const ColumnInfo*>& columns,
                                       bool conflict_follows) {
-  const bool simple = select.op == PG_QUERY__SET_OPERATION__SETOP_NONE &&
-                      select.n_values_lists == 0;
+  const bool simple =
+      select.op == PG_QUERY__SET_OPERATION__SETOP_NONE && select.n_values_lists == 0;
   assigned_columns_ = simple ? &columns : nullptr;
   QueryText query = Query(select);
   assigned_columns_ = nullptr;
@@ -197,8 +215,8 @@ std::string Translator::OnConflict(const pg::OnConflictClause& conflict,
   if (conflict.action == PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING) {
     return text + " DO NOTHING";
   }
-  text += " DO UPDATE SET " +
-          Assignments(Items(conflict.n_target_list, conflict.target_list), table);
+  text +=
+      " DO UPDATE SET " + Assignments(Items(conflict.n_target_list, conflict.target_list), table);
   if (conflict.where_clause != nullptr) {
     text += " WHERE " + BooleanExpr(conflict.where_clause).sql;
   }
@@ -233,8 +251,7 @@ std::string Translator::ConflictTarget(const pg::InferClause& infer, const Relat
 
 // ---- UPDATE ----
 
-std::string Translator::Assignments(std::span<pg::Node* const> targets,
-                                    const RelationInfo* table) {
+std::string Translator::Assignments(std::span<pg::Node* const> targets, const RelationInfo* table) {
   std::vector<std::string> assignments;
   for (size_t i = 0; i < targets.size(); ++i) {
     const pg::ResTarget& target = *targets[i]->res_target;
@@ -253,8 +270,9 @@ const ColumnInfo* Translator::ColumnOf(const RelationInfo* table, const pg::ResT
   if (table == nullptr) return nullptr;
   const ColumnInfo* column = table->FindColumn(target.name);
   if (column == nullptr) {
-    Fail("42703", std::string("column \"") + target.name + "\" of relation \"" + table->name +
-                      "\" does not exist",
+    Fail("42703",
+         std::string("column \"") + target.name + "\" of relation \"" + table->name +
+             "\" does not exist",
          target.location);
   }
   return column;
@@ -331,7 +349,8 @@ Translated Translator::Delete(const pg::DeleteStmt& statement) {
   std::string sql = with + "DELETE FROM " + reference;
   if (!from.empty()) {
     const RelationInfo* table = scope.relations[0].table;
-    if (table != nullptr && !table->has_rowid) Unsupported("DELETE USING of a table without rowids");
+    if (table != nullptr && !table->has_rowid)
+      Unsupported("DELETE USING of a table without rowids");
     sql = with + "DELETE FROM " + TableName(*statement.relation) + " WHERE rowid IN (SELECT " +
           Quoted(scope.relations[0].alias) + ".rowid FROM " + reference + ", " + from + where + ")";
   } else {

@@ -1,10 +1,11 @@
 #include "sql/server/dialect/schema.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sql/server/dialect/text.h"
-#include "sql/server/types.h"
 #include "sql/server/type_oids.h"
+#include "sql/server/types.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -97,7 +98,8 @@ std::unique_ptr<RelationInfo> ReadRelation(sqlite3* db, std::string_view name) {
                 name);
   while (columns.Step()) relation->columns.push_back(ReadColumn(&columns));
   if (relation->columns.empty()) return nullptr;
-  Query list(db, "SELECT name, type, wr FROM pragma_table_list WHERE lower(name) = lower(?1)", name);
+  Query list(db, "SELECT name, type, wr FROM pragma_table_list WHERE lower(name) = lower(?1)",
+             name);
   if (list.Step()) {
     relation->name = list.Text(0);
     relation->is_view = list.Text(1) == "view";
@@ -106,10 +108,23 @@ std::unique_ptr<RelationInfo> ReadRelation(sqlite3* db, std::string_view name) {
   }
   MarkRowidAlias(relation.get());
   if (!relation->is_virtual) ReadDependents(db, relation.get());
+  for (ColumnInfo& column : relation->columns) {
+    column.identity = column.rowid_alias && HasAutoincrement(relation->create_sql);
+  }
   return relation;
 }
 
 }  // namespace
+
+bool HasAutoincrement(std::string_view create_sql) {
+  return Lower(create_sql).find("autoincrement") != std::string::npos;
+}
+
+const ColumnInfo* RelationInfo::Identity() const {
+  const auto found = std::find_if(columns.begin(), columns.end(),
+                                  [](const ColumnInfo& column) { return column.identity; });
+  return found == columns.end() ? nullptr : &*found;
+}
 
 const ColumnInfo* RelationInfo::FindColumn(std::string_view column) const {
   for (const ColumnInfo& candidate : columns) {

@@ -14,19 +14,28 @@
 
 namespace sibyl::sql::server {
 
-// Oids are made from the rowids of sqlite_schema, so that every connection gives the same, and keeps
-// giving them as long as the object lives. Objects of the database, and temporary ones:
+// Oids are made from the rowids of sqlite_schema, so that every connection gives the same, and
+// keeps giving them as long as the object lives. Objects of the database, and temporary ones:
 constexpr uint32_t kFirstObjectOid = 16384;
 constexpr uint32_t kFirstTemporaryOid = 0x30000000;
+// Of the sequences behind identity columns:
+constexpr uint32_t kFirstSequenceOid = 0x10000000;
+
+// The oid of something that comes with a table and has no row in sqlite_schema.
+constexpr uint32_t DerivedOid(uint32_t table_oid, uint32_t first_of_kind) {
+  constexpr uint32_t kMask = 0x07ffffff;
+  return first_of_kind + (table_oid & kMask) + (table_oid >= kFirstTemporaryOid ? kMask + 1 : 0);
+}
 
 struct ColumnInfo {
   std::string name;
   uint32_t type_oid = 0;
   int32_t typmod = -1;
   bool not_null = false;
-  bool rowid_alias = false;   // INTEGER PRIMARY KEY
-  int primary_key = 0;        // its place in the key, from 1; 0: no part of it
-  std::string default_sql;    // SQLite's expression; empty: none
+  bool rowid_alias = false;  // INTEGER PRIMARY KEY
+  bool identity = false;     // that, with AUTOINCREMENT
+  int primary_key = 0;       // its place in the key, from 1; 0: no part of it
+  std::string default_sql;   // SQLite's expression; empty: none
   bool generated = false;
 };
 
@@ -44,7 +53,11 @@ struct RelationInfo {
 
   const ColumnInfo* FindColumn(std::string_view column) const;
   int16_t ColumnNumber(std::string_view column) const;  // pg_attribute.attnum, from 1; 0: none
+  const ColumnInfo* Identity() const;                   // nullptr: it has none
 };
+
+// Whether the text of a CREATE TABLE makes its key an identity.
+bool HasAutoincrement(std::string_view create_sql);
 
 // The relations of one database at one moment. Not for several threads at once.
 class Schema {

@@ -1,10 +1,11 @@
 // PostgreSQL's SQL text to SQLite's, statement by statement.
 //
-// The text is parsed with PostgreSQL's own grammar (libpg_query) and the tree is written out anew as
-// SQLite's SQL, with types: what a node means is decided from the tree and the schema, never from the
-// text. A node that is not known to mean the same is an error (0A000), not a guess. A statement that
-// PostgreSQL's grammar refuses but its scanner can read (PRAGMA, REPLACE INTO, AUTOINCREMENT, ...) is
-// SQLite's own dialect and passes through unchanged. docs/server-dialect.md has the rules.
+// The text is parsed with PostgreSQL's own grammar (libpg_query) and the tree is written out anew
+// as SQLite's SQL, with types: what a node means is decided from the tree and the schema, never
+// from the text. A node that is not known to mean the same is an error (0A000), not a guess. A
+// statement that PostgreSQL's grammar refuses but its scanner can read (PRAGMA, REPLACE INTO,
+// AUTOINCREMENT, ...) is SQLite's own dialect and passes through unchanged. docs/server-dialect.md
+// has the rules.
 
 #ifndef SIBYL_SQL_SERVER_DIALECT_TRANSLATE_H_
 #define SIBYL_SQL_SERVER_DIALECT_TRANSLATE_H_
@@ -32,30 +33,35 @@ enum class StatementKind : uint8_t {
   kBegin,
   kCommit,
   kRollback,
-  kSavepoint,          // name
-  kRelease,            // name
-  kRollbackTo,         // name
-  kSet,                // name, value
-  kShow,               // name; "all"
-  kReset,              // name; "all"
-  kSetTransaction,     // isolation
-  kDeclareCursor,      // name, sql, hold, scroll
-  kFetch,              // name, fetch_direction, count
-  kMove,               // as kFetch
-  kCloseCursor,        // name; empty: all
-  kPrepare,            // name, inner_text, parameter_type_oids
-  kExecute,            // name, arguments
-  kDeallocate,         // name; empty: all
-  kCopyIn,             // copy
-  kCopyOut,            // copy; sql is the query
+  kSavepoint,       // name
+  kRelease,         // name
+  kRollbackTo,      // name
+  kSet,             // name, value
+  kShow,            // name; "all"
+  kReset,           // name; "all"
+  kSetTransaction,  // isolation
+  kDeclareCursor,   // name, sql, hold, scroll
+  kFetch,           // name, fetch_direction, count
+  kMove,            // as kFetch
+  kCloseCursor,     // name; empty: all
+  kPrepare,         // name, inner_text, parameter_type_oids
+  kExecute,         // name, arguments
+  kDeallocate,      // name; empty: all
+  kCopyIn,          // copy
+  kCopyOut,         // copy; sql is the query
   kDiscardAll,
-  kCreateUser,         // name, value: the password
-  kAlterUser,          // the same
-  kDropUser,           // arguments: names; missing_ok
-  kNothing,            // answered with its tag alone: LOCK, LISTEN, COMMENT, ...
+  kCreateUser,  // name, value: the password
+  kAlterUser,   // the same
+  kDropUser,    // arguments: names; missing_ok
+  kNothing,     // answered with its tag alone: LOCK, LISTEN, COMMENT, ...
 };
 
-enum class IsolationLevel : uint8_t { kUnspecified, kReadCommitted, kRepeatableRead, kSerializable };
+enum class IsolationLevel : uint8_t {
+  kUnspecified,
+  kReadCommitted,
+  kRepeatableRead,
+  kSerializable
+};
 
 enum class FetchDirection : uint8_t { kForward, kBackward, kAbsolute, kRelative };
 
@@ -86,9 +92,11 @@ struct Translated {
   std::vector<ResultColumn> result_columns;   // one each, or none if not all are known
   std::vector<uint32_t> parameter_type_oids;  // 0: not known
   std::vector<std::string> notices;  // for the client: what was asked for and makes no difference
-  std::optional<SqlError> syntax_error;  // passed through: the error to report if SQLite refuses too
+  std::optional<SqlError>
+      syntax_error;  // passed through: the error to report if SQLite refuses too
 
-  bool locks_rows = false;  // kSelect, kDeclareCursor: FOR UPDATE or FOR SHARE
+  uint32_t sequence_oid = 0;  // kInsert: of the sequence that numbers the new rows; 0: none does
+  bool locks_rows = false;    // kSelect, kDeclareCursor: FOR UPDATE or FOR SHARE
 
   std::string name;
   std::string value;
@@ -99,7 +107,7 @@ struct Translated {
   bool scroll = false;
   bool missing_ok = false;  // kDropUser: IF EXISTS
   FetchDirection fetch_direction = FetchDirection::kForward;
-  int64_t count = 1;  // kFetch, kMove; INT64_MAX: all
+  int64_t count = 1;                   // kFetch, kMove; INT64_MAX: all
   std::vector<std::string> arguments;  // kExecute: SQLite expressions; kDropUser: names
   std::string inner_text;              // kPrepare: the statement to prepare, in PostgreSQL's SQL
   CopyOptions copy;
@@ -111,17 +119,17 @@ struct StatementText {
   size_t begin = 0;  // byte of the longer text at which it begins
 };
 
-// The statements of `sql` apart, none empty. Whoever runs several translates each when its turn comes:
-// the tables that one makes are there for the next. Text that cannot be scanned is one statement. A
-// text of one statement costs next to nothing.
+// The statements of `sql` apart, none empty. Whoever runs several translates each when its turn
+// comes: the tables that one makes are there for the next. Text that cannot be scanned is one
+// statement. A text of one statement costs next to nothing.
 std::vector<StatementText> SplitStatements(std::string_view sql);
 
 // The position in `whole` of what is at `position` (SqlError::position) in the piece at `begin`.
 uint32_t PositionInWhole(std::string_view whole, size_t begin, uint32_t position);
 
-// The statements of `postgres_sql` in order; none if it has only spaces and comments. What comes out
-// holds as long as the schema does. `parameter_type_oids`: what the client declared for $1, $2, ...; 0
-// or absent: to be found out. Safe from any thread that `schema` may be used in. Cost: some
+// The statements of `postgres_sql` in order; none if it has only spaces and comments. What comes
+// out holds as long as the schema does. `parameter_type_oids`: what the client declared for $1, $2,
+// ...; 0 or absent: to be found out. Safe from any thread that `schema` may be used in. Cost: some
 // microseconds per hundred characters. Text over 16 MiB, or nested too deeply, is an error (54001).
 SqlResult<std::vector<Translated>> Translate(std::string_view postgres_sql, const Schema& schema,
                                              const std::vector<uint32_t>& parameter_type_oids = {});

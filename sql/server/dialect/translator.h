@@ -68,9 +68,9 @@ struct ScopeRelation {
 struct Scope {
   Scope* outer = nullptr;
   std::vector<ScopeRelation> relations;
-  bool unqualified = false;   // RETURNING: columns are written without their table
-  bool has_using = false;     // USING or NATURAL merges columns
-  bool trusts_names = false;  // a name that is not found is passed on
+  bool unqualified = false;             // RETURNING: columns are written without their table
+  bool has_using = false;               // USING or NATURAL merges columns
+  bool trusts_names = false;            // a name that is not found is passed on
   std::vector<std::string> extra_from;  // what functions in the list of columns add to FROM
   std::string first_extra;              // the alias of the first of them
 };
@@ -129,10 +129,8 @@ class Translator {
   Expression JsonMember(const std::string& op, Expression left, Expression right);
   Expression ArrayConcatenation(Expression left, Expression right);
   Expression Concatenation(Expression left, Expression right);
-  std::string Division(const std::string& op, Expression left, Expression right,
-                       uint32_t type_oid);
-  Expression DateArithmetic(const std::string& op, Expression left, Expression right,
-                            int location);
+  std::string Division(const std::string& op, Expression left, Expression right, uint32_t type_oid);
+  Expression DateArithmetic(const std::string& op, Expression left, Expression right, int location);
   Expression RegexMatch(const std::string& op, Expression left, Expression right);
   Expression LikeOperator(const std::string& op, Expression left, Expression pattern,
                           std::optional<Expression> escape, int location);
@@ -203,8 +201,7 @@ class Translator {
   std::string OrderBy(std::span<pg::Node* const> sort, const QueryText* query);
   Expression SortKey(const pg::Node& node, const QueryText* query);
   bool IsColumnOfScope(const std::string& name) const;
-  static void NameColumns(const std::vector<std::string>& names,
-                          std::vector<ScopeColumn>* columns);
+  static void NameColumns(const std::vector<std::string>& names, std::vector<ScopeColumn>* columns);
   static std::string ColumnList(const CommonTable& table);
   std::string Limit(const pg::SelectStmt& select);
   void CheckLocking(const pg::SelectStmt& select);
@@ -230,6 +227,8 @@ class Translator {
   Translated Insert(const pg::InsertStmt& insert);
   Translated Update(const pg::UpdateStmt& update);
   Translated Delete(const pg::DeleteStmt& statement);
+  static uint32_t NumberingSequence(const pg::InsertStmt& insert, const RelationInfo* table,
+                                    const std::vector<std::string>& names);
   std::string InsertSource(const pg::InsertStmt& insert,
                            const std::vector<const ColumnInfo*>& columns,
                            std::vector<std::string>* column_names);
@@ -246,8 +245,7 @@ class Translator {
 
   // ---- CREATE, ALTER, DROP (definition.cc, alter_table.cc) ----
   Translated CreateTable(const pg::CreateStmt& create);
-  std::string ColumnDefinition(const pg::ColumnDef& column,
-                               const std::vector<std::string>& keys);
+  std::string ColumnDefinition(const pg::ColumnDef& column, const std::vector<std::string>& keys);
   std::string DeclaredType(const pg::TypeName& name);
   std::string ColumnConstraint(const pg::Constraint& constraint, uint32_t type_oid);
   void AddDefinedColumns(const pg::CreateStmt& create, Scope* scope);
@@ -290,7 +288,8 @@ class Translator {
   Translated Prepare(const pg::PrepareStmt& statement, std::string_view statement_text);
   Translated Execute(const pg::ExecuteStmt& statement);
   Translated Copy(const pg::CopyStmt& statement);
-  void CopyOption(const pg::DefElem& option, CopyOptions* copy, bool* delimiter_set, bool* null_set);
+  void CopyOption(const pg::DefElem& option, CopyOptions* copy, bool* delimiter_set,
+                  bool* null_set);
   QueryText CopySource(const pg::CopyStmt& statement);
   Translated Explain(const pg::ExplainStmt& statement);
   Translated Vacuum(const pg::VacuumStmt& statement);
@@ -315,7 +314,7 @@ class Translator {
   const std::vector<const ColumnInfo*>* assigned_columns_ = nullptr;
   int depth_ = 0;
   int generated_names_ = 0;
-  int rebuilds_ = 0;  // tables that ALTER TABLE makes anew
+  int rebuilds_ = 0;            // tables that ALTER TABLE makes anew
   bool locks_rows_ = false;     // FOR UPDATE and its kin
   bool in_definition_ = false;  // of a view or table: what is written stays in the schema
 };
