@@ -42,7 +42,13 @@ Status CommitQueue::CommitComposed(const Composer& compose, bool sync) {
   return sync ? Sync() : Ok();
 }
 
-Status CommitQueue::Freeze() { return FreezeAndRun(Ok); }
+Status CommitQueue::Freeze(const std::function<void()>& before) {
+  const std::function<Status()> nothing = Ok;
+  Writer writer;
+  writer.alone = &nothing;
+  writer.before_freeze = before ? &before : nullptr;
+  return Enqueue(&writer);
+}
 
 Status CommitQueue::FreezeAndRun(const std::function<Status()>& work) {
   Writer writer;
@@ -86,13 +92,13 @@ Status CommitQueue::Lead(std::unique_lock<std::mutex>* lock, size_t group_size) 
   lock->unlock();
   Status status = Ok();
   try {
-    const auto* const alone = group_.front()->alone;
+    const Writer& first = *group_.front();
     if (half_inserted_) {
       status = Error{ErrorCode::kReadOnly, state_.directory.string() +
                                                ": memory ran out during a commit, so the delta "
                                                "is incomplete; open the database again"};
     } else {
-      status = alone != nullptr ? LeadAlone(*alone) : LeadGroup();
+      status = first.alone != nullptr ? LeadAlone(first) : LeadGroup();
     }
   } catch (const std::bad_alloc&) {
     status = out_of_memory("during a commit");
@@ -116,14 +122,15 @@ size_t CommitQueue::GroupSize(const std::unique_lock<std::mutex>&) const {
   return size;
 }
 
-Status CommitQueue::LeadAlone(const std::function<Status()>& work) {
+Status CommitQueue::LeadAlone(const Writer& writer) {
+  if (writer.before_freeze != nullptr) (*writer.before_freeze)();
   bool empty = true;
   state_.views.Read([&](const std::shared_ptr<const View>& view) {
     empty = IsUnused(*view->generations.front());
   });
   if (!empty) SIBYL_RETURN_IF_ERROR(StartGeneration());
   active_ = nullptr;  // the work may change the view
-  return work();
+  return (*writer.alone)();
 }
 
 Status CommitQueue::LeadGroup() {

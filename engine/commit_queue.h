@@ -62,8 +62,9 @@ class CommitQueue {
   // Commits what `compose` says while nobody else commits. Errors: the composer's, and as above.
   Status CommitComposed(const Composer& compose, bool sync);
 
-  // Starts a new generation if the active one has records.
-  Status Freeze();
+  // Starts a new generation if the active one has records; `before`, while nothing commits, is
+  // called first, and must not wait for who commits or drains.
+  Status Freeze(const std::function<void()>& before = nullptr);
 
   // Freezes, then runs `work` while nothing commits. `work` must not commit or freeze.
   Status FreezeAndRun(const std::function<Status()>& work);
@@ -78,6 +79,7 @@ class CommitQueue {
     const Validator* validator = nullptr;
     const Composer* compose = nullptr;               // makes the records
     const std::function<Status()>* alone = nullptr;  // instead of records: freeze, then run this
+    const std::function<void()>* before_freeze = nullptr;  // and this before
     bool done = false;
     Status status = Ok();
     uint64_t sequence = 0;
@@ -87,7 +89,7 @@ class CommitQueue {
   Status Enqueue(Writer* writer);
   size_t GroupSize(const std::unique_lock<std::mutex>& held) const;
   Status Lead(std::unique_lock<std::mutex>* lock, size_t group_size);
-  Status LeadAlone(const std::function<Status()>& work);
+  Status LeadAlone(const Writer& writer);
   Status LeadGroup();
   Generation& Active();
   std::optional<Generation::Plan> PlanInsertion(std::string_view records);

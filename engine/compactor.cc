@@ -53,6 +53,12 @@ void NameDeletions(const RangeDeletionsPtr& deletions, storage::Manifest* manife
   }
 }
 
+// The range deletions that a merge applies.
+RangeDeletionsPtr AppliedBy(const MergePlan& plan, const View& view) {
+  if (plan.generations.empty()) return DrainedDeletions(view);
+  return BelowGeneration(view.range_deletions, plan.generations.front()->id() + 1);
+}
+
 Error Closing(const DatabaseState& state) {
   return {ErrorCode::kReadOnly, state.directory.string() + ": the database is closing"};
 }
@@ -251,7 +257,7 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   *drained = false;
   drain_wanted_ = false;
   const std::shared_ptr<const View> view = state_.views.Current();
-  if (FrozenCount(*view) == 0) return Ok();
+  if (FrozenCount(*view) == 0) return ForgetLog();
   const uint64_t began_ns = base::NowNs();
   const uint64_t began_cpu_ns = base::ThreadNs();
   const std::vector<std::shared_ptr<Generation>> generations(view->generations.begin() + 1,
@@ -293,7 +299,14 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
                        {"training_ns", builder.training_ns()}},
                       output.empty() ? "" : output.front()->file().properties().model_note);
   Announce();
-  SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(edit.generation_floor));
+  log_floor_ = edit.generation_floor;
+  return ForgetLog();
+}
+
+// Some milliseconds, most of them syncs.
+Status Compactor::ForgetLog() {
+  if (log_floor_ == 0) return Ok();
+  SIBYL_RETURN_IF_ERROR(state_.log->DropGenerations(std::exchange(log_floor_, 0)));
   PrepareGeneration();
   return Ok();
 }
@@ -305,9 +318,25 @@ void Compactor::PrepareGeneration() {
   (void)state_.log->PrepareGeneration();
 }
 
-Status Compactor::CompactAll() {
+// With both locks from before the freeze on nobody else drains what it freezes: while the database
+// is small, one merge does it all. Where one of them is taken, or there is more than that, a drain
+// and a merge one after the other: holding the locks for long would make writers wait.
+Status Compactor::CompactAll(CommitQueue& commits) {
+  std::unique_lock merging(merge_mutex_, std::defer_lock);
+  std::unique_lock draining(drain_mutex_, std::defer_lock);
+  SIBYL_RETURN_IF_ERROR(commits.Freeze([&] {
+    if (merging.try_lock() && !draining.try_lock()) merging.unlock();
+  }));
+  if (draining.owns_lock()) {
+    const std::shared_ptr<const View> view = state_.views.Current();
+    if (FrozenCount(*view) > 0 && IsSmall(*view, state_.options)) {
+      SIBYL_RETURN_IF_ERROR(RunMerge(PlanForEverythingAtOnce(*view, state_.options)));
+      return state_.options.background_threads == 0 ? ForgetLog() : Ok();
+    }
+    draining.unlock();
+  }
   SIBYL_RETURN_IF_ERROR(DrainFrozen());
-  const std::lock_guard lock(merge_mutex_);
+  if (!merging.owns_lock()) merging.lock();
   const std::shared_ptr<const View> view = state_.views.Current();
   return RunMerge(PlanForEverything(*view, state_.options));
 }
@@ -426,6 +455,8 @@ Status Compactor::RunMerge(MergePlan plan) {
   LevelEdit edit;
   edit.removed = SegmentsOf(plan.inputs);
   edit.added_level = plan.output_level;
+  edit.drained_generations = plan.generations.size();
+  if (!plan.generations.empty()) edit.generation_floor = plan.generations.front()->id() + 1;
   if (MovesUnchanged(plan, *view)) {
     edit.added = edit.removed;
     edit.added_are_new = false;
@@ -434,15 +465,19 @@ Status Compactor::RunMerge(MergePlan plan) {
   const bool is_last = plan.below.empty() && plan.output_level > 0;
   SegmentBuilder builder(
       state_.segments, state_.options, !is_last,
-      [this, &plan](uint64_t bytes) { return PayForWrite(bytes, plan.bytes_per_second); },
-      view->catalogue);
+      [this, &plan](uint64_t bytes) { return PayForWrite(bytes, plan); }, view->catalogue);
   const ModelChoice models = ChooseModels(*view, plan.output_level, is_last);
   builder.UseModels(models);
   SIBYL_RETURN_IF_ERROR(MergeInto(plan, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const std::vector<SegmentPtr> output, builder.Finish());
-  Settle(output, DrainedDeletions(*view));
+  Settle(output, AppliedBy(plan, *view));
   edit.added = output;
   SIBYL_RETURN_IF_ERROR(Install(edit));
+  if (!plan.generations.empty()) {
+    log_floor_ = edit.generation_floor;
+    Count(state_.counters.generations_drained, plan.generations.size());
+    Announce();
+  }
   NoteBuilt(builder, models.learn, plan.output_level, output);
   Count(state_.counters.compaction_read_bytes, FileBytesOf(plan.inputs));
   Count(state_.counters.compactions);
@@ -451,6 +486,7 @@ Status Compactor::RunMerge(MergePlan plan) {
   state_.events.Write("compaction",
                       {{"segments", output.size()},
                        {"bytes", builder.written_bytes()},
+                       {"generations", plan.generations.size()},
                        {"ns", base::NowNs() - began_ns},
                        {"training_ns", builder.training_ns()}},
                       output.empty() ? "" : output.front()->file().properties().model_note);
@@ -461,13 +497,16 @@ Status Compactor::RunMerge(MergePlan plan) {
 // older can exist, and so are the records of trees and ranges that were.
 Status Compactor::MergeInto(const MergePlan& plan, const View& view, SegmentBuilder* builder) {
   std::vector<std::unique_ptr<ForwardCursor>> newest_first;
-  const RangeDeletionsPtr applied = DrainedDeletions(view);
+  const RangeDeletionsPtr applied = AppliedBy(plan, view);
+  for (const auto& generation : plan.generations) {
+    newest_first.push_back(generation->NewCursor(UINT64_MAX, applied));
+  }
   for (const auto& input : plan.inputs) newest_first.push_back(input->NewCursor(applied));
   RuledStream stream = NewStream(std::move(newest_first), view, plan.below);
   auto border = plan.borders.begin();
   uint64_t records = 0;
   for (; stream.Valid(); stream.Next()) {
-    if (++records % kRecordsBetweenChecks == 0) SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
+    if (++records % kRecordsBetweenChecks == 0) SIBYL_RETURN_IF_ERROR(DrainMeanwhile(plan));
     const std::string_view key = stream.key();
     for (; border != plan.borders.end() && border->key <= key; ++border) {
       SIBYL_RETURN_IF_ERROR(builder->EndSegment(border->least_bytes));
@@ -484,8 +523,9 @@ Status Compactor::MergeInto(const MergePlan& plan, const View& view, SegmentBuil
 }
 
 // Errors: kReadOnly when the database closes; those of a drain.
-Status Compactor::DrainMeanwhile() {
+Status Compactor::DrainMeanwhile(const MergePlan& plan) {
   if (stop_) return Closing(state_);
+  if (!plan.generations.empty()) return Ok();  // it is a drain itself
   if (prepare_wanted_) PrepareGeneration();
   if (!drain_wanted_) return Ok();
   const std::unique_lock drain(drain_mutex_, std::try_to_lock);
@@ -532,10 +572,10 @@ storage::Manifest Compactor::ManifestWith(const EditedLevels& after) const {
 }
 
 // Takes the time that a merge has for writing so many bytes, and drains meanwhile.
-Status Compactor::PayForWrite(uint64_t bytes, uint64_t bytes_per_second) {
-  SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
-  if (bytes_per_second == 0) return Ok();
-  const double seconds = static_cast<double>(bytes) / static_cast<double>(bytes_per_second);
+Status Compactor::PayForWrite(uint64_t bytes, const MergePlan& plan) {
+  SIBYL_RETURN_IF_ERROR(DrainMeanwhile(plan));
+  if (plan.bytes_per_second == 0) return Ok();
+  const double seconds = static_cast<double>(bytes) / static_cast<double>(plan.bytes_per_second);
   const uint64_t until_ns = base::NowNs() + static_cast<uint64_t>(seconds * 1e9);
   for (uint64_t now_ns = base::NowNs(); now_ns < until_ns; now_ns = base::NowNs()) {
     {
@@ -543,7 +583,7 @@ Status Compactor::PayForWrite(uint64_t bytes, uint64_t bytes_per_second) {
       std::unique_lock lock(signal_mutex_);
       signal_.wait_for(lock, left, [this] { return stop_ || drain_wanted_; });
     }
-    SIBYL_RETURN_IF_ERROR(DrainMeanwhile());
+    SIBYL_RETURN_IF_ERROR(DrainMeanwhile(plan));
   }
   return Ok();
 }

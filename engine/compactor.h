@@ -59,8 +59,8 @@ class Compactor final : public DrainHandler {
   // Drains every generation that is frozen when called.
   Status DrainFrozen();
 
-  // Merges frozen generations and all levels into one level.
-  Status CompactAll();
+  // Freezes, and merges what is frozen and all levels into one level.
+  Status CompactAll(CommitQueue& commits);
 
   // Commits what is in new segments, runs as in a view, newest first: puts them above everything
   // else, a single one deep down where nothing overlaps. They are a commit with a sequence of its
@@ -93,6 +93,7 @@ class Compactor final : public DrainHandler {
 
   // With drain_mutex_ held, and merge_mutex_ too if `merging`.
   Status DrainWaiting(bool merging, bool* drained);
+  Status ForgetLog();
   Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
                           const View& view, const RangeDeletionsPtr& applied,
                           SegmentBuilder* builder) const;
@@ -104,9 +105,9 @@ class Compactor final : public DrainHandler {
   Status SettleOldest(const View& view, bool* merged);
   Status RunMerge(MergePlan plan);
   Status MergeInto(const MergePlan& plan, const View& view, SegmentBuilder* builder);
-  Status DrainMeanwhile();
+  Status DrainMeanwhile(const MergePlan& plan);
   void PrepareGeneration();
-  Status PayForWrite(uint64_t bytes, uint64_t bytes_per_second);
+  Status PayForWrite(uint64_t bytes, const MergePlan& plan);
 
   ModelChoice ChooseModels(const View& view, size_t level, bool is_last);
   void NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level,
@@ -131,6 +132,7 @@ class Compactor final : public DrainHandler {
 
   std::mutex drain_mutex_;  // one drain or ingestion at a time
   std::atomic<bool> drain_wanted_ = false;
+  uint64_t log_floor_ = 0;  // what is below is drained and the log has it still; with drain_mutex_
 
   // The active generation is nearly full: the log should be synced and the next family be there
   // before the writer that fills it needs them.

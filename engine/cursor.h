@@ -68,6 +68,14 @@ struct CursorBatch {
   uint64_t version = 0;
 };
 
+// A record that a cursor will show, tombstones included; what is out of line has no value here.
+struct UpcomingRecord {
+  std::string_view key;
+  std::string_view value;
+  RecordType type;
+  uint32_t steps;  // the cursor's own measure of how far away it is
+};
+
 // One record per key: the newest version that the source may show, in key order. One thread at a
 // time. Starts invalid.
 class ForwardCursor {
@@ -126,6 +134,13 @@ class Cursor : public ForwardCursor {
 
   // Goes to the first record after the batch.
   virtual void EndBatch() {}
+
+  // What a merge needs of a newer source at once: up to `most` records from the current one on, all
+  // of whose bytes live as long as the cursor. Returns how many; 0: only Next() tells. After it,
+  // and before any other movement, MovePast() goes to the record after one of them.
+  // Precondition: Valid(), and the last movement was not backward.
+  virtual size_t Ahead(size_t, UpcomingRecord*) { return 0; }
+  virtual void MovePast(const UpcomingRecord&) {}
 
   // Whether bytes that it showed live as long as the cursor, wherever it moves.
   virtual bool KeepsBytes() const { return false; }

@@ -502,8 +502,7 @@ Status DatabaseImpl::Flush() {
 Status DatabaseImpl::Compact() {
   SIBYL_RETURN_IF_ERROR(state_->CheckWritable());
   const LatencySample latency(state_->latencies.compact);
-  SIBYL_RETURN_IF_ERROR(commits_->Freeze());
-  SIBYL_RETURN_IF_ERROR(compactor_->CompactAll());
+  SIBYL_RETURN_IF_ERROR(compactor_->CompactAll(*commits_));
   compactor_->WorkArrived();  // what came meanwhile may have waited for it
   state_->views.ReleaseRetired();
   return Ok();

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "base/coding.h"
@@ -489,6 +490,7 @@ void DeltaIndex::Position::SeekToLast() {
 void DeltaIndex::Position::Seek(std::string_view key) {
   Enter(index_->LeafOf(key));
   GoTo(Locate(*leaf_, order_, key).below);
+  sought_ = true;
 }
 
 void DeltaIndex::Position::SeekForPrev(std::string_view key) {
@@ -499,8 +501,23 @@ void DeltaIndex::Position::SeekForPrev(std::string_view key) {
 
 void DeltaIndex::Position::Next() {
   assert(Valid());
+  if (std::exchange(sought_, false)) PrefetchRest();
   GoTo(rank_ + 1);
-  if (Valid()) PrefetchAhead();
+  if (Valid()) PrefetchAhead(rank_);
+}
+
+void DeltaIndex::Position::Skip(int count) {
+  assert(Valid() && count > 0 && count <= EntriesAhead() + 1);
+  if (std::exchange(sought_, false)) PrefetchRest();
+  int from = rank_ + 1;
+  if (count > EntriesAhead()) {  // into the next leaf
+    rank_ = CountOf(order_) - 1;
+    PrefetchAhead(from);
+    from = 0;
+    count = 1;
+  }
+  GoTo(rank_ + count);
+  if (Valid()) PrefetchAhead(from);
 }
 
 void DeltaIndex::Position::Prev() {
@@ -541,15 +558,24 @@ void DeltaIndex::Position::GoTo(int rank) {
   entry_ = leaf_->entries[SlotOf(order_, rank)];
 }
 
-// With each step asks for an entry of the next leaf: for all of them at once would be more than a
-// processor can wait for, and what is too much it forgets.
-void DeltaIndex::Position::PrefetchAhead() const {
+// Who goes on from where it sought something walks on, mostly: asks for the entries of the leaf
+// that it is in.
+void DeltaIndex::Position::PrefetchRest() const {
+  for (int rank = rank_ + 1; rank < CountOf(order_); ++rank) {
+    PrefetchLines(leaf_->entries[SlotOf(order_, rank)], 2 * kCacheLineBytes);
+  }
+}
+
+// Asks for the entries of the next leaf that are as far in it as those from rank `from` to this one
+// are here: one with each step. For all of them at once would be more than a processor can wait
+// for, and what is too much it forgets.
+void DeltaIndex::Position::PrefetchAhead(int from) const {
   const Leaf* const next = leaf_->next.load(std::memory_order_acquire);
   if (next == nullptr) return;
   const uint64_t order = next->order.load(std::memory_order_acquire);
   const int count = CountOf(order);
   const int end = rank_ + 1 == CountOf(order_) ? count : std::min(rank_ + 1, count);
-  for (int rank = rank_; rank < end; ++rank) {
+  for (int rank = from; rank < end; ++rank) {
     PrefetchLines(next->entries[SlotOf(order, rank)], 2 * kCacheLineBytes);
   }
 }

@@ -89,19 +89,25 @@ class DeltaIndex {
     void Prev();
     const Entry& entry() const { return *entry_; }
 
-    // How many entries are at hand after this one, and the n-th of them (1 <= n <= EntriesAhead()).
+    // How many entries are at hand after this one, and the n-th of them (0 <= n <= EntriesAhead();
+    // 0: this one).
     int EntriesAhead() const;
     const Entry& EntryAhead(int n) const;
+
+    // As Next() so many times. Precondition: 0 < count <= EntriesAhead() + 1.
+    void Skip(int count);
 
    private:
     void Enter(const Leaf& leaf);
     void GoTo(int rank);
-    void PrefetchAhead() const;
+    void PrefetchAhead(int from) const;
+    void PrefetchRest() const;
 
     const DeltaIndex* index_;
     const Leaf* leaf_ = nullptr;
-    uint64_t order_ = 0;  // of leaf_, when it was reached
-    int rank_ = 0;        // within leaf_
+    uint64_t order_ = 0;   // of leaf_, when it was reached
+    int rank_ = 0;         // within leaf_
+    bool sought_ = false;  // and not moved since
     const Entry* entry_ = nullptr;
   };
 

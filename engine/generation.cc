@@ -3,6 +3,8 @@
 #include <cassert>
 #include <utility>
 
+#include "engine/delta_ahead.h"
+
 namespace sibyl::engine {
 namespace {
 
@@ -69,6 +71,14 @@ class GenerationCursor final : public Cursor {
     return batch->count;
   }
   std::string_view value() override { return version_->value(); }
+  size_t Ahead(size_t most, UpcomingRecord* records) override {
+    if (deletions_ != nullptr) return 0;
+    return RecordsAhead(position_, max_sequence_, most, records);
+  }
+  void MovePast(const UpcomingRecord& record) override {
+    position_.Skip(static_cast<int>(record.steps) + 1);
+    SettleForward();
+  }
   bool KeepsBytes() const override { return true; }
   Status status() const override { return Ok(); }
 

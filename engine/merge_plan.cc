@@ -34,6 +34,13 @@ SegmentPtr NextSegment(const Level& level, std::string* pointer) {
   return chosen;
 }
 
+// In memory and on disk, but for the active generation.
+uint64_t BytesBelowActive(const View& view) {
+  uint64_t bytes = FileBytesOf(view.levels);
+  for (size_t i = 1; i < view.generations.size(); ++i) bytes += view.generations[i]->memory_bytes();
+  return bytes;
+}
+
 // The segments of `level` with a key range in which one of `inputs` has a record: those that a
 // merge has to read. Errors: what reading the inputs gave.
 Result<std::vector<SegmentPtr>> TouchedSegments(
@@ -72,6 +79,19 @@ MergePlan PlanForEverything(const View& view, const Options& options) {
   plan.output_level =
       std::max(LevelFor(FileBytesOf(view.levels), options), view.levels.size() - view.runs);
   return plan;
+}
+
+MergePlan PlanForEverythingAtOnce(const View& view, const Options& options) {
+  MergePlan plan;
+  plan.inputs = view.levels;
+  plan.generations.assign(view.generations.begin() + 1, view.generations.end());
+  plan.output_level =
+      std::max(LevelFor(BytesBelowActive(view), options), view.levels.size() - view.runs);
+  return plan;
+}
+
+bool IsSmall(const View& view, const Options& options) {
+  return BytesBelowActive(view) <= options.generation_bytes;
 }
 
 MergePlan PlanForRuns(const View& view, size_t count) {

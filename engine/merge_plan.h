@@ -33,10 +33,20 @@ struct MergePlan {
   uint64_t bytes_per_second = 0;                     // that it may write; 0: as many as it can
   bool into_what_is_there = false;  // what the inputs touch in the output level is an input too
   std::vector<Border> borders;      // in key order
+
+  // The frozen generations, newest first, all of them or none: drained on the way.
+  std::vector<std::shared_ptr<Generation>> generations;
 };
 
 // All levels into one.
 MergePlan PlanForEverything(const View& view, const Options& options);
+
+// The same with the frozen generations, of which there is one at least. To be run with the drain
+// mutex held, so it should not take longer than a drain: see IsSmall.
+MergePlan PlanForEverythingAtOnce(const View& view, const Options& options);
+
+// Whether frozen generations and levels have no more bytes than a full generation.
+bool IsSmall(const View& view, const Options& options);
 
 // The newest `count` runs into one run.
 MergePlan PlanForRuns(const View& view, size_t count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 
 namespace sibyl::engine {
 namespace {
+
+using storage::BlockView;
 
 // While valid, `current_` stands at the smallest key (going backward: the largest) of all sources,
 // and every other source strictly beyond it: older records of the same key are passed at once.
@@ -221,15 +224,60 @@ class MergingCursor final : public Cursor {
   uint32_t FillBatch(uint32_t slot, uint32_t end, size_t most_spans, CursorBatch* batch) {
     while (slot < end && batch->count < most_spans) {
       Source* const newer = FirstOfNewer();
-      const uint32_t next =
-          newer == nullptr ? end : std::min(end, LowerBoundFrom(batch->block, slot, newer->key));
-      if (next > slot) batch->spans[batch->count++] = CursorBatch::OfBlock(slot, next - slot);
-      slot = next;
+      if (newer != nullptr && FillFrom(newer, &slot, end, most_spans, batch)) continue;
+      const BlockView::Place place =
+          newer == nullptr ? BlockView::Place{end, false} : batch->block.FindFrom(slot, newer->key);
+      slot = AppendBlock(slot, std::min(end, place.slot), batch);
       if (slot == end || batch->count == most_spans || !AppendNewer(*newer, batch)) break;
-      if (batch->block.HasKeyAt(slot, newer->key)) ++slot;
+      if (place.found) ++slot;
       PassInNewer(*newer);
     }
     return slot;
+  }
+
+  static uint32_t AppendBlock(uint32_t slot, uint32_t end, CursorBatch* batch) {
+    if (end > slot) batch->spans[batch->count++] = CursorBatch::OfBlock(slot, end - slot);
+    return end;
+  }
+
+  // The same for the records that `newer`, the first of the newer sources, tells of at once, as far
+  // as they come before those of all others. False: it tells of none.
+  bool FillFrom(Source* newer, uint32_t* slot, uint32_t end, size_t most_spans,
+                CursorBatch* batch) {
+    UpcomingRecord records[CursorBatch::kMostSpans];
+    const size_t most = (most_spans - batch->count + 1) / 2;  // there is a span between two, mostly
+    const size_t count = newer->cursor->Ahead(most, records);
+    const Source* const other = FirstOfNewer(newer);
+    const UpcomingRecord* passed = nullptr;
+    const uint32_t from = *slot;
+    for (size_t i = 0; i < count && *slot < end && batch->count < most_spans; ++i) {
+      const UpcomingRecord& record = records[i];
+      if (other != nullptr && !KeyBefore(record.key, *other)) break;
+      const BlockView::Place place = batch->block.FindFrom(*slot, record.key);
+      *slot = AppendBlock(*slot, std::min(end, place.slot), batch);
+      if (*slot == end || batch->count == most_spans || !Append(record, batch)) break;
+      if (place.found) ++*slot;
+      passed = &record;
+    }
+    if (passed != nullptr) {
+      newer->cursor->MovePast(*passed);
+      Refresh(*newer);
+    }
+    return passed != nullptr || *slot != from;
+  }
+
+  static bool KeyBefore(std::string_view key, const Source& other) {
+    const KeyWindow window = KeyWindowOf(key);
+    return window != other.window ? window < other.window : key < other.key;
+  }
+
+  // Puts the record into the batch, unless it is a tombstone. False: it cannot.
+  static bool Append(const UpcomingRecord& record, CursorBatch* batch) {
+    if (record.type == RecordType::kTombstone) return true;
+    if (record.type != RecordType::kValue) return false;
+    PrefetchValue(record.value);  // shown later, by then it is there
+    batch->spans[batch->count++] = CursorBatch::Single(record.key, record.value);
+    return true;
   }
 
   // The records of newer sources before the limit and before the oldest source, which waits.
@@ -250,16 +298,12 @@ class MergingCursor final : public Cursor {
     key_passed_ = false;
   }
 
-  // Puts the record of a newer source into the batch, unless it is a tombstone. False: it cannot.
   static bool AppendNewer(const Source& newer, CursorBatch* batch) {
     if (!newer.cursor->KeepsBytes()) return false;
     const RecordType type = newer.cursor->type();
-    if (type == RecordType::kTombstone) return true;
-    if (type != RecordType::kValue) return false;
-    const std::string_view value = newer.cursor->value();
-    PrefetchValue(value);  // shown later, by then it is there
-    batch->spans[batch->count++] = CursorBatch::Single(newer.key, value);
-    return true;
+    const bool has_value = type == RecordType::kValue;
+    return Append({newer.key, has_value ? newer.cursor->value() : std::string_view(), type, 0},
+                  batch);
   }
 
   static void PrefetchValue(std::string_view value) {
@@ -274,10 +318,12 @@ class MergingCursor final : public Cursor {
     return block.LowerBound(key, fraction);
   }
 
-  // Of all sources but the oldest: the one with the smallest key, the newest of several.
-  Source* FirstOfNewer() {
+  // Of all sources but the oldest and `not_this`: the one with the smallest key, the newest of
+  // several.
+  Source* FirstOfNewer(const Source* not_this = nullptr) {
     Source* first = nullptr;
     for (Source* source = sources_.data(); source != &sources_.back(); ++source) {
+      if (source == not_this) continue;
       if (source->valid && (first == nullptr || Before(*source, *first))) first = source;
     }
     return first;

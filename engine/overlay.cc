@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/checksum.h"
+#include "engine/delta_ahead.h"
 
 namespace sibyl::engine {
 namespace {
@@ -58,6 +59,14 @@ class Overlay::OverlayCursor final : public Cursor {
   std::string_view key() const override { return position_.entry().key(); }
   RecordType type() const override { return shown_->type; }
   std::string_view value() override { return shown_->value(); }
+  size_t Ahead(size_t most, UpcomingRecord* records) override {
+    if (seen_version_ != overlay_.version_) return 0;
+    return RecordsAhead(position_, kLatest, most, records);
+  }
+  void MovePast(const UpcomingRecord& record) override {
+    position_.Skip(static_cast<int>(record.steps) + 1);
+    SettleForward();
+  }
   bool KeepsBytes() const override { return true; }
   Status status() const override { return Ok(); }
 

@@ -118,6 +118,7 @@ class UserIterator final : public Iterator {
   void ForgetBatches() {
     ForgetRun();
     batch_spans_ = kFirstSpans;
+    may_take_batches_ = true;
   }
   // Brings the cursor to the record that is shown. Precondition: not in a batch.
   void LeaveRun() {
@@ -138,6 +139,8 @@ class UserIterator final : public Iterator {
       if (RunHolds()) {
         cursor_->EndBatch();
       } else {
+        // Who writes while reading will go on doing so: a search for each record would be dear.
+        may_take_batches_ = false;
         SeekPastShown();
       }
       ForgetRun();
@@ -162,6 +165,7 @@ class UserIterator final : public Iterator {
     run_.records = std::max<uint32_t>(span.records, 1);
   }
   bool TakeBatch() {
+    if (!may_take_batches_) return false;
     const std::string_view limit = end_ ? std::string_view(*end_) : std::string_view();
     if (cursor_->TakeBatch(limit, batch_spans_, &batch_) == 0) return false;
     batch_spans_ = std::min(2 * batch_spans_, CursorBatch::kMostSpans);
@@ -176,6 +180,7 @@ class UserIterator final : public Iterator {
   }
   void TakeRun() {
     if (!in_bounds_ || TakeBatch()) return;
+    if (end_ && steps_in_bounds_ == 0) steps_in_bounds_ = cursor_->StepsBelow(*end_);
     const CursorRun run = cursor_->Run();
     // Copying what has just been written in parts makes the processor wait: mostly there is no run.
     if (run.records == 0) return;
@@ -205,9 +210,7 @@ class UserIterator final : public Iterator {
       --steps_in_bounds_;
       return true;
     }
-    if (cursor_->key() >= *end_) return false;
-    steps_in_bounds_ = cursor_->StepsBelow(*end_);
-    return true;
+    return cursor_->key() < *end_;
   }
   void SettleBackward() {
     steps_in_bounds_ = 0;
@@ -231,6 +234,7 @@ class UserIterator final : public Iterator {
   CursorBatch batch_;             // of which run_ shows a part; it has not ended yet for the cursor
   size_t next_span_ = 0;
   size_t batch_spans_ = kFirstSpans;           // how many the next batch may have
+  bool may_take_batches_ = true;               // until the next positioning
   const CursorBatch::Span* single_ = nullptr;  // that is shown; null: what is shown is of the block
   bool in_batch_ = false;
   std::string shown_;            // an internal key, to go on from

@@ -99,6 +99,14 @@ class WriteSet::WriteSetCursor final : public Cursor {
     return run;
   }
   void Skip(uint32_t records) override { merged_->Skip(records); }
+  size_t TakeBatch(std::string_view limit, size_t most_spans, CursorBatch* batch) override {
+    if (structure_ != writes_.structure_) return 0;
+    const size_t spans = merged_->TakeBatch(limit, most_spans, batch);
+    batch->version_counter = &writes_.changes_;
+    batch->version = writes_.changes_;
+    return spans;
+  }
+  void EndBatch() override { merged_->EndBatch(); }
 
  private:
   void Renew() {

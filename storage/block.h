@@ -197,6 +197,14 @@ class BlockView {
   // Writes the whole key at `slot` to `key`, replacing its content.
   void KeyAt(uint32_t slot, std::string* key) const;
 
+  // The first slot from `slot` on whose key is >= `key`, and whether it has that key. For walks:
+  // the slot is near, mostly. Precondition: the keys before `slot` are < `key`.
+  struct Place {
+    uint32_t slot;
+    bool found;
+  };
+  Place FindFrom(uint32_t slot, std::string_view key) const;
+
   // The value of `slot`, or, if the value is out of line, the reference to it.
   bool ValueIsOutOfLine(uint32_t slot) const { return TagAt(slot).out_of_line(); }
   std::string_view RawValueAt(uint32_t slot) const {
@@ -321,7 +329,17 @@ inline int BlockView::ComparePrefix(std::string_view key) const {
     const uint64_t shared = base::LoadBig64(prefix_) >> shift;
     return ours < shared ? -1 : ours > shared ? 1 : 0;
   }
-  if (key.size() >= prefix_bytes_) return std::memcmp(key.data(), prefix_, prefix_bytes_);
+  if (key.size() >= prefix_bytes_) {
+    if (prefix_bytes_ < 8 || prefix_bytes_ > 16) {
+      return std::memcmp(key.data(), prefix_, prefix_bytes_);
+    }
+    const size_t last = prefix_bytes_ - size_t{8};  // two words, which may overlap
+    const bool first_differs = base::Load64(key.data()) != base::Load64(prefix_);
+    const size_t at = first_differs ? 0 : last;
+    const uint64_t ours = base::LoadBig64(key.data() + at);
+    const uint64_t shared = base::LoadBig64(prefix_ + at);
+    return ours < shared ? -1 : ours > shared ? 1 : 0;
+  }
   return std::memcmp(key.data(), prefix_, key.size()) > 0 ? 1 : -1;
 }
 
@@ -345,6 +363,27 @@ inline uint32_t BlockView::Find(std::string_view key, uint16_t fraction) const {
   if (order == 0) return slot;
   // The copy: as long as this object's address does not leave the function, it needs no memory.
   return order > 0 ? record_count_ : BlockView(*this).FindAmongEqualWindows(slot, rest);
+}
+
+// Looks at the next few windows without branches, which would be mispredicted.
+inline BlockView::Place BlockView::FindFrom(uint32_t slot, std::string_view key) const {
+  constexpr uint32_t kNear = 8;
+  const int order = ComparePrefix(key);
+  if (order != 0) return {order < 0 ? slot : record_count_, false};
+  const std::string_view rest(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+  const uint64_t window = WindowOf(rest, prefix_bytes_);
+  uint32_t below = kNear;
+  if (slot + kNear <= record_count_ && !packed_windows()) {
+    const char* const near = windows_ + kWindowBytes * slot;
+    below = 0;
+    for (uint32_t i = 0; i < kNear; ++i) below += base::Load64(near + kWindowBytes * i) < window;
+  }
+  slot = below < kNear ? slot + below : std::max(slot, SlotOfWindow(window, slot));
+  if (slot == record_count_ || WindowAt(slot) != window) return {slot, false};
+  const int beyond = CompareBeyondWindow(slot, rest);
+  if (beyond >= 0) return {slot, beyond == 0};
+  slot = LowerBoundOfEqualWindows(slot, rest);
+  return {slot, slot < record_count_ && HasKeyAt(slot, key)};
 }
 
 inline bool BlockView::HasKeyAt(uint32_t slot, std::string_view key) const {

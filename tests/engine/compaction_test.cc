@@ -96,6 +96,45 @@ TEST_CASE("a tombstone is kept while something older lies below it", "[engine][c
   CHECK(SegmentsOf(Must(database->GetStats())) == 0);
 }
 
+// What is frozen, levels, tombstones, a deleted range and a dropped tree, all in one merge that
+// only small databases have; older snapshots still read what they saw.
+TEST_CASE("a small database is drained and merged in one step", "[engine][compaction]") {
+  Options options;  // the usual sizes: nothing here is large
+  options.background_threads = GENERATE(0u, 1u);
+  INFO("background threads " << options.background_threads);
+  TestDatabase database(options);
+  const Tree dropped = Must(database->CreateTree("dropped"));
+  for (int i = 0; i < 2000; ++i) Must(database->Put(BigEndianKey(i), "old"));
+  Must(database->Put(dropped, "key", "value"));
+  Must(database->Compact());
+  for (int i = 0; i < 2000; i += 2) Must(database->Put(BigEndianKey(i), "new"));
+  for (int i = 0; i < 2000; i += 7) Must(database->Delete(BigEndianKey(i)));
+  const auto snapshot = Must(database->GetSnapshot());
+  const Records before = Everything(*database);
+  Must(database->DeleteRange({}, kDefaultTree, BigEndianKey(500), BigEndianKey(700)));
+  Must(database->Put(BigEndianKey(600), "after the range"));
+  Must(database->DropTree(dropped));
+  const Records expected = Everything(*database);
+
+  const Stats earlier = Must(database->GetStats());
+  Must(database->Compact());
+  const Stats stats = Must(database->GetStats());
+  CHECK(stats.counters.generations_drained == earlier.counters.generations_drained + 1);
+  CHECK(stats.counters.compactions == earlier.counters.compactions + 1);
+  CHECK(SegmentsOf(stats) == 1);
+  for (const auto& level : stats.levels) {
+    for (const auto& segment : level.segments) {
+      CHECK(segment.records == expected.size());
+      CHECK(segment.tombstones == 0);
+    }
+  }
+  CHECK(Everything(*database) == expected);
+  CHECK(Must(database->Verify()).ok());
+  IteratorOptions at_snapshot;
+  at_snapshot.snapshot = snapshot.get();
+  CHECK(ScanForward(*Must(database->NewIterator(kDefaultTree, at_snapshot))) == before);
+}
+
 TEST_CASE("replaced files live as long as their readers", "[engine][compaction]") {
   TestDatabase database;
   for (int i = 0; i < 1000; ++i) Must(database->Put(BigEndianKey(i), "value"));
@@ -152,8 +191,7 @@ TEST_CASE("an ingestion that fails leaves nothing", "[engine][ingest]") {
   const uint64_t files = FilesIn(database.path() / "segments");
   SECTION("order promised and broken") {
     for (const Records& records : {Records{{"b", ""}, {"a", ""}}, Records{{"a", ""}, {"a", ""}}}) {
-      const auto result =
-          database->Ingest(kDefaultTree, SourceOf(records), {.sorted = true});
+      const auto result = database->Ingest(kDefaultTree, SourceOf(records), {.sorted = true});
       REQUIRE_FALSE(result);
       CHECK(result.error().code == ErrorCode::kInvalidArgument);
       CHECK(result.error().message.find("record 1, key \"a\"") != std::string::npos);
@@ -169,9 +207,7 @@ TEST_CASE("an ingestion that fails leaves nothing", "[engine][ingest]") {
     CHECK(result.error().message == "the pipe broke");
   }
   SECTION("unknown tree") { CHECK_FALSE(database->Ingest(Tree{9}, SourceOf({}))); }
-  SECTION("no records") {
-    CHECK(Must(database->Ingest(kDefaultTree, SourceOf({}))).records == 0);
-  }
+  SECTION("no records") { CHECK(Must(database->Ingest(kDefaultTree, SourceOf({}))).records == 0); }
   CHECK(FilesIn(database.path() / "segments") == files);
   CHECK(Everything(*database) == Records{{"kept", "value"}});
 }
