@@ -210,6 +210,7 @@ class DeltaIndex::Editor {
   };
 
   void Descend();
+  bool IsBeyond(const Leaf& leaf, uint64_t order) const;
   Entry* NewEntry();
   void SplitLeaf(int rank, Entry* entry);
   void AppendLeaf(Entry* entry);
@@ -272,7 +273,8 @@ DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertAt(const Place& place) {
   last_ = place_;
   Leaf& leaf = *place_.leaf;
   const uint64_t order = leaf.order.load(std::memory_order_relaxed);
-  const Located at = Locate(leaf, order, key_);
+  const Located at =
+      IsBeyond(leaf, order) ? Located{CountOf(order), false} : Locate(leaf, order, key_);
   if (at.found) return {leaf.entries[SlotOf(order, at.below)], false};
   Entry* const entry = NewEntry();
   const int slot = CountOf(order);  // slots of a leaf are never given up
@@ -289,6 +291,14 @@ DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertAt(const Place& place) {
     SplitLeaf(at.below, entry);
   }
   return {entry, true};
+}
+
+// Whether the key is appended to the last leaf of all. Its windows have the first bytes of the
+// keys, which are the same in all keys of a tree: telling the key from each of them takes longer.
+bool DeltaIndex::Editor::IsBeyond(const Leaf& leaf, uint64_t order) const {
+  const int count = CountOf(order);
+  return place_.is_busy && place_.high == nullptr && count > 0 &&
+         leaf.entries[SlotOf(order, count - 1)]->key() < key_;
 }
 
 DeltaIndex::Entry* DeltaIndex::Editor::NewEntry() {

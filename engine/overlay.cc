@@ -105,7 +105,7 @@ void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordTyp
   const Arena::Position before = versions_.position();
   const DeltaIndex::Inserted inserted = index_.FindOrInsert(internal_key);
   DeltaIndex::Entry& entry = *inserted.entry;
-  if (inserted.is_new) NoteKey(internal_key);
+  if (inserted.is_new) NoteKey(entry);
   if (const DeltaIndex::Version* const old = entry.At(kLatest)) {
     bytes_ -= old->value_bytes;
   } else {
@@ -118,19 +118,38 @@ void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordTyp
   ++version_;
 }
 
-void Overlay::NoteKey(std::string_view internal_key) {
-  if (++keys_ > kFewKeys) {
-    filter_.Add(base::Checksum(internal_key));
+void Overlay::NoteKey(const DeltaIndex::Entry& entry) {
+  ++keys_;
+  if (keys_ == 1 || (greatest_ != nullptr && greatest_->key() < entry.key())) {
+    greatest_ = &entry;
+    if (keys_ == 1) least_ = &entry;
+  } else if (greatest_ != nullptr) {
+    least_ = greatest_ = nullptr;
+    if (keys_ >= kFewKeys) FillFilter();
+  } else if (keys_ > kFewKeys) {
+    filter_.Add(base::Checksum(entry.key()));
   } else if (keys_ == kFewKeys) {
-    DeltaIndex::Position position(index_);
-    for (position.SeekToFirst(); position.Valid(); position.Next()) {
-      filter_.Add(base::Checksum(position.entry().key()));
-    }
+    FillFilter();
   }
 }
 
+void Overlay::FillFilter() {
+  DeltaIndex::Position position(index_);
+  for (position.SeekToFirst(); position.Valid(); position.Next()) {
+    filter_.Add(base::Checksum(position.entry().key()));
+  }
+}
+
+// Whether the key is worth searching for.
+bool Overlay::MayHave(std::string_view internal_key) const {
+  if (greatest_ != nullptr) {
+    return least_->key() <= internal_key && internal_key <= greatest_->key();
+  }
+  return keys_ < kFewKeys || filter_.MayContain(base::Checksum(internal_key));
+}
+
 std::optional<OverlayEntry> Overlay::Find(std::string_view internal_key) const {
-  if (keys_ >= kFewKeys && !filter_.MayContain(base::Checksum(internal_key))) return std::nullopt;
+  if (!MayHave(internal_key)) return std::nullopt;
   const DeltaIndex::Entry* const entry = index_.Find(internal_key);
   if (entry == nullptr) return std::nullopt;
   const DeltaIndex::Version* const version = entry->At(kLatest);
@@ -173,9 +192,13 @@ void Overlay::Undo(const Write& write) {
   entry.newest.store(undone->older, std::memory_order_relaxed);
 }
 
+// The log's in steps, as the others grow: who looks at the sum after each write sees it change
+// rarely.
 uint64_t Overlay::memory_bytes() const {
+  constexpr uint64_t kStep = 1024;
+  const uint64_t log_writes = (log_.size() + kStep - 1) / kStep * kStep;
   return entries_.memory_bytes() + versions_.memory_bytes() + filter_.memory_bytes() +
-         log_.capacity() * sizeof(Write);
+         log_writes * sizeof(Write);
 }
 
 std::unique_ptr<Cursor> Overlay::NewCursor() const {

@@ -7,11 +7,11 @@
 #define SIBYL_ENGINE_OVERLAY_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "engine/arena.h"
 #include "engine/cursor.h"
@@ -99,14 +99,20 @@ class Overlay {
   };
 
   void Undo(const Write& write);
-  void NoteKey(std::string_view internal_key);
+  void NoteKey(const DeltaIndex::Entry& entry);
+  void FillFilter();
+  bool MayHave(std::string_view internal_key) const;
 
   Arena entries_;   // keys and index: kept until the end
   Arena versions_;  // freed again by rollback
   DeltaIndex index_{&entries_};
-  uint64_t keys_ = 0;       // that were ever written
-  GrowingFilter filter_;    // of those, once they are more than a few: most keys looked for are new
-  std::vector<Write> log_;  // serials strictly increase
+  uint64_t keys_ = 0;  // that were ever written
+  // As long as they came in ascending order, the first and the last of them; then null. Most keys
+  // that are looked for are new: here those beyond the ends, later those not in filter_.
+  const DeltaIndex::Entry* least_ = nullptr;
+  const DeltaIndex::Entry* greatest_ = nullptr;
+  GrowingFilter filter_;   // of all keys, once they are more than a few and in no order
+  std::deque<Write> log_;  // serials strictly increase
   const uint64_t base_mark_;
   uint64_t last_serial_;
   uint64_t version_ = 0;

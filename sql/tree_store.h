@@ -58,6 +58,7 @@ struct SibylStore {
 
   // Precondition: OpenFile has succeeded. What reads or writes below needs a transaction.
   sibyl::Database* database() const { return database_.get(); }
+  std::shared_ptr<sibyl::Database> shared_database() const { return database_; }
 
   int Begin(bool write);
   bool writing() const { return transaction_ != nullptr; }

@@ -30,8 +30,8 @@ Executor::Executor(ServerState* server, Channel* channel, const SessionFacts* fa
     : server_(server),
       channel_(channel),
       facts_(facts),
-      transaction_(&server->pool, &server->writers, &server->schema_generation, &channel->loop(),
-                   &interrupt_, facts) {
+      transaction_(&server->pool, &server->writers, &server->syncer, &server->schema_generation,
+                   &channel->loop(), &interrupt_, facts) {
   const ServerOptions& options = server->options;
   const auto set = [this](const char* name, uint64_t ms) {
     settings_.Force(name, std::to_string(ms));

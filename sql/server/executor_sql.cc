@@ -204,6 +204,9 @@ Task<SqlResult<RunOutcome>> Executor::RunSql(Portal* portal, RunOptions options)
   Metrics::Add(&server_->metrics.rows_sent, portal->rows_sent);
   portal->rows.reset();
   transaction_.AfterStatement();
+  if (auto durable = co_await transaction_.AwaitDurable(); !durable) {
+    co_return std::move(durable).error();
+  }
   WriteTag(tag);
   co_return RunOutcome::kComplete;
 }

@@ -153,6 +153,7 @@ Task<SqlStatus> Executor::Commit() {
   EndPortals();
   bool was_rolled_back = false;
   SqlStatus status = transaction_.Commit(&was_rolled_back);
+  if (status) status = co_await transaction_.AwaitDurable();
   settings_.EndTransaction();
   co_return status;
 }

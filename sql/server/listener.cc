@@ -36,6 +36,29 @@ class Descriptor {
   int fd_;
 };
 
+bool IsThisMachine(const sockaddr_storage& peer) {
+  if (peer.ss_family == AF_INET) {
+    const auto& address = reinterpret_cast<const sockaddr_in&>(peer).sin_addr;
+    return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  if (peer.ss_family != AF_INET6) return false;
+  const auto& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&address) ||
+         (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+// Of a new connection. What cannot be set is not needed.
+void SetOptions(int fd, const sockaddr_storage& peer) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  if (!IsThisMachine(peer)) return;
+  // There is no net that could be congested. Some ways to find out when one is, BBR above all, pace
+  // what is sent, for which they keep a timer and hold answers back for microseconds.
+  constexpr std::string_view kNoPacing = "reno";
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kNoPacing.data(), kNoPacing.size());
+}
+
 struct HostAndPort {
   std::string host;
   std::string port;
@@ -137,12 +160,12 @@ void Listener::Accept() {
       asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
         if (error) return;  // closed
         for (;;) {
-          const int fd = ::accept4(descriptor_.native_handle(), nullptr, nullptr,
-                                   SOCK_CLOEXEC | SOCK_NONBLOCK);
+          sockaddr_storage peer{};
+          socklen_t size = sizeof(peer);
+          const int fd = ::accept4(descriptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer),
+                                   &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
           if (fd < 0) break;  // none left, or no descriptors: the next look may have better luck
-          const int on = 1;
-          ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-          ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+          SetOptions(fd, peer);
           on_connection_(fd);
         }
         Accept();

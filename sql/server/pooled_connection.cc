@@ -68,8 +68,19 @@ SqlStatus PooledConnection::SetUp(const Options& options) {
     store->OnWriterRelease([this] {
       if (user_.on_written) user_.on_written();
     });
+    leaves_unsynced_ = options.synchronous == "full";
+  }
+  if (leaves_unsynced_) {
+    runs_own_statement_ = true;
+    code = sqlite3_exec(db_, "PRAGMA synchronous=normal", nullptr, nullptr, nullptr);
+    runs_own_statement_ = false;
+    if (code != SQLITE_OK) return ErrorOf(db_, code);
   }
   return SqlOk();
+}
+
+std::shared_ptr<Database> PooledConnection::unsynced_database() const {
+  return leaves_unsynced_ ? sibyl_store_of_schema(db_, "main")->shared_database() : nullptr;
 }
 
 PooledConnection::~PooledConnection() {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sibyl/database.h"
 #include "sql/server/interrupt.h"
 #include "sql/server/session_facts.h"
 #include "sql/server/sql_error.h"
@@ -35,7 +36,7 @@ class PooledConnection {
  public:
   struct Options {
     std::string path;
-    std::string synchronous = "normal";  // off, normal, full
+    std::string synchronous = "normal";  // off, normal, full: see unsynced_database
     size_t cached_statements = 200;
   };
 
@@ -69,6 +70,10 @@ class PooledConnection {
   // Why the last call failed.
   SqlError LastError(int code) const;
 
+  // Where commits have to be synced by whoever uses the connection, so that he can wait as he likes:
+  // with synchronous=full. Else null: they are as durable as they are to be.
+  std::shared_ptr<Database> unsynced_database() const;
+
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
   // Statements are in somebody's hands.
@@ -90,6 +95,7 @@ class PooledConnection {
   User user_;
   const SessionFacts* const* facts() const { return &user_.facts; }
   Translations translations_;
+  bool leaves_unsynced_ = false;
   size_t max_cached_ = 0;
   size_t open_statements_ = 0;
   bool runs_own_statement_ = false;

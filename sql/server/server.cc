@@ -236,6 +236,7 @@ void ServerImpl::Stop() {
     ticker_.cancel();
     if (http_ != nullptr) http_->Close();
   });
+  state_.syncer.Stop();
   loops_.Stop();
   control_.Stop();
   state_.users.Close();

@@ -11,6 +11,7 @@
 #include "sql/server/auth/scram.h"
 #include "sql/server/connection_pool.h"
 #include "sql/server/log.h"
+#include "sql/server/log_syncer.h"
 #include "sql/server/memory_budget.h"
 #include "sql/server/metrics.h"
 #include "sql/server/server_options.h"
@@ -41,6 +42,7 @@ struct ServerState {
   Metrics metrics;
   ConnectionPool pool;
   TurnQueue writers{1};
+  LogSyncer syncer;
   EventLoop* writers_loop = nullptr;  // where sessions gather that wait for each other to write
   std::atomic<uint64_t> schema_generation{1};
   std::atomic<bool> stopping{false};  // no new sessions; idle ones end

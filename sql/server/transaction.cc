@@ -5,11 +5,12 @@
 
 namespace sibyl::sql::server {
 
-Transaction::Transaction(ConnectionPool* pool, TurnQueue* writers,
+Transaction::Transaction(ConnectionPool* pool, TurnQueue* writers, LogSyncer* syncer,
                          std::atomic<uint64_t>* schema_generation, EventLoop* loop,
                          Interrupt* interrupt, const SessionFacts* facts)
     : pool_(pool),
       writers_(writers),
+      syncer_(syncer),
       schema_generation_(schema_generation),
       loop_(loop),
       interrupt_(interrupt),
@@ -71,10 +72,12 @@ SqlStatus Transaction::Commit(bool* was_rolled_back) {
   if (connection_ != nullptr && connection_->in_transaction()) {
     const LongWork committing;
     if (changed_schema_) ++*schema_generation_;
+    const bool has_written = has_turn_;
     if (auto committed = connection_->Run("COMMIT"); !committed) {
       Rollback();
       return committed;
     }
+    if (has_written) unsynced_ = connection_->unsynced_database();
     if (changed_schema_) ++*schema_generation_;
   }
   EndBlock();
@@ -82,6 +85,7 @@ SqlStatus Transaction::Commit(bool* was_rolled_back) {
 }
 
 void Transaction::Rollback() {
+  unsynced_ = nullptr;
   if (connection_ != nullptr && connection_->in_transaction()) {
     const LongWork rolling_back;
     // Fails only where SQLite has rolled back already.
@@ -89,6 +93,22 @@ void Transaction::Rollback() {
     if (changed_schema_) ++*schema_generation_;
   }
   EndBlock();
+}
+
+// Here and now, if nobody else writes: then nobody waits for this loop to go on either.
+Task<SqlStatus> Transaction::AwaitDurable() {
+  const std::shared_ptr<Database> unsynced = std::exchange(unsynced_, nullptr);
+  if (unsynced == nullptr) co_return SqlOk();
+  Status synced = Ok();
+  if (writers_->is_free()) {
+    const LongWork syncing;
+    synced = unsynced->Sync();
+  } else {
+    synced = co_await syncer_->Sync(unsynced, loop_);
+  }
+  if (synced) co_return SqlOk();
+  co_return SqlError{"58030", synced.error().message,
+                     "It is committed, and may be lost if the machine fails."};
 }
 
 void Transaction::EndBlock() {
@@ -178,6 +198,7 @@ Task<SqlStatus> Transaction::BeforeStatement(bool writes) {
   }
   if (!writes || has_turn_) co_return SqlOk();
   if (auto turn = co_await TakeTurn(); !turn) co_return turn;
+  if (autocommit && connection_ != nullptr) unsynced_ = connection_->unsynced_database();
   if (autocommit || connection_->in_transaction()) co_return SqlOk();
   auto begun = BeginInSqlite("BEGIN IMMEDIATE");
   if (!begun) GiveTurn();

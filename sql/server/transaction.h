@@ -26,6 +26,7 @@
 #include "sql/server/connection_pool.h"
 #include "sql/server/dialect/translate.h"
 #include "sql/server/interrupt.h"
+#include "sql/server/log_syncer.h"
 #include "sql/server/loop_choice.h"
 #include "sql/server/net/task.h"
 #include "sql/server/wire/backend.h"
@@ -39,8 +40,9 @@ class Transaction {
     uint64_t lock_timeout_ms = 0;
   };
 
-  Transaction(ConnectionPool* pool, TurnQueue* writers, std::atomic<uint64_t>* schema_generation,
-              EventLoop* loop, Interrupt* interrupt, const SessionFacts* facts);
+  Transaction(ConnectionPool* pool, TurnQueue* writers, LogSyncer* syncer,
+              std::atomic<uint64_t>* schema_generation, EventLoop* loop, Interrupt* interrupt,
+              const SessionFacts* facts);
   ~Transaction();  // rolls back
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -86,6 +88,10 @@ class Transaction {
   // Ends any block. Commit of a failed block rolls back; was_rolled_back tells.
   SqlStatus Commit(bool* was_rolled_back);
   void Rollback();
+
+  // To be awaited before a client is told that something was committed: by Commit, or by a
+  // statement outside a block. An error: it is committed, but may not be on disk.
+  Task<SqlStatus> AwaitDurable();
 
   SqlStatus Savepoint(std::string_view name);
   SqlStatus Release(std::string_view name);
@@ -138,6 +144,7 @@ class Transaction {
 
   ConnectionPool* const pool_;
   TurnQueue* const writers_;
+  LogSyncer* const syncer_;
   std::atomic<uint64_t>* const schema_generation_;
   EventLoop* loop_;
   Interrupt* const interrupt_;
@@ -152,6 +159,7 @@ class Transaction {
   uint64_t turn_since_ns_ = 0;  // 0: not measured
   bool handed_over_ = false;
   bool changed_schema_ = false;
+  std::shared_ptr<Database> unsynced_;  // has a commit of this session that may not be on disk
   std::vector<SavepointRecord> savepoints_;
 };
 

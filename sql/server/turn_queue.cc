@@ -52,6 +52,11 @@ bool TurnQueue::SendAway() {
   return true;
 }
 
+bool TurnQueue::is_free() const {
+  const std::lock_guard lock(mutex_);
+  return free_places_ > 0;
+}
+
 size_t TurnQueue::waiting() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();

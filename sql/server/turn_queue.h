@@ -46,6 +46,7 @@ class TurnQueue {
   void OnWait(std::function<void()> on_wait) { on_wait_ = std::move(on_wait); }
 
   size_t waiting() const;
+  bool is_free() const;  // there is a place for whoever comes next
 
  private:
   struct Place {

@@ -92,6 +92,26 @@ TEST_CASE("a mark that was rolled back past is refused, whatever was written sin
   CHECK(overlay.records() == 1);
 }
 
+TEST_CASE("keys are found, and others not, whether they came in order or not",
+          "[engine][overlay]") {
+  const int ascending = GENERATE(0, 1, 2, 63, 64, 65, 1000);
+  INFO("the first " << ascending << " keys in order");
+  const auto key_of = [](int i) { return "key " + std::to_string(10'000 + i); };
+  Overlay overlay;
+  for (int i = 0; i < ascending; ++i) overlay.Put(key_of(2 * i + 2), RecordType::kValue, "");
+  for (int i = 0; i <= 2 * ascending + 3; ++i) {
+    CAPTURE(i);
+    CHECK(overlay.Find(key_of(i)).has_value() == (i % 2 == 0 && i > 0 && i <= 2 * ascending));
+  }
+  CHECK_FALSE(overlay.Find(""));
+  CHECK_FALSE(overlay.Find("l"));
+  for (int i = 1; i <= 100; ++i) overlay.Put(key_of(-2 * i), RecordType::kValue, "");
+  for (int i = -200; i <= 2 * ascending + 3; ++i) {
+    CAPTURE(i);
+    CHECK(overlay.Find(key_of(i)).has_value() == (i % 2 == 0 && i != 0 && i <= 2 * ascending));
+  }
+}
+
 TEST_CASE("ForEach stops at the first error", "[engine][overlay]") {
   Overlay overlay;
   for (const std::string key : {"a", "b", "c"}) overlay.Put(key, RecordType::kValue, "");

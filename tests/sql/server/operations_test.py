@@ -66,6 +66,38 @@ def gathering(server):
         client.close()
 
 
+def shared_syncs(server):
+    """With synchronous=full, the default, commits that wait for the disk share its syncs: sooner or
+    later there are fewer of them than commits; and a commit alone has one of its own."""
+    client = connect(server)
+    client.query("CREATE TABLE durable(n int)")
+
+    def syncs():
+        return int(rows(client.query("SELECT value FROM sibyl_stats WHERE name = 'log_syncs'"))[0][0])
+
+    for sql in ("INSERT INTO durable VALUES (0)", "BEGIN; INSERT INTO durable VALUES (0); COMMIT",
+                "INSERT INTO durable VALUES (0); INSERT INTO durable VALUES (0)"):
+        before = syncs()
+        equal(errors(client.query(sql)), [])
+        check(syncs() > before, sql)
+    for _ in range(100):
+        before = syncs()
+        writers = [connect(server) for _ in range(8)]
+        insert = b"INSERT INTO durable VALUES (1)\0"
+        for _ in range(20):
+            for writer in writers:
+                writer.send(b"Q", insert)
+            for writer in writers:
+                equal(tags(writer.read_until_ready()), ["INSERT 0 1"])
+        for writer in writers:
+            writer.close()
+        if syncs() - before < 160:
+            break
+    else:
+        check(False, "each commit had a sync of its own")
+    client.close()
+
+
 def add_user(path, name, password):
     subprocess.run([SIBYL, "user", "add", path, name], check=True, input=password + "\n", text=True)
 
@@ -480,7 +512,7 @@ def shell_of_a_server(folder):
         equal(server.stop(), 0)
 
 
-SHARED = [operations, gathering]
+SHARED = [operations, gathering, shared_syncs]
 OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory,
        client_memory, limits, users_while_serving, backup_while_serving,
        shell_of_a_server]
