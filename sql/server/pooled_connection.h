@@ -70,8 +70,8 @@ class PooledConnection {
   // Why the last call failed.
   SqlError LastError(int code) const;
 
-  // Where commits have to be synced by whoever uses the connection, so that he can wait as he likes:
-  // with synchronous=full. Else null: they are as durable as they are to be.
+  // Where commits have to be synced by whoever uses the connection, so that he can wait as he
+  // likes: with synchronous=full. Else null: they are as durable as they are to be.
   std::shared_ptr<Database> unsynced_database() const;
 
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
