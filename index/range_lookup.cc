@@ -95,7 +95,7 @@ HWY_INLINE uint64_t SearchWindow(const Lookup& lookup, uint64_t start, uint64_t 
   }
 }
 
-// What a window's search will read first, for one of many lookups.
+// What a window's search will read, or of a wide one what it will read first.
 template <size_t kWindow>
 HWY_INLINE void PrefetchWindow(const Lookup& lookup, uint64_t start) {
   const uint64_t* window = lookup.keys + start;
@@ -108,16 +108,13 @@ HWY_INLINE void PrefetchWindow(const Lookup& lookup, uint64_t start) {
   }
 }
 
-// The same as SearchWindow, for a window that nobody has asked for yet. Guesses run ahead while the
-// first line is on its way; with all lines on their way, a wrong guess costs no wait for another.
+// The same as SearchWindow, for a window that nobody has asked for yet. All its lines are asked for
+// even where they are read at once, so that they do not stay in the last cache; and where branches
+// search it, guesses run ahead while the first line is on its way, and a wrong one costs no wait
+// for another line.
 template <size_t kWindow, LastMile kLastMile>
 HWY_INLINE uint64_t SearchFarWindow(const Lookup& lookup, uint64_t start, uint64_t key) {
-  if constexpr (kLastMile == LastMile::kBranchy && kWindow != kWide) {
-    const uint64_t* window = lookup.keys + start;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < kWindow; i += kKeysPerCacheLine) PrefetchNear(window + i);
-    PrefetchNear(window + kWindow - 1);
-  }
+  if constexpr (kWindow != kWide) PrefetchWindow<kWindow>(lookup, start);
   return SearchWindow<kWindow, kLastMile>(lookup, start, key);
 }
 
