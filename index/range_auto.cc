@@ -87,12 +87,12 @@ std::unique_ptr<RangeParts> KeepOnly(Measured built) {
   return Keep(std::move(all), 0, {});
 }
 
-// Widths that kAuto considers for `kind`. Those of 64 keys and more touch many cache lines: only a
-// chain of lookups does not mind.
+// Widths that kAuto considers for `kind`. Those of 64 keys make the smallest models, and chains do
+// not mind that they touch many cache lines.
 std::vector<uint32_t> WindowsToTry(Kind kind, const RangeIndexOptions& options) {
   if (options.window_keys != 0) return {options.window_keys};
-  if (options.objective != Objective::kLatency) return {16, 32};
-  if (kind == Kind::kStaticBTree) return {16, 32, 64};
+  if (options.objective == Objective::kThroughput) return {16, 32};
+  if (options.objective == Objective::kSmallest && kind == Kind::kStaticBTree) return {16, 32};
   return {16, 32, 64};
 }
 

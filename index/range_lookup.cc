@@ -20,6 +20,7 @@ namespace HWY_NAMESPACE {
 // second-level cache (measured flat between 32 and 128).
 constexpr size_t kGroup = 64;
 constexpr size_t kKeysPerCacheLine = 8;
+constexpr uint64_t kCachedKeys = 4'000'000;  // arrays of fewer may be in the last cache: 32 MB
 
 // Into the second-level cache, whose queue of misses is deeper than the first level's.
 HWY_INLINE void PrefetchFar(const void* address) { __builtin_prefetch(address, 0, 2); }
@@ -145,6 +146,82 @@ HWY_INLINE void SearchWindows(const Lookup& lookup, const uint64_t* starts, cons
   }
 }
 
+// Batches of a model read wide windows line by line: first the middle line, then only what that
+// leaves, most often nothing. One or two lines of nine come from memory, for two rounds more.
+
+// Of the cache line in the middle of a window of kWindow keys, the rank of the first key.
+template <size_t kWindow>
+HWY_INLINE uint64_t MiddleLine(const Lookup& lookup, uint64_t start) {
+  const uint64_t middle = start + kWindow / 2;
+  const auto address = reinterpret_cast<uintptr_t>(lookup.keys + middle);
+  return middle - address / sizeof(uint64_t) % kKeysPerCacheLine;
+}
+
+// The start of that half of the window which holds the lower bound of `key`; where the middle line
+// holds it, the half with that line in its middle.
+template <size_t kWindow>
+HWY_INLINE uint64_t HalfWindow(const Lookup& lookup, uint64_t start, uint64_t key) {
+  constexpr uint64_t kHalf = kWindow / 2;
+  const uint64_t line = MiddleLine<kWindow>(lookup, start);
+  const size_t smaller = CountSmaller<kKeysPerCacheLine>(lookup.keys + line, Broadcast(key));
+  // Masks made by arithmetic: of conditions compilers make branches, which nobody can guess.
+  const auto none = static_cast<uint64_t>((static_cast<int64_t>(smaller) - 1) >> 63);
+  const uint64_t all = uint64_t{0} - smaller / kKeysPerCacheLine;
+  const uint64_t here = kHalf > kKeysPerCacheLine ? line - kHalf / 2 : line;
+  return (start & none) | ((start + kHalf) & all) | (here & ~(none | all));
+}
+
+template <size_t kWindow>
+HWY_INLINE void PrefetchMiddleLine(const Lookup& lookup, uint64_t start) {
+  PrefetchOnce(lookup.keys + MiddleLine<kWindow>(lookup, start));
+}
+
+// Turns the starts of windows whose middle lines were asked for into ranks.
+template <size_t kWindow>
+HWY_INLINE void SearchByLine(const Lookup& lookup, uint64_t* starts, const uint64_t* keys,
+                             size_t count, uint64_t* ranks) {
+  constexpr size_t kHalf = kWindow / 2;
+  for (size_t k = 0; k < count; ++k) {
+    starts[k] = HalfWindow<kWindow>(lookup, starts[k], keys[k]);
+    if constexpr (kHalf > kKeysPerCacheLine) {
+      PrefetchMiddleLine<kHalf>(lookup, starts[k]);
+    } else {
+      PrefetchWindow<kHalf>(lookup, starts[k]);
+    }
+  }
+  if constexpr (kHalf > kKeysPerCacheLine) {
+    SearchByLine<kHalf>(lookup, starts, keys, count, ranks);
+  } else {
+    SearchWindows<kHalf, LastMile::kSimd>(lookup, starts, keys, count, ranks);
+  }
+}
+
+// Whether that pays: for windows from kLeast keys on, of arrays that the cache does not hold.
+template <size_t kLeast, size_t kWindow, LastMile kLastMile>
+HWY_INLINE bool ReadsByLine(const Lookup& lookup) {
+  if constexpr (kLastMile != LastMile::kSimd || kWindow == kWide || kWindow < kLeast) return false;
+  return lookup.last_start >= kCachedKeys;
+}
+
+// Asks for a window, or kByLine for its middle line; and turns windows asked for into ranks.
+template <size_t kWindow, bool kByLine>
+HWY_INLINE void AskFor(const Lookup& lookup, uint64_t start) {
+  if constexpr (kByLine && kWindow != kWide) {
+    PrefetchMiddleLine<kWindow>(lookup, start);
+  } else {
+    PrefetchWindow<kWindow>(lookup, start);
+  }
+}
+template <size_t kWindow, LastMile kLastMile, bool kByLine>
+HWY_INLINE void SearchAskedFor(const Lookup& lookup, uint64_t* starts, const uint64_t* keys,
+                               size_t count, uint64_t* ranks) {
+  if constexpr (kByLine && kWindow != kWide) {
+    SearchByLine<kWindow>(lookup, starts, keys, count, ranks);
+  } else {
+    SearchWindows<kWindow, kLastMile>(lookup, starts, keys, count, ranks);
+  }
+}
+
 HWY_INLINE uint64_t DescendOneLevel(const uint64_t* level, uint64_t node, KeyVector query) {
   return node * (kSeparatorsPerNode + 1) +
          CountSmaller<kSeparatorsPerNode>(level + node * kSeparatorsPerNode, query);
@@ -227,11 +304,23 @@ struct PiecesKernel {
       PrefetchFar(lookup.blocks[child].first_key);
       PrefetchFar(lookup.blocks[child].line);
     });
+    if (ReadsByLine<kMaxSimdWindow, kWindow, kLastMile>(lookup)) {
+      SearchPieces<true>(lookup, found, keys, count, ranks);
+    } else {
+      SearchPieces<false>(lookup, found, keys, count, ranks);
+    }
+  }
+
+ private:
+  // `found` are the keys' blocks.
+  template <bool kByLine>
+  static HWY_INLINE void SearchPieces(const Lookup& lookup, uint64_t* found, const uint64_t* keys,
+                                      size_t count, uint64_t* ranks) {
     for (size_t k = 0; k < count; ++k) {
       found[k] = Start(lookup, found[k], keys[k]);
-      PrefetchWindow<kWindow>(lookup, found[k]);
+      AskFor<kWindow, kByLine>(lookup, found[k]);
     }
-    SearchWindows<kWindow, kLastMile>(lookup, found, keys, count, ranks);
+    SearchAskedFor<kWindow, kLastMile, kByLine>(lookup, found, keys, count, ranks);
   }
 };
 
@@ -272,12 +361,24 @@ struct RecursiveKernel {
         descending = true;
       }
     }
+    if (ReadsByLine<32, kWindow, kLastMile>(lookup)) {
+      SearchLeaves<true>(lookup, lines, queries, keys, count, ranks);
+    } else {
+      SearchLeaves<false>(lookup, lines, queries, keys, count, ranks);
+    }
+  }
+
+ private:
+  template <bool kByLine>
+  static HWY_INLINE void SearchLeaves(const Lookup& lookup, const RankLine* const* lines,
+                                      const uint64_t* queries, const uint64_t* keys, size_t count,
+                                      uint64_t* ranks) {
     uint64_t starts[kGroup];
     for (size_t k = 0; k < count; ++k) {
       starts[k] = std::min(Evaluate(*lines[k], queries[k]), lookup.last_start);
-      PrefetchWindow<kWindow>(lookup, starts[k]);
+      AskFor<kWindow, kByLine>(lookup, starts[k]);
     }
-    SearchWindows<kWindow, kLastMile>(lookup, starts, keys, count, ranks);
+    SearchAskedFor<kWindow, kLastMile, kByLine>(lookup, starts, keys, count, ranks);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "sibyl/range_index.h"
 
 #include <algorithm>
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -421,6 +422,29 @@ TEST_CASE("every SIMD target of this CPU gives the same answers", "[index][range
     ++tried;
   }
   CHECK(tried >= 1);
+}
+
+// Batches read the windows of arrays that no cache holds line by line. Verify asks for both ends of
+// every gap, in batches; the keys are 4.1 million, with runs and with gaps of all sizes, and begin
+// anywhere within a cache line.
+TEST_CASE("batches of large arrays answer every query", "[index][range]") {
+  std::mt19937_64 random(31);
+  const auto gap = [&] { return random() % 8 == 0 ? 0 : random() >> (24 + random() % 40); };
+  const ExactArray array(Accumulate(4'100'000, 77, gap));
+  const auto check = [&](RangeIndexKind kind, uint32_t window, size_t skipped) {
+    INFO("kind " << static_cast<int>(kind) << ", window " << window << ", skipped " << skipped);
+    const auto index =
+        RangeIndex::Build(array.span().subspan(skipped), {.kind = kind, .window_keys = window});
+    REQUIRE(index.has_value());
+    CHECK(index->kind() == kind);
+    CHECK(index->Verify().has_value());
+  };
+  check(RangeIndexKind::kRecursive, 32, 0);
+  check(RangeIndexKind::kRecursive, 64, 3);
+  check(RangeIndexKind::kPieces, 64, 6);
+  const auto targets = static_cast<uint64_t>(hwy::SupportedTargets());
+  const OnlyTarget plainest(static_cast<int64_t>(std::bit_floor(targets)));
+  check(RangeIndexKind::kPieces, 64, 1);
 }
 
 // Lines that point elsewhere than the builder's: what they answer tells where the window was.
