@@ -92,13 +92,17 @@ class Referee {
     return (single + batch) / 2 <= kGain && std::max(single, batch) <= kSameSpeed;
   }
 
+  // A learned one must be a little faster: its tables may meet fuller caches than they met here.
+  bool IsAsFast(size_t candidate, Mode mode) const {
+    return Ratio(candidate, mode) <= (IsTree(candidate) || !HasTrees() ? kSameSpeed : kGain);
+  }
+
   bool IsWorthLeaving(size_t candidate) const {
     switch (objective_) {
       case Objective::kLatency:
         return !IsTree(candidate) && Ratio(candidate, &RoundTimes::serial) <= kGain;
       case Objective::kSmallest:
-        return Ratio(candidate, &RoundTimes::single) <= kSameSpeed &&
-               Ratio(candidate, &RoundTimes::batch) <= kSameSpeed;
+        return IsAsFast(candidate, &RoundTimes::single) && IsAsFast(candidate, &RoundTimes::batch);
       default:
         return !IsTree(candidate) && IsFasterOverall(candidate) &&
                Ratio(candidate, &RoundTimes::serial) <= kSerialSlack;

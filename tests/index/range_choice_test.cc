@@ -136,6 +136,8 @@ TEST_CASE("of nearly equal learned ones the smaller, of others the faster", "[in
   CHECK(Choose({tree, large, smallest_but_slow}, Objective::kSmallest) == 1);
   const auto larger_than_the_tree = machine.Measure(false, 900, {70, 18, 300});
   CHECK(Choose({tree, larger_than_the_tree}, Objective::kSmallest) == 0);
+  const auto only_as_fast = machine.Measure(false, 10, kTree);
+  CHECK(Choose({tree, only_as_fast}, Objective::kSmallest) == 0);
 }
 
 TEST_CASE("without a static B-tree the best is the best", "[index][choice]") {
