@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/coding.h"
+#include "engine/node_search.h"
 
 namespace sibyl::engine {
 namespace {
@@ -77,10 +78,12 @@ void PrefetchLines(const void* object, size_t size_bytes) {
 
 // Slots are written by the writer before `order` names them, and never again.
 struct DeltaIndex::Node {
+  static_assert(kSlots <= kWindowsRead && 2 * kSlots >= kWindowsRead);  // entries follow windows
   std::atomic<uint64_t> order = 0;
-  uint32_t skip_bytes;     // windows begin here: after the bytes that all keys here share
-  uint8_t level;           // 0: a leaf
-  uint8_t used_slots = 0;  // the writer's: slots written, named or not
+  uint32_t skip_bytes;      // windows begin here: after the bytes that all keys here share
+  uint8_t level;            // 0: a leaf
+  uint8_t used_slots = 0;   // of an inner node, the writer's: slots written, named or not
+  uint16_t live_slots = 0;  // the writer's: those that `order` names, a bit each
   Window windows[kSlots];
   Entry* entries[kSlots];  // of a leaf: its keys; of an inner node: the separators
 
@@ -102,7 +105,9 @@ struct alignas(kCacheLineBytes) DeltaIndex::Inner : Node {
 
   Inner(uint32_t skip, int level_of_node) : Node(skip, level_of_node) {}
 
-  void SetSlot(int slot, Entry* separator, Node* child) {
+  void SetNextSlot(Entry* separator, Node* child) {
+    const int slot = used_slots++;
+    live_slots = static_cast<uint16_t>(live_slots | 1 << slot);
     windows[slot] = separator == nullptr ? 0 : WindowOf(separator->key(), skip_bytes);
     entries[slot] = separator;
     children[slot] = child;
@@ -167,6 +172,17 @@ Located Locate(const Node& node, uint64_t order, std::string_view key) {
     ties += other == window;
   }
   if (ties == 0) return {below, false};
+  return LocateAmongTies(node, order, key, below, ties);
+}
+
+// The same for the writer, who alone may look at all windows at once: others are being written
+// while readers count.
+template <typename Node>
+Located LocateForWriter(const Node& node, uint64_t order, std::string_view key) {
+  const auto [below, ties] =
+      CountWindows(node.windows, node.live_slots, WindowOf(key, node.skip_bytes));
+  if (ties == 0) [[likely]]
+    return {below, false};
   return LocateAmongTies(node, order, key, below, ties);
 }
 
@@ -245,7 +261,7 @@ void DeltaIndex::Editor::Descend() {
   for (int level = node->level; level > 0; --level) {
     Inner* const inner = static_cast<Inner*>(node);
     const uint64_t order = inner->order.load(std::memory_order_relaxed);
-    const int rank = ChildRank(Locate(*inner, order, key_));
+    const int rank = ChildRank(LocateForWriter(*inner, order, key_));
     SIBYL_CHECK(depth_ < kMaxLevels);
     steps_[depth_++] = {inner, rank, high};
     low = inner->entries[SlotOf(order, rank)];
@@ -274,13 +290,14 @@ DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertAt(const Place& place) {
   Leaf& leaf = *place_.leaf;
   const uint64_t order = leaf.order.load(std::memory_order_relaxed);
   const Located at =
-      IsBeyond(leaf, order) ? Located{CountOf(order), false} : Locate(leaf, order, key_);
+      IsBeyond(leaf, order) ? Located{CountOf(order), false} : LocateForWriter(leaf, order, key_);
   if (at.found) return {leaf.entries[SlotOf(order, at.below)], false};
   Entry* const entry = NewEntry();
   const int slot = CountOf(order);  // slots of a leaf are never given up
   if (slot < kSlots) {
     leaf.windows[slot] = WindowOf(key_, leaf.skip_bytes);
     leaf.entries[slot] = entry;
+    leaf.live_slots = static_cast<uint16_t>(leaf.live_slots | 1 << slot);
     leaf.order.store(WithInserted(order, at.below, slot), std::memory_order_release);
     return {entry, true};
   }
@@ -360,6 +377,7 @@ DeltaIndex::Leaf* DeltaIndex::Editor::NewLeaf(Entry* const* entries, int count, 
     leaf->windows[slot] = WindowOf(entries[slot]->key(), leaf->skip_bytes);
     leaf->entries[slot] = entries[slot];
   }
+  leaf->live_slots = static_cast<uint16_t>((1 << count) - 1);
   leaf->order.store(IdentityOrder(count), std::memory_order_relaxed);
   return leaf;
 }
@@ -368,7 +386,7 @@ DeltaIndex::Inner* DeltaIndex::Editor::NewInner(const Children& children, int be
                                                 int level, const Entry* high) {
   Inner* const inner = New<Inner>(SharedBytes(children.separators[begin], high), level);
   for (int i = begin; i < end; ++i) {
-    inner->SetSlot(inner->used_slots++, children.separators[i], children.nodes[i]);
+    inner->SetNextSlot(children.separators[i], children.nodes[i]);
   }
   inner->order.store(IdentityOrder(end - begin), std::memory_order_relaxed);
   return inner;
@@ -416,12 +434,14 @@ void DeltaIndex::Editor::ReplaceInParent(Node* left, Entry* separator, Node* rig
 uint64_t DeltaIndex::Editor::OrderAfter(Inner& node, uint64_t order, int rank, Node* left,
                                         Entry* separator, Node* right) {
   if (left != nullptr) {
-    node.SetSlot(node.used_slots, node.entries[SlotOf(order, rank)], left);
-    order = WithReplaced(order, rank, node.used_slots++);
+    const int replaced = SlotOf(order, rank);
+    order = WithReplaced(order, rank, node.used_slots);
+    node.SetNextSlot(node.entries[replaced], left);
+    node.live_slots = static_cast<uint16_t>(node.live_slots & ~(1 << replaced));
   }
   if (right != nullptr) {
-    node.SetSlot(node.used_slots, separator, right);
-    order = WithInserted(order, rank + 1, node.used_slots++);
+    order = WithInserted(order, rank + 1, node.used_slots);
+    node.SetNextSlot(separator, right);
   }
   return order;
 }

@@ -157,8 +157,8 @@ class Tracer {
     stage().block = Blocks(std::min(value, cap_));
     return std::nullopt;
   }
-  std::optional<uint32_t> FinishInBlock(uint64_t block) {
-    return Finish(block << kValueFractionBits | uint64_t{1} << (kValueFractionBits - 1));
+  std::optional<uint32_t> FinishInBlock(uint64_t block, uint16_t fraction) {
+    return Finish(block << kValueFractionBits | fraction);
   }
 
   // < 0, 0 or > 0 as the rest of the key is before, begins with, or is behind `text`.
@@ -197,7 +197,8 @@ class Tracer {
     stage().kind = PieceKind::kSeparator;
     stage().block = node.first_block;
     if (const int side = SideOf(node.shared); side != 0) {
-      return FinishInBlock(side < 0 ? node.first_block : node.last_block);
+      return side < 0 ? FinishInBlock(node.first_block, 0)
+                      : FinishInBlock(node.last_block, UINT16_MAX);
     }
     position_ += node.shared.size();
     const std::string_view rest = key_.substr(std::min(position_, key_.size()));
@@ -207,8 +208,19 @@ class Tracer {
           return rest.compare(std::string(node.prefix) + std::string(separator)) >= 0;
         });
     stage().piece = static_cast<uint64_t>(after - node.separators.begin());
-    if (node.children.empty()) return FinishInBlock(node.first_block + stage().piece);
-    return node.children[stage().piece];
+    if (!node.children.empty()) return node.children[stage().piece];
+    return FinishInBlock(node.first_block + stage().piece, FractionIn(node, rest));
+  }
+
+  // Of a key whose bytes from the node's prefix on are `rest`, in the block that stage() says.
+  uint16_t FractionIn(const TreeNode& node, std::string_view rest) {
+    const int side = rest.compare(0, node.prefix.size(), node.prefix);
+    if (side != 0) return side < 0 ? 0 : UINT16_MAX;
+    const uint64_t rank = stage().piece;
+    const size_t count = node.separators.size();
+    return FractionBetween(rank == 0 ? 0 : WindowAt(node.separators[rank - 1], 0),
+                           rank == count ? UINT64_MAX : WindowAt(node.separators[rank], 0),
+                           stage().window);
   }
 
   const ModelTree& tree_;

@@ -8,6 +8,8 @@
 #ifndef SIBYL_INDEX_LINE_H_
 #define SIBYL_INDEX_LINE_H_
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 
 namespace sibyl::index {
@@ -31,6 +33,18 @@ struct Slope {
 // floor(distance x slope), exactly; at most 2^81.
 inline unsigned __int128 Climb(uint64_t distance, Slope slope) {
   return (static_cast<unsigned __int128>(distance) * slope.mantissa) >> slope.shift;
+}
+
+// How far `window` lies from `low` to `high`, in 1/65536, as a fraction of a block; one half if
+// they are equal. Never decreases with the window. Precondition: low <= window <= high.
+inline uint16_t FractionBetween(uint64_t low, uint64_t high, uint64_t window) {
+  constexpr int kWidthBits = 32;  // of the range that is divided by: the product stays in 64 bits
+  const int bits = 64 - std::countl_zero(high - low);
+  const int shift = std::max(0, bits - kWidthBits);
+  const uint64_t width = (high - low) >> shift;
+  if (width == 0) return uint16_t{1} << (kValueFractionBits - 1);
+  const uint64_t fraction = ((window - low) >> shift << kValueFractionBits) / width;
+  return static_cast<uint16_t>(std::min<uint64_t>(fraction, UINT16_MAX));
 }
 
 // The steepest slope that can be written, in 1/65536 block per unit: just under two blocks.

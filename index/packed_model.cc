@@ -146,13 +146,21 @@ bool PackedModel::StepThroughSeparators(std::string_view key, Descent* at) const
   const std::string_view rest = key.substr(at->position);
   const std::string_view text = separators.text();
   const Comparison comparison = Compare(rest, text);
-  if (comparison.side != 0 && comparison.equal_bytes < separators.shared_bytes()) {
-    return at->FinishInBlock(comparison.side < 0 ? separators.first_block()
-                                                 : separators.last_block());
-  }
+  // A key that differs lies before or behind all separators.
   uint32_t rank = comparison.side < 0 ? 0 : separators.count();
-  if (comparison.side == 0) rank = separators.CountNotGreater(rest.substr(text.size()));
-  if (!separators.has_children()) return at->FinishInBlock(separators.first_block() + rank);
+  uint16_t fraction = comparison.side < 0 ? 0 : UINT16_MAX;
+  if (comparison.side != 0 && comparison.equal_bytes < separators.shared_bytes()) {
+    return at->FinishInBlock(
+        comparison.side < 0 ? separators.first_block() : separators.last_block(), fraction);
+  }
+  if (comparison.side == 0) {
+    const std::string_view behind = rest.substr(text.size());
+    rank = separators.CountNotGreater(behind);
+    fraction = separators.FractionAt(rank, WindowAt(behind, 0));
+  }
+  if (!separators.has_children()) {
+    return at->FinishInBlock(separators.first_block() + rank, fraction);
+  }
   at->position += separators.shared_bytes();
   at->node = bytes_.data() + separators.child_offset(rank);
   return false;

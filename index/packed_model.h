@@ -56,8 +56,8 @@ class PackedModel {
       value = found < cap ? found : cap;
       return true;
     }
-    bool FinishInBlock(uint64_t block) {  // nothing is known of the place within the block
-      return Finish(block << kValueFractionBits | uint64_t{1} << (kValueFractionBits - 1));
+    bool FinishInBlock(uint64_t block, uint16_t fraction) {
+      return Finish(block << kValueFractionBits | fraction);
     }
     BlockPosition position_found() const {
       return {static_cast<uint32_t>(value >> kValueFractionBits), static_cast<uint16_t>(value)};

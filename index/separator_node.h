@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/coding.h"
+#include "index/line.h"
 #include "index/packed_node.h"
 #include "index/window.h"
 
@@ -87,6 +88,14 @@ class SeparatorNode {
       }
     }
     return low;
+  }
+
+  // How far a key with this window, which `rank` separators are not greater than, lies between the
+  // two separators beside it.
+  uint16_t FractionAt(uint32_t rank, uint64_t window) const {
+    const uint64_t low = rank == 0 ? 0 : windows()[rank - 1];
+    const uint64_t high = rank == count() ? UINT64_MAX : windows()[rank];
+    return FractionBetween(low, high, window);
   }
 
   static size_t SignificantBytes(uint64_t window) {

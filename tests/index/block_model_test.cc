@@ -10,12 +10,14 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/checksum.h"
 #include "base/coding.h"
+#include "index/line.h"
 #include "tests/support/key_sets.h"
 
 namespace sibyl::index {
@@ -362,17 +364,38 @@ TEST_CASE("friendly keys are learned, hostile ones fall back to a B-tree", "[ind
 }
 
 TEST_CASE("the fraction grows with the key inside a block", "[index][block_model]") {
+  const bool learn = GENERATE(true, false);
   const KeySet set = test::FromIntegers("dense", test::DenseIntegers(10000, 0));
-  const auto model =
-      BlockModel::Build(set.Views(), RecordBytes(set, 100), BlockModelOptions{}).value();
+  BlockModelOptions options;
+  options.learn = learn;
+  const auto model = BlockModel::Build(set.Views(), RecordBytes(set, 100), options).value();
   uint64_t previous = 0;
+  std::set<uint16_t> fractions;
   for (const std::string& key : set.keys) {
     const BlockPosition position = model.Find(key);
     const uint64_t value = uint64_t{position.block} << 16 | position.fraction;
     CHECK(value >= previous);
     previous = value;
+    fractions.insert(position.fraction);
   }
   CHECK(previous > 0xffff);
+  CHECK(fractions.size() > 20);  // of the 37 records of a block or so
+}
+
+TEST_CASE("a place between two windows is a fraction of a block", "[index][block_model]") {
+  CHECK(FractionBetween(0, UINT64_MAX, 0) == 0);
+  CHECK(FractionBetween(0, UINT64_MAX, UINT64_MAX) == UINT16_MAX);
+  CHECK(FractionBetween(0, UINT64_MAX, UINT64_MAX / 2 + 1) == 0x8000);
+  CHECK(FractionBetween(7, 7, 7) == 0x8000);  // nothing is known
+  CHECK(FractionBetween(7, 8, 7) == 0);
+  CHECK(FractionBetween(7, 8, 8) == UINT16_MAX);
+  CHECK(FractionBetween(100, 104, 101) == 0x4000);
+  uint16_t previous = 0;
+  for (uint64_t window = 1 << 20; window <= 3 << 20; window += 4099) {
+    const uint16_t fraction = FractionBetween(1 << 20, 3 << 20, window);
+    CHECK(fraction >= previous);
+    previous = fraction;
+  }
 }
 
 // Small models of every shape.
