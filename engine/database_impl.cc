@@ -102,17 +102,29 @@ class InternalKeyBatch {
   std::string long_;
 };
 
+// What the newest records of a key, the first of which is an operand, come to.
+Result<bool> MergeOperands(const TreeRules& rules, const View& view, uint64_t sequence,
+                           uint64_t now_seconds, std::string_view internal_key, Value* value) {
+  const auto walk = [&](const RecordVisitor& visit) {
+    return view.VisitRecords(internal_key, sequence, visit);
+  };
+  return ReadByRules(rules, now_seconds, walk, value);
+}
+
 // Of a tree with options.
+Result<bool> GetByRules(const DatabaseState& state, const View& view, uint64_t sequence,
+                        uint64_t now_seconds, std::string_view internal_key, Value* value) {
+  value->Clear();
+  const TreeRules rules = TreeRules::Of(*view.catalogue, state.operators, TreeOf(internal_key));
+  if (rules.plain()) return false;  // dropped meanwhile
+  SIBYL_RETURN_IF_ERROR(view.Get(internal_key, sequence, value));
+  if (rules.ShowNewest(now_seconds, value)) return value->found();
+  return MergeOperands(rules, view, sequence, now_seconds, internal_key, value);
+}
+
 Result<bool> GetByRules(const DatabaseState& state, const ReadPoint& point,
                         std::string_view internal_key, Value* value) {
-  const Catalogue& catalogue = *point.view->catalogue;
-  value->Clear();
-  if (!catalogue.HasRules(TreeOf(internal_key))) return false;  // dropped meanwhile
-  const auto walk = [&](const RecordVisitor& visit) {
-    return point.view->VisitRecords(internal_key, point.sequence, visit);
-  };
-  return ReadByRules(TreeRules::Of(catalogue, state.operators, TreeOf(internal_key)),
-                     point.now_seconds, walk, value);
+  return GetByRules(state, *point.view, point.sequence, point.now_seconds, internal_key, value);
 }
 
 // Do the levels have the segments that the manifest names, and does the manifest know of all trees?
@@ -240,8 +252,12 @@ Result<bool> DatabaseImpl::Get(const ReadOptions& options, Tree tree, std::strin
     }
   }
   if (!view->catalogue->IsUserTree(tree)) return false;
-  if (view->catalogue->HasRules(tree)) [[unlikely]]
-    return GetByRules(*state_, ReadPointOf(options.snapshot), internal_key.view(), value);
+  if (view->catalogue->HasRules(tree)) [[unlikely]] {
+    if (options.snapshot != nullptr) {  // whose clock stands still
+      return GetByRules(*state_, ReadPointOf(options.snapshot), internal_key.view(), value);
+    }
+    return GetByRules(*state_, *view, sequence, state_->NowSeconds(), internal_key.view(), value);
+  }
   return view->Get(internal_key.view(), sequence, value);
 }
 
@@ -271,40 +287,40 @@ Status DatabaseImpl::MultiGet(const ReadOptions& options, Tree tree,
   for (const std::string_view key : keys) {
     if (key.size() > kMaxKeyBytes) return CheckRecordLimits(key, {});
   }
-  const auto read = [&](const View& view, uint64_t sequence) -> Status {
-    if (!view.catalogue->IsUserTree(tree)) {
-      for (size_t i = 0; i < keys.size(); ++i) values[i].Clear();
-      return Ok();
-    }
-    if (view.catalogue->HasRules(tree)) return MultiGetByRules(options, tree, keys, values);
-    InternalKeyBatch batch;
-    for (size_t begin = 0; begin < keys.size(); begin += InternalKeyBatch::kKeys) {
-      const size_t count = std::min(keys.size() - begin, InternalKeyBatch::kKeys);
-      SIBYL_RETURN_IF_ERROR(view.MultiGet(batch.Encode(tree, keys.subspan(begin, count)), sequence,
-                                          values.subspan(begin, count)));
-    }
-    return Ok();
-  };
+  values = values.first(keys.size());
   if (options.snapshot != nullptr) {
     const ReadPoint point = static_cast<const SnapshotImpl*>(options.snapshot)->point();
-    return read(*point.view, point.sequence);
+    return MultiGetIn(*point.view, point.sequence, point.now_seconds, tree, keys, values);
   }
   for (;;) {
     const ViewKeeper::ShortPin view(state_->views, keys.size());
     const uint64_t sequence = state_->published_sequence.load(std::memory_order_acquire);
     // One state for all keys: not writes of this moment beside segments of an earlier one.
-    if (view.IsCurrent()) return read(*view, sequence);
+    if (!view.IsCurrent()) continue;
+    const bool may_expire = view->catalogue->HasRules(tree);
+    return MultiGetIn(*view, sequence, may_expire ? state_->NowSeconds() : 0, tree, keys, values);
   }
 }
 
-Status DatabaseImpl::MultiGetByRules(const ReadOptions& options, Tree tree,
-                                     std::span<const std::string_view> keys,
-                                     std::span<Value> values) {
-  const ReadPoint point = ReadPointOf(options.snapshot);
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const InternalKeyBuffer internal_key(tree, keys[i]);
-    const auto found = GetByRules(*state_, point, internal_key.view(), &values[i]);
-    if (!found) return found.error();
+Status DatabaseImpl::MultiGetIn(const View& view, uint64_t sequence, uint64_t now_seconds,
+                                Tree tree, std::span<const std::string_view> keys,
+                                std::span<Value> values) const {
+  if (!view.catalogue->IsUserTree(tree)) {
+    for (Value& value : values) value.Clear();
+    return Ok();
+  }
+  const TreeRules rules = TreeRules::Of(*view.catalogue, state_->operators, tree);
+  InternalKeyBatch batch;
+  for (size_t begin = 0; begin < keys.size(); begin += InternalKeyBatch::kKeys) {
+    const size_t count = std::min(keys.size() - begin, InternalKeyBatch::kKeys);
+    const auto internal_keys = batch.Encode(tree, keys.subspan(begin, count));
+    SIBYL_RETURN_IF_ERROR(view.MultiGet(internal_keys, sequence, values.subspan(begin, count)));
+    for (size_t i = 0; i < count && !rules.plain(); ++i) {
+      Value& value = values[begin + i];
+      if (rules.ShowNewest(now_seconds, &value)) continue;
+      SIBYL_RETURN_IF_ERROR(
+          MergeOperands(rules, view, sequence, now_seconds, internal_keys[i], &value));
+    }
   }
   return Ok();
 }

@@ -84,8 +84,8 @@ class DatabaseImpl final : public Database {
 
   ReadPoint ReadPointOf(const Snapshot* snapshot) const;
   Status WriteEncoded(const WriteOptions& options, const WriteBatch& batch);
-  Status MultiGetByRules(const ReadOptions& options, Tree tree,
-                         std::span<const std::string_view> keys, std::span<Value> values);
+  Status MultiGetIn(const View& view, uint64_t sequence, uint64_t now_seconds, Tree tree,
+                    std::span<const std::string_view> keys, std::span<Value> values) const;
 
   const Environment environment_;
   std::unique_ptr<DatabaseState> state_;

@@ -51,7 +51,11 @@ class LevelCursor final : public Cursor {
 
   void Next() override {
     cursor_->Next();
-    SkipForward();
+    if (clear_steps_ > 0) {
+      --clear_steps_;
+    } else {
+      SkipForward();
+    }
   }
 
   void Prev() override {
@@ -62,10 +66,20 @@ class LevelCursor final : public Cursor {
   std::string_view key() const override { return cursor_->key(); }
   RecordType type() const override { return cursor_->type(); }
   uint64_t StepsBelow(std::string_view key) const override {
-    return may_be_hidden_ ? 0 : cursor_->StepsBelow(key);
+    const uint64_t steps = cursor_->StepsBelow(key);
+    return may_be_hidden_ ? std::min(steps, clear_steps_) : steps;
   }
-  CursorRun Run() const override { return may_be_hidden_ ? CursorRun() : cursor_->Run(); }
-  void Skip(uint32_t records) override { cursor_->Skip(records); }
+  CursorRun Run() const override {
+    CursorRun run = cursor_->Run();
+    if (may_be_hidden_ && run.records > clear_steps_ + 1) {
+      run.records = static_cast<uint32_t>(clear_steps_ + 1);
+    }
+    return run;
+  }
+  void Skip(uint32_t records) override {
+    cursor_->Skip(records);
+    clear_steps_ -= std::min<uint64_t>(records, clear_steps_);
+  }
   std::string_view value() override { return cursor_->value(); }
   Status status() const override { return cursor_ == nullptr ? Ok() : cursor_->status(); }
 
@@ -118,12 +132,25 @@ class LevelCursor final : public Cursor {
     if (cursor_ != nullptr) cursor_->SeekToLast();
   }
 
+  // How many steps forward lead to records that nothing hides, as far as can be told at once.
+  uint64_t ClearSteps() const {
+    if (!may_be_hidden_) return 0;
+    const LearnedSegment& segment = *segments_[entered_];
+    const std::string_view next =
+        deletions_->NextAbove(segment.settled_sequence(), cursor_->key());
+    return cursor_->StepsBelow(next.empty() ? segment.largest_key() : next);
+  }
+
   void SkipForward() {
+    clear_steps_ = 0;
     for (;;) {
       while (ExhaustedWithoutError()) EnterAfter();
       if (!Valid()) return;
       const RangeDeletions::Piece* const hiding = Hiding();
-      if (hiding == nullptr) return;
+      if (hiding == nullptr) {
+        clear_steps_ = ClearSteps();
+        return;
+      }
       if (hiding->end <= segments_[entered_]->largest_key()) {
         cursor_->Seek(hiding->end);
       } else {
@@ -133,6 +160,7 @@ class LevelCursor final : public Cursor {
   }
 
   void SkipBackward() {
+    clear_steps_ = 0;
     for (;;) {
       while (ExhaustedWithoutError()) EnterBefore();
       if (!Valid()) return;
@@ -153,6 +181,7 @@ class LevelCursor final : public Cursor {
   std::unique_ptr<Cursor> cursor_;
   size_t entered_ = 0;
   bool may_be_hidden_ = false;  // some records of the segment that is entered
+  uint64_t clear_steps_ = 0;    // so many Next() need no look at deletions, if some may be hidden
 };
 
 // The first 8 bytes of `key` as a number, zeros after its end: keys never order against it.

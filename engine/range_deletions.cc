@@ -51,6 +51,17 @@ const RangeDeletions::Piece* RangeDeletions::Search(std::string_view internal_ke
   return internal_key < piece.end ? &piece : nullptr;
 }
 
+std::string_view RangeDeletions::NextAbove(uint64_t settled_sequence,
+                                           std::string_view internal_key) const {
+  const auto behind =
+      std::upper_bound(pieces_.begin(), pieces_.end(), internal_key,
+                       [](std::string_view key, const Piece& piece) { return key < piece.begin; });
+  const auto next = std::find_if(behind, pieces_.end(), [settled_sequence](const Piece& piece) {
+    return piece.sequence > settled_sequence;
+  });
+  return next == pieces_.end() ? std::string_view() : next->begin;
+}
+
 bool RangeDeletions::MayHide(std::string_view smallest, std::string_view largest,
                              uint64_t settled_sequence) const {
   auto piece =

@@ -62,6 +62,10 @@ class RangeDeletions {
     return piece == nullptr ? 0 : piece->sequence;
   }
 
+  // Where the next piece above `settled_sequence` begins that is behind `internal_key`; empty: there
+  // is none.
+  std::string_view NextAbove(uint64_t settled_sequence, std::string_view internal_key) const;
+
   // Whether some key of [smallest, largest] has a deletion above `settled_sequence`, and whether
   // all have one.
   bool MayHide(std::string_view smallest, std::string_view largest,

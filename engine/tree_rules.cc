@@ -220,6 +220,18 @@ void AddByRules(const TreeRules& rules, std::string_view internal_key, uint64_t 
   generation->Add(internal_key, sequence, type, stored);
 }
 
+bool TreeRules::ShowNewest(uint64_t now_seconds, Value* value) const {
+  if (!value->found()) return true;
+  const std::string_view stored = value->view();
+  if (IsOperand(stored)) return false;
+  if (IsExpired(stored, now_seconds)) {
+    value->Clear();
+  } else {
+    value->Assign(Unwrap(stored));
+  }
+  return true;
+}
+
 Result<bool> ReadByRules(const TreeRules& rules, uint64_t now_seconds, const RecordWalk& walk,
                          Value* value) {
   value->Clear();

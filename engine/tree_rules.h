@@ -81,6 +81,10 @@ class TreeRules {
   // The bytes that users see. Precondition: not an operand. Bytes of another wrapping are empty.
   std::string_view Unwrap(std::string_view stored) const;
 
+  // Makes of `value`, what is stored as the newest record of a key, what users see. False, and left
+  // as it was: it is an operand, and older records count.
+  bool ShowNewest(uint64_t now_seconds, Value* value) const;
+
  private:
   static constexpr char kWhole = 0;
   static constexpr char kOperand = 1;
