@@ -189,6 +189,50 @@ TEST_CASE("a deleted range is gone wherever its records are", "[engine][range-de
   CheckReads(*database, Numbers({{7, 8}, {1205, 1210}, {2500, 3000}}), 3100);
 }
 
+TEST_CASE("walks go past deleted ranges in the midst of blocks, either way",
+          "[engine][range-deletion]") {
+  Options options = RangeOptions();
+  options.segment_bytes = 256 << 10;
+  options.generation_bytes = 64 << 20;
+  MemoryLogDatabase database(options);
+  Must(database.Open());
+  Fill(*database, 0, 20'000);
+  Must(database->Compact());
+  std::map<std::string, std::string> expected;
+  for (auto& [key, value] : Numbers({{0, 20'000}})) expected.emplace(key, value);
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 40; ++i) {  // some within a block, some over many, some over each other
+    const uint64_t begin = random() % 20'000;
+    const uint64_t end =
+        std::min<uint64_t>(20'000, begin + 11 + random() % (i % 4 == 0 ? 900 : 60));
+    DeleteNumbers(*database, begin, end);
+    expected.erase(expected.lower_bound(BigEndianKey(begin)),
+                   expected.lower_bound(BigEndianKey(end)));
+  }
+  REQUIRE(Deletions(*database) > 20);
+  REQUIRE(ScanForward(*Must(database->NewIterator(kDefaultTree, {}))) ==
+          Records(expected.begin(), expected.end()));
+  const auto iterator = Must(database->NewIterator(kDefaultTree, {}));
+  for (int seek = 0; seek < 300; ++seek) {
+    const std::string target = BigEndianKey(random() % 20'100);
+    INFO("seek " << seek);
+    iterator->Seek(target);
+    auto at = expected.lower_bound(target);
+    for (auto steps = random() % 200; steps > 0 && at != expected.end(); --steps) {
+      REQUIRE(iterator->Valid());
+      REQUIRE(iterator->key() == at->first);
+      if (random() % 8 != 0) {
+        iterator->Next();
+        ++at;
+      } else if (at != expected.begin()) {
+        iterator->Prev();
+        --at;
+      }
+    }
+    REQUIRE(iterator->Valid() == (at != expected.end()));
+  }
+}
+
 TEST_CASE("segments with nothing but deleted records go unread", "[engine][range-deletion]") {
   Options options = RangeOptions();
   options.generation_bytes = 64 << 10;
