@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/status_macros.h"
@@ -147,11 +149,35 @@ class PosixFileLock final : public FileLock {
   const Descriptor descriptor_;
 };
 
-Error LockIsHeld(const Path& path, int descriptor) {
+// The process that says it holds the lock; 0: none does.
+long HolderOf(int descriptor) {
   char text[32] = {};
   long holder = 0;
   const ssize_t size = ::pread(descriptor, text, sizeof(text) - 1, 0);
   if (size > 0) std::from_chars(text, text + size, holder);
+  return holder;
+}
+
+// Takes the lock. False, with errno set: it cannot be had. A child that this process forked a
+// moment ago has a copy of the descriptor until it runs for the first time, and lets go of it then
+// (engine/registry.h): so for a lock that was our own we wait a little.
+bool TryLock(int descriptor) {
+  constexpr auto kPatience = std::chrono::milliseconds(500);
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    if (Retrying([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) == 0) return true;
+    const int code = errno;
+    const bool was_ours = code == EWOULDBLOCK && HolderOf(descriptor) == ::getpid();
+    if (!was_ours || std::chrono::steady_clock::now() > give_up) {
+      errno = code;
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+Error LockIsHeld(const Path& path, int descriptor) {
+  const long holder = HolderOf(descriptor);
   std::string message = path.string() + " is locked by ";
   message += holder > 0 ? "process " + std::to_string(holder) : std::string("another process");
   return Error{ErrorCode::kBusy, std::move(message)};
@@ -264,7 +290,7 @@ class PosixFiles final : public FileSystem {
                            OpenDescriptor("open lock file", path, O_RDWR | O_CREAT));
     // flock, not fcntl: its lock belongs to this opening of the file, so that a second attempt
     // within the process is refused too, and closing another descriptor does not drop it.
-    if (Retrying([&] { return ::flock(descriptor.number(), LOCK_EX | LOCK_NB); }) < 0) {
+    if (!TryLock(descriptor.number())) {
       if (errno == EWOULDBLOCK) return LockIsHeld(path, descriptor.number());
       return IoError("lock", path, errno);
     }
