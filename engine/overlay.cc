@@ -195,7 +195,7 @@ void Overlay::Undo(const Write& write) {
 // The log's in steps, as the others grow: who looks at the sum after each write sees it change
 // rarely.
 uint64_t Overlay::memory_bytes() const {
-  constexpr uint64_t kStep = 1024;
+  constexpr uint64_t kStep = 64;
   const uint64_t log_writes = (log_.size() + kStep - 1) / kStep * kStep;
   return entries_.memory_bytes() + versions_.memory_bytes() + filter_.memory_bytes() +
          log_writes * sizeof(Write);

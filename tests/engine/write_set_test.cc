@@ -123,7 +123,7 @@ TEST_CASE("runs that overlap are joined, unless a savepoint lies between", "[eng
 TEST_CASE("a savepoint given twice is released twice", "[engine][write_set]") {
   SpillingSet set;
   Oracle oracle;
-  Put(set, &oracle, "\0\0\0\1a", "1");
+  Put(set, &oracle, std::string("\0\0\0\1a", 5), "1");
   const uint64_t mark = set->Savepoint();
   CHECK(set->Savepoint() == mark);
   set->Release(mark);
