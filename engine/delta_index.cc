@@ -24,6 +24,9 @@ constexpr size_t kCacheLineBytes = 64;
 // A full inner node with at most this many live slots is packed into one new node, else split.
 constexpr int kPackedSlots = 10;
 
+// Asked for when a walk begins.
+constexpr int kEntriesAfterSeek = 4;
+
 // More levels than any memory can fill: a split leaves five children or more on both sides, or one
 // beside a full node.
 constexpr int kMaxLevels = 32;
@@ -588,10 +591,11 @@ void DeltaIndex::Position::GoTo(int rank) {
   entry_ = leaf_->entries[SlotOf(order_, rank)];
 }
 
-// Who goes on from where it sought something walks on, mostly: asks for the entries of the leaf
-// that it is in.
+// Who goes on from where it sought something asks for the next entries of the leaf that it is in.
+// Not for many: mostly it does not walk far.
 void DeltaIndex::Position::PrefetchRest() const {
-  for (int rank = rank_ + 1; rank < CountOf(order_); ++rank) {
+  const int end = std::min(rank_ + 1 + kEntriesAfterSeek, CountOf(order_));
+  for (int rank = rank_ + 1; rank < end; ++rank) {
     PrefetchLines(leaf_->entries[SlotOf(order_, rank)], 2 * kCacheLineBytes);
   }
 }

@@ -117,6 +117,9 @@ class MergingCursor final : public Cursor {
  private:
   enum class Direction { kForward, kBackward };
 
+  // For smaller batches one record after the other is sooner done.
+  static constexpr size_t kSpansToLookAhead = 4;
+
   struct Source {
     std::unique_ptr<Cursor> cursor;
     std::string_view key;  // of the cursor, while valid
@@ -145,7 +148,7 @@ class MergingCursor final : public Cursor {
     } else if (runner_up_ == nullptr) {
       Step(*current_);
       if (current_->valid) return;
-    } else if (StepsBeforeRunnerUp() > 0) {
+    } else if (stays_in_front_ && StepsBeforeRunnerUp() > 0) {
       --*steps_before_runner_up_;
       current_->cursor->Next();
       key_passed_ = true;
@@ -153,7 +156,8 @@ class MergingCursor final : public Cursor {
     } else {
       ForgetSteps();
       Step(*current_);
-      if (current_->valid && Before(*current_, *runner_up_)) return;
+      stays_in_front_ = current_->valid && Before(*current_, *runner_up_);
+      if (stays_in_front_) return;
     }
     Choose();
   }
@@ -170,6 +174,7 @@ class MergingCursor final : public Cursor {
 
   void ForgetSteps() {
     steps_before_runner_up_.reset();
+    stays_in_front_ = false;
     key_passed_ = false;
   }
 
@@ -244,6 +249,7 @@ class MergingCursor final : public Cursor {
   // as they come before those of all others. False: it tells of none.
   bool FillFrom(Source* newer, uint32_t* slot, uint32_t end, size_t most_spans,
                 CursorBatch* batch) {
+    if (most_spans < kSpansToLookAhead) return false;
     UpcomingRecord records[CursorBatch::kMostSpans];
     const size_t most = (most_spans - batch->count + 1) / 2;  // there is a span between two, mostly
     const size_t count = newer->cursor->Ahead(most, records);
@@ -282,15 +288,42 @@ class MergingCursor final : public Cursor {
 
   // The records of newer sources before the limit and before the oldest source, which waits.
   size_t TakeNewer(std::string_view limit, size_t most_spans, CursorBatch* batch) {
-    const Source& base = sources_.back();
     KnowCurrentKey();
     while (batch->count < most_spans) {
       Source* const newer = FirstOfNewer();
-      if (newer == nullptr || (base.valid && !Before(*newer, base))) break;
-      if ((!limit.empty() && newer->key >= limit) || !AppendNewer(*newer, batch)) break;
+      if (newer == nullptr || !IsBeforeAll(newer->key, limit, nullptr)) break;
+      if (TakeFrom(newer, limit, most_spans, batch)) continue;
+      if (!AppendNewer(*newer, batch)) break;
       PassInNewer(*newer);
     }
     return batch->count;
+  }
+
+  // The same for the records that `newer` tells of at once. False: it tells of none.
+  bool TakeFrom(Source* newer, std::string_view limit, size_t most_spans, CursorBatch* batch) {
+    if (most_spans < kSpansToLookAhead) return false;
+    UpcomingRecord records[CursorBatch::kMostSpans];
+    const size_t count = newer->cursor->Ahead(most_spans - batch->count, records);
+    const Source* const other = FirstOfNewer(newer);
+    const bool all = count > 0 && IsBeforeAll(records[count - 1].key, limit, other);
+    const UpcomingRecord* passed = nullptr;
+    for (size_t i = 0; i < count; ++i) {
+      const UpcomingRecord& record = records[i];
+      if (!all && !IsBeforeAll(record.key, limit, other)) break;
+      if (!Append(record, batch)) break;
+      passed = &record;
+    }
+    if (passed == nullptr) return false;
+    newer->cursor->MovePast(*passed);
+    Refresh(*newer);
+    return true;
+  }
+
+  // Whether the key comes before the limit, the oldest source, and `other` if it is not null.
+  bool IsBeforeAll(std::string_view key, std::string_view limit, const Source* other) const {
+    const Source& base = sources_.back();
+    return (!base.valid || KeyBefore(key, base)) && (limit.empty() || key < limit) &&
+           (other == nullptr || KeyBefore(key, *other));
   }
 
   void KnowCurrentKey() {
@@ -372,6 +405,7 @@ class MergingCursor final : public Cursor {
   Source* current_ = nullptr;
   Source* runner_up_ = nullptr;  // the next after current_; null: none
   mutable std::optional<uint64_t> steps_before_runner_up_;
+  bool stays_in_front_ = false;      // for a step at least: counting how many more may pay
   mutable bool key_passed_ = false;  // current_->key is of an earlier record
   Direction direction_ = Direction::kForward;
   bool failed_ = false;

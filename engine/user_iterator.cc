@@ -97,7 +97,7 @@ class UserIterator final : public Iterator {
   }
   std::string_view value() const override {
     if (single_ != nullptr) return single_->value();
-    return run_.records > 0 ? run_.block.RawValueAt(run_.slot) : cursor_->value();
+    return run_.records > 0 ? values_.At(run_.slot) : cursor_->value();
   }
   Status status() const override { return cursor_->status(); }
 
@@ -172,6 +172,7 @@ class UserIterator final : public Iterator {
     in_batch_ = true;
     lag_ = 1;  // the cursor is elsewhere
     run_.block = batch_.block;
+    values_ = run_.block.Values();
     run_.version_counter = batch_.version_counter;
     run_.version = batch_.version;
     next_span_ = 0;
@@ -185,6 +186,7 @@ class UserIterator final : public Iterator {
     // Copying what has just been written in parts makes the processor wait: mostly there is no run.
     if (run.records == 0) return;
     run_ = run;
+    values_ = run.block.Values();
     if (end_) {
       run_.records = static_cast<uint32_t>(std::min<uint64_t>(run_.records, steps_in_bounds_ + 1));
     }
@@ -231,6 +233,7 @@ class UserIterator final : public Iterator {
   uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
   CursorRun run_;                 // from the record shown on; records == 0: not known
   uint32_t lag_ = 0;              // how far behind that record cursor_ stands; not 0 in a batch
+  storage::ValueColumn values_;   // of its block
   CursorBatch batch_;             // of which run_ shows a part; it has not ended yet for the cursor
   size_t next_span_ = 0;
   size_t batch_spans_ = kFirstSpans;           // how many the next batch may have

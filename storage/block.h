@@ -150,6 +150,35 @@ size_t BlockBeginningBytes(std::string_view header);
 
 // ---- Reading ----
 
+// The values of one block, for who reads many of them: where they are is worked out once.
+class ValueColumn {
+ public:
+  ValueColumn() = default;
+  ValueColumn(ColumnForm form, uint32_t size, uint32_t records, const char* offsets,
+              const char* bytes)
+      : form_(form), size_(size), records_(records), offsets_(offsets), bytes_(bytes) {}
+
+  // As BlockView::RawValueAt.
+  std::string_view At(uint32_t slot) const {
+    if (form_ == ColumnForm::kFixed) return {bytes_ + size_t{size_} * slot, size_};
+    const uint32_t begin = OffsetAt(slot);
+    const uint32_t end = slot + 1 < records_ ? OffsetAt(slot + 1) : size_;
+    return {bytes_ + begin, size_t{end} - begin};
+  }
+
+ private:
+  uint32_t OffsetAt(uint32_t slot) const {
+    return form_ == ColumnForm::kOffsets16 ? base::Load16(offsets_ + size_t{2} * slot)
+                                           : base::Load32(offsets_ + size_t{4} * slot);
+  }
+
+  ColumnForm form_ = ColumnForm::kFixed;
+  uint32_t size_ = 0;
+  uint32_t records_ = 0;
+  const char* offsets_ = nullptr;
+  const char* bytes_ = nullptr;
+};
+
 // The bytes of one verified block, not owned. A default-constructed view is an empty block.
 // Trusts its bytes: Parse is the border where they are checked.
 class BlockView {
@@ -209,6 +238,10 @@ class BlockView {
   bool ValueIsOutOfLine(uint32_t slot) const { return TagAt(slot).out_of_line(); }
   std::string_view RawValueAt(uint32_t slot) const {
     return StringAt(slot, flags_.value_form(), value_offsets(), values(), value_size_);
+  }
+  ValueColumn Values() const {
+    if (record_count_ == 0) return {};
+    return {flags_.value_form(), value_size_, record_count_, value_offsets(), values()};
   }
 
  private:
