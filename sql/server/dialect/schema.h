@@ -33,10 +33,10 @@ struct ColumnInfo {
   int32_t typmod = -1;
   bool not_null = false;
   bool rowid_alias = false;  // INTEGER PRIMARY KEY
-  bool identity = false;     // that, with AUTOINCREMENT
   int primary_key = 0;       // its place in the key, from 1; 0: no part of it
   std::string default_sql;   // SQLite's expression; empty: none
   bool generated = false;
+  bool identity = false;     // INTEGER PRIMARY KEY AUTOINCREMENT
 };
 
 struct RelationInfo {
