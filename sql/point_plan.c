@@ -61,26 +61,74 @@ static int readColumns(ProgramReader* reader, int cursor, SibylPointPlan* plan) 
   }
 }
 
-// IN (parameters): fills the ephemeral table `*list`, once. 0: it is something else.
+// Puts what is in register `reg` into the ephemeral table `list`, as a number if it looks like one.
+// 0: it is something else.
+static int readListInsertion(ProgramReader* reader, int list, int reg) {
+  const VdbeOp* record = nextOp(reader, OP_MakeRecord);
+  const VdbeOp* insert = nextOp(reader, OP_IdxInsert);
+  if (record == 0 || insert == 0 || record->p1 != reg || record->p2 != 1 || record->p4.z == 0) {
+    return 0;
+  }
+  const int is_numeric = strcmp(record->p4.z, "C") == 0 || strcmp(record->p4.z, "D") == 0;
+  return is_numeric && insert->p1 == list && insert->p2 == record->p3;
+}
+
+// A parameter each.
+static int readListOfParameters(ProgramReader* reader, int list, SibylPointPlan* plan) {
+  const VdbeOp* variable = 0;
+  while ((variable = nextOp(reader, OP_Variable)) != 0) {
+    if (plan->parameter_count == SIBYL_POINT_PARAMETERS) return 0;
+    if (!readListInsertion(reader, list, variable->p2)) return 0;
+    plan->parameters[plan->parameter_count++] = variable->p1;
+  }
+  return plan->parameter_count > 0;
+}
+
+// The elements of a parameter: the table function called with it and the type of elements.
+static int readListOfElements(ProgramReader* reader, int list, SibylPointPlan* plan) {
+  const VdbeOp* open = nextOp(reader, OP_VOpen);
+  const VdbeOp* array = nextOp(reader, OP_Variable);
+  const VdbeOp* type = nextOp(reader, OP_Integer);
+  const VdbeOp* way = nextOp(reader, OP_Integer);
+  const VdbeOp* count = nextOp(reader, OP_Integer);
+  const VdbeOp* filter = nextOp(reader, OP_VFilter);
+  const int begin = reader->at;
+  const VdbeOp* element = nextOp(reader, OP_VColumn);
+  if (open == 0 || array == 0 || type == 0 || way == 0 || count == 0 || filter == 0 ||
+      element == 0) {
+    return 0;
+  }
+  const int arguments = filter->p3 + 2;
+  if (open->p4type != P4_VTAB ||
+      strcmp(open->p4.pVtab->pMod->zName, SIBYL_ELEMENTS_FUNCTION) != 0 || filter->p1 != open->p1 ||
+      way->p2 != filter->p3 || count->p2 != filter->p3 + 1 || count->p1 != 2 ||
+      array->p2 != arguments || type->p2 != arguments + 1 || type->p1 <= 0 ||
+      element->p1 != open->p1 || element->p2 != 0) {
+    return 0;
+  }
+  if (!readListInsertion(reader, list, element->p3)) return 0;
+  const VdbeOp* next = nextOp(reader, OP_VNext);
+  if (next == 0 || next->p1 != open->p1 || next->p2 != begin || filter->p2 != reader->at) return 0;
+  plan->array_type = (uint32_t)type->p1;
+  plan->parameters[plan->parameter_count++] = array->p1;
+  return 1;
+}
+
+// IN (parameters) or IN (elements): fills the ephemeral table `*list`, once. 0: it is something
+// else.
 static int readList(ProgramReader* reader, int* list, SibylPointPlan* plan) {
   if (nextOp(reader, OP_BeginSubrtn) == 0 || nextOp(reader, OP_Once) == 0) return 0;
   const VdbeOp* open = nextOp(reader, OP_OpenEphemeral);
   if (open == 0 || open->p4type != P4_KEYINFO || open->p4.pKeyInfo->aSortFlags[0] != 0) return 0;
-  const VdbeOp* variable = 0;
-  while ((variable = nextOp(reader, OP_Variable)) != 0) {
-    const VdbeOp* record = nextOp(reader, OP_MakeRecord);
-    const VdbeOp* insert = nextOp(reader, OP_IdxInsert);
-    if (record == 0 || insert == 0 || plan->parameter_count == SIBYL_POINT_PARAMETERS) return 0;
-    if (record->p1 != variable->p2 || record->p2 != 1 || record->p4.z == 0 ||
-        strcmp(record->p4.z, "D") != 0 || insert->p1 != open->p1 || insert->p2 != record->p3) {
-      return 0;
-    }
-    plan->parameters[plan->parameter_count++] = variable->p1;
+  const ProgramReader filling = *reader;
+  if (!readListOfElements(reader, open->p1, plan)) {
+    *reader = filling;
+    if (!readListOfParameters(reader, open->p1, plan)) return 0;
   }
   if (nextOp(reader, OP_NullRow) == 0 || nextOp(reader, OP_Return) == 0) return 0;
   *list = open->p1;
   plan->is_list = 1;
-  return plan->parameter_count > 0;
+  return 1;
 }
 
 // The rows of the table with cursor `cursor` for each key in `list`.

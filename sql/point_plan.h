@@ -1,5 +1,6 @@
 // Which statements are no more than a lookup: SELECT of plain columns of one row by its rowid, the
-// value of a parameter, or of the rows whose rowids are IN a list of parameters.
+// value of a parameter, or of the rows whose rowids are IN a list of parameters, or among the
+// elements of an array that is a parameter.
 //
 // Told from the program that SQLite's compiler made, not from the text: names, views, collations,
 // affinities and privileges were decided there already. A program that is exactly
@@ -8,7 +9,8 @@
 //   Halt
 //
 // does what a point lookup of the engine and a decoder of records do. For a list SQLite sorts the
-// keys in an ephemeral table, each once, and does the same for one after the other.
+// keys in an ephemeral table, each once, and does the same for one after the other; the elements of
+// an array come there from a table function.
 
 #ifndef SIBYL_SQL_POINT_PLAN_H_
 #define SIBYL_SQL_POINT_PLAN_H_
@@ -23,6 +25,10 @@ extern "C" {
 // Of more there is no plan.
 enum { SIBYL_POINT_COLUMNS = 64, SIBYL_POINT_PARAMETERS = 64 };
 
+// The table function whose first column is the elements of its first argument, an array in the
+// server's text form, as values of the type whose oid is the second: "= ANY (array)" is made of it.
+#define SIBYL_ELEMENTS_FUNCTION "pg_elements"
+
 typedef struct SibylPointColumn {
   int16_t field;    // of the record; -1: the rowid
   uint8_t is_real;  // an integer that is stored for a real is one
@@ -32,6 +38,7 @@ typedef struct SibylPointPlan {
   uint32_t root;           // page of the table, in the database "main"
   uint32_t schema_cookie;  // valid while the schema has this number
   int is_list;             // rows come in the order of their rowids; a NULL matches none
+  uint32_t array_type;     // not 0: the list is the one parameter, an array of this type's elements
   int parameter_count;     // 1 if it is no list
   int parameters[SIBYL_POINT_PARAMETERS];  // from 1
   int column_count;

@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "base/coding.h"
+#include "base/text.h"
 #include "sql/key_codec.h"
+#include "sql/server/dialect/array_text.h"
+#include "sql/server/type_oids.h"
 #include "sql/store_of_schema.h"
 
 namespace sibyl::sql::server {
@@ -117,7 +120,11 @@ bool PointReader::TakeRowids(const SibylPointPlan& plan, std::span<const OwnedVa
   rowids_.clear();
   for (const int parameter :
        std::span(plan.parameters, static_cast<size_t>(plan.parameter_count))) {
-    const SqlValue& value = parameters[static_cast<size_t>(parameter - 1)].value;
+    const SqlValue value = parameters[static_cast<size_t>(parameter - 1)].view();
+    if (plan.array_type != 0) {
+      if (!TakeElements(plan.array_type, value)) return false;
+      continue;
+    }
     if (value.type == ValueType::kNull && plan.is_list != 0) continue;
     if (value.type != ValueType::kInteger) return false;
     rowids_.push_back(value.integer);
@@ -125,6 +132,22 @@ bool PointReader::TakeRowids(const SibylPointPlan& plan, std::span<const OwnedVa
   if (rowids_.size() > 1) {
     std::sort(rowids_.begin(), rowids_.end());
     rowids_.erase(std::unique(rowids_.begin(), rowids_.end()), rowids_.end());
+  }
+  return true;
+}
+
+// NULL, as an element or instead of the array, is among no elements.
+bool PointReader::TakeElements(uint32_t type_oid, const SqlValue& array) {
+  if (type_oid != kInt2Oid && type_oid != kInt4Oid && type_oid != kInt8Oid) return false;
+  if (array.type == ValueType::kNull) return true;
+  if (array.type != ValueType::kText || array.bytes.size() > kMostListBytes) return false;
+  const auto elements = ParseArray(array.bytes);
+  if (!elements) return false;
+  for (const auto& element : *elements) {
+    if (!element) continue;
+    const auto number = base::ParseNumber<int64_t>(*element);
+    if (!number) return false;
+    rowids_.push_back(*number);
   }
   return true;
 }

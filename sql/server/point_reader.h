@@ -1,5 +1,5 @@
-// PointReader: answers SELECT by rowid, and by a list of rowids, from the engine, without SQLite's
-// virtual machine.
+// PointReader: answers SELECT by rowid, and by a list or array of rowids, from the engine, without
+// SQLite's virtual machine.
 //
 // It reads through a store of its own, which costs a session no pooled connection: one snapshot has
 // the schema's number, which must be the plan's, and the rows.
@@ -52,6 +52,7 @@ class PointReader {
   };
 
   bool TakeRowids(const SibylPointPlan& plan, std::span<const OwnedValue> parameters);
+  bool TakeElements(uint32_t type_oid, const SqlValue& array);
   bool ReadFrom(SibylStore* store, const SibylPointPlan& plan);
 
   std::unique_ptr<SibylStore> store_;

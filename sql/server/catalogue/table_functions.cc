@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "sql/eponymous_table.h"
+#include "sql/point_plan.h"
 #include "sql/server/catalogue/function_support.h"
 #include "sql/server/catalogue/query.h"
 #include "sql/server/catalogue/relations.h"
@@ -168,7 +169,7 @@ RowsOrError Keywords(sqlite3*, const std::vector<Value>&) {
 }
 
 constexpr std::array kFunctions = {
-    TableFunction{"pg_elements", {"value", nullptr}, 2, ElementsForMembership},
+    TableFunction{SIBYL_ELEMENTS_FUNCTION, {"value", nullptr}, 2, ElementsForMembership},
     TableFunction{"pg_expandarray", {"x", "n"}, 1, ExpandArray},
     TableFunction{"pg_explain", {"line", nullptr}, 1, Explain},
     TableFunction{"pg_generate_series", {"value", nullptr}, 3, GenerateSeries},

@@ -3,8 +3,8 @@
 Method: two sessions change a small table in every way, by a random number generator with a fixed seed:
 writes, transactions with savepoints at both isolation levels, TRUNCATE, columns added, the table made
 anew with other columns, a temporary table of the same name. After each change both ask for rows in two
-ways: by key or by a list of keys, which goes past SQLite, and by an expression of the key, which cannot;
-in both formats.
+ways: by key or by a list or an array of keys, which goes past SQLite, and by an expression of the key, which
+cannot; in both formats.
 The server's counters tell that both ways were gone.
 
 point_read_test.py SIBYL [SEED]
@@ -24,6 +24,7 @@ from wire_client import WireClient, errors, kinds  # noqa: E402
 SIBYL = sys.argv[1]
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 20
 INT4, INT8 = 23, 20
+ARRAY_OF = {INT4: 1007, INT8: 1016}
 ROUNDS = 300
 KEYS = list(range(-3, 40)) + [127, 128, 32767, 32768, 2**31 - 1, -2**31]
 EXTREME_KEYS = [2**31, 2**47, -2**47 - 1, 2**63 - 1, -2**63]
@@ -73,7 +74,8 @@ class Session:
 
     def ask(self, sql, keys, oid, is_binary, result_format):
         """The messages from Bind to the end."""
-        name = self.prepared(sql, [oid] * len(keys))
+        is_array = "ANY" in sql
+        name = self.prepared(sql, [ARRAY_OF[oid]] if is_array else [oid] * len(keys))
         if name is None:
             return "not prepared"
         if is_binary:
@@ -81,6 +83,8 @@ class Session:
                       for key in keys]
         else:
             values = [None if key is None else str(key).encode() for key in keys]
+        if is_array and keys != [None]:
+            values = [array_value(values, oid, is_binary)]
         self.client.bind(values, name=name, formats=[int(is_binary)], result_formats=[result_format])
         self.client.describe(b"P")
         self.client.execute()
@@ -95,6 +99,8 @@ class Session:
         count = 1 if chance.random() < 0.7 else chance.randint(2, 5)
         places = ", ".join(f"${i + 1}" for i in range(count))
         condition = f"= {places}" if count == 1 else f"IN ({places})"
+        if chance.random() < 0.25:
+            condition = "= ANY($1)"
         keys = [chance.choice(KEYS if oid == INT4 or chance.random() < 0.9 else EXTREME_KEYS)
                 for _ in range(count)]
         keys = [None if chance.random() < 0.03 else key for key in keys]
@@ -106,6 +112,16 @@ class Session:
         by_value = self.ask(f"SELECT {columns} FROM t WHERE id + 0 {condition}", *how)
         assert by_key == by_value, (columns, how, by_key, by_value)
         return 0 if isinstance(by_key[-1], str) else kinds(by_key).count("D")
+
+
+def array_value(values, oid, is_binary):
+    """An array of what is bound otherwise one by one."""
+    if not is_binary:
+        return b"{" + b",".join(b"NULL" if value is None else value for value in values) + b"}"
+    elements = [struct.pack("!i", -1) if value is None else struct.pack("!i", len(value)) + value
+                for value in values]
+    head = struct.pack("!iiiii", 1, int(None in values), oid, len(values), 1)
+    return head + b"".join(elements)
 
 
 def a_value(chance, column):
@@ -158,6 +174,22 @@ def counters(server):
     return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
 
 
+def check_ways(server, chance):
+    """Each kind of lookup goes past SQLite from its second run on."""
+    session = Session(server, chance)
+    assert not session.do("CREATE TABLE u(id int PRIMARY KEY, d text)")
+    assert not session.do("INSERT INTO u SELECT n, 'row' FROM generate_series(1, 9) g(n)")
+    for condition, keys, rows in (("= $1", [1], 1), ("IN ($1, $2)", [1, 2], 2),
+                                  ("= ANY($1)", [5, None, 2, 5, 77], 2), ("= ANY($1)", [3], 1)):
+        for is_binary in (False, True):
+            before = counters(server)["sibyl_point_reads_total"]
+            for _ in range(5):
+                answer = session.ask(f"SELECT d FROM u WHERE id {condition}", keys, INT8, is_binary, 0)
+                assert kinds(answer).count("D") == rows, (condition, answer)
+            past = counters(server)["sibyl_point_reads_total"] - before
+            assert past >= 4, (condition, is_binary, past)
+
+
 def main():
     chance = random.Random(SEED)
     print("seed", SEED)
@@ -184,6 +216,9 @@ def main():
             for _ in range(4):
                 found += session.compare()
                 found += other.compare()
+        for session in sessions:
+            session.end_block()
+        check_ways(server, chance)
         counted = counters(server)
         print(f"{changes} changes, {found} rows found, {counted}")
         assert changes > ROUNDS / 2 and found > ROUNDS
