@@ -236,22 +236,6 @@ RuledStream Compactor::NewStream(std::vector<std::unique_ptr<ForwardCursor>> new
       [&below](std::string_view key) { return MayHold(below, key); }, state_.NowSeconds());
 }
 
-Status Compactor::MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
-                                   const View& view, const RangeDeletionsPtr& applied,
-                                   SegmentBuilder* builder) const {
-  std::vector<std::unique_ptr<ForwardCursor>> cursors;
-  for (const auto& generation : newest_first) {
-    cursors.push_back(generation->NewCursor(UINT64_MAX, applied));
-  }
-  RuledStream stream = NewStream(std::move(cursors), view, view.levels);
-  for (; stream.Valid(); stream.Next()) {
-    if (!view.catalogue->Contains(TreeOf(stream.key()))) continue;
-    if (stream.type() == RecordType::kTombstone && !MayHold(view.levels, stream.key())) continue;
-    SIBYL_RETURN_IF_ERROR(builder->Add(stream.key(), stream.type(), stream.value()));
-  }
-  return Ok();
-}
-
 // All frozen generations become one run: what is newer replaces what is older on the way.
 Status Compactor::DrainWaiting(bool merging, bool* drained) {
   *drained = false;
@@ -260,16 +244,14 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
   if (FrozenCount(*view) == 0) return ForgetLog();
   const uint64_t began_ns = base::NowNs();
   const uint64_t began_cpu_ns = base::ThreadNs();
-  const std::vector<std::shared_ptr<Generation>> generations(view->generations.begin() + 1,
-                                                             view->generations.end());
+  const MergePlan plan = PlanForDrain(*view);
+  const auto& generations = plan.generations;
   SegmentBuilder builder(state_.segments, state_.options, true, nullptr, view->catalogue);
   const ModelChoice models = ChooseModels(*view, 0, false);
   builder.UseModels(models);
-  const RangeDeletionsPtr applied =
-      BelowGeneration(view->range_deletions, generations.front()->id() + 1);
-  SIBYL_RETURN_IF_ERROR(MergeGenerations(generations, *view, applied, &builder));
+  SIBYL_RETURN_IF_ERROR(MergeInto(plan, *view, &builder));
   SIBYL_ASSIGN_OR_RETURN(const std::vector<SegmentPtr> output, builder.Finish());
-  Settle(output, applied);
+  Settle(output, AppliedBy(plan, *view));
   NoteBuilt(builder, models.learn, 0, output);
 
   LevelEdit edit;
@@ -318,27 +300,34 @@ void Compactor::PrepareGeneration() {
   (void)state_.log->PrepareGeneration();
 }
 
-// With both locks from before the freeze on nobody else drains what it freezes: while the database
-// is small, one merge does it all. Where one of them is taken, or there is more than that, a drain
-// and a merge one after the other: holding the locks for long would make writers wait.
 Status Compactor::CompactAll(CommitQueue& commits) {
+  bool compacted = false;
+  SIBYL_RETURN_IF_ERROR(FreezeAndCompactIfSmall(commits, &compacted));
+  if (compacted) {
+    spiller_.SpillOverBudget(stop_);
+    return Ok();
+  }
+  SIBYL_RETURN_IF_ERROR(DrainFrozen());
+  const std::lock_guard lock(merge_mutex_);
+  const std::shared_ptr<const View> view = state_.views.Current();
+  return RunMerge(PlanForEverything(*view, state_.options));
+}
+
+// With both locks from before the freeze on nobody else drains what it freezes: while the database
+// is small, one merge does it all. Where one of them is taken, or there is more than that, it stays
+// a drain and a merge one after the other: holding the locks for long would make writers wait.
+Status Compactor::FreezeAndCompactIfSmall(CommitQueue& commits, bool* compacted) {
   std::unique_lock merging(merge_mutex_, std::defer_lock);
   std::unique_lock draining(drain_mutex_, std::defer_lock);
   SIBYL_RETURN_IF_ERROR(commits.Freeze([&] {
     if (merging.try_lock() && !draining.try_lock()) merging.unlock();
   }));
-  if (draining.owns_lock()) {
-    const std::shared_ptr<const View> view = state_.views.Current();
-    if (FrozenCount(*view) > 0 && IsSmall(*view, state_.options)) {
-      SIBYL_RETURN_IF_ERROR(RunMerge(PlanForEverythingAtOnce(*view, state_.options)));
-      return state_.options.background_threads == 0 ? ForgetLog() : Ok();
-    }
-    draining.unlock();
-  }
-  SIBYL_RETURN_IF_ERROR(DrainFrozen());
-  if (!merging.owns_lock()) merging.lock();
+  if (!draining.owns_lock()) return Ok();
   const std::shared_ptr<const View> view = state_.views.Current();
-  return RunMerge(PlanForEverything(*view, state_.options));
+  if (FrozenCount(*view) == 0 || !IsSmall(*view, state_.options)) return Ok();
+  *compacted = true;
+  SIBYL_RETURN_IF_ERROR(RunMerge(PlanForEverythingAtOnce(*view, state_.options)));
+  return state_.options.background_threads == 0 ? ForgetLog() : Ok();
 }
 
 Status Compactor::AddRuns(std::vector<std::shared_ptr<const Level>> runs,
@@ -524,8 +513,8 @@ Status Compactor::MergeInto(const MergePlan& plan, const View& view, SegmentBuil
 
 // Errors: kReadOnly when the database closes; those of a drain.
 Status Compactor::DrainMeanwhile(const MergePlan& plan) {
+  if (!plan.generations.empty()) return Ok();  // it is a drain itself, and ends
   if (stop_) return Closing(state_);
-  if (!plan.generations.empty()) return Ok();  // it is a drain itself
   if (prepare_wanted_) PrepareGeneration();
   if (!drain_wanted_) return Ok();
   const std::unique_lock drain(drain_mutex_, std::try_to_lock);

@@ -87,6 +87,7 @@ class Compactor final : public DrainHandler {
   void ReportSlowdown(uint64_t active_id);
   void RunInBackground();
   bool RunOnePendingTask();
+  Status FreezeAndCompactIfSmall(CommitQueue& commits, bool* compacted);
   Status RunOneMerge(bool* merged);
   Status RunChosenMerge(bool* merged);
   void Announce();
@@ -94,9 +95,7 @@ class Compactor final : public DrainHandler {
   // With drain_mutex_ held, and merge_mutex_ too if `merging`.
   Status DrainWaiting(bool merging, bool* drained);
   Status ForgetLog();
-  Status MergeGenerations(const std::vector<std::shared_ptr<Generation>>& newest_first,
-                          const View& view, const RangeDeletionsPtr& applied,
-                          SegmentBuilder* builder) const;
+  Status MergeInto(const MergePlan& plan, const View& view, SegmentBuilder* builder);
   RuledStream NewStream(std::vector<std::unique_ptr<ForwardCursor>> newest_first, const View& view,
                         const std::vector<std::shared_ptr<const Level>>& below) const;
 
@@ -104,7 +103,6 @@ class Compactor final : public DrainHandler {
   Status RemoveUnread(const View& view, bool* removed);
   Status SettleOldest(const View& view, bool* merged);
   Status RunMerge(MergePlan plan);
-  Status MergeInto(const MergePlan& plan, const View& view, SegmentBuilder* builder);
   Status DrainMeanwhile(const MergePlan& plan);
   void PrepareGeneration();
   Status PayForWrite(uint64_t bytes, const MergePlan& plan);

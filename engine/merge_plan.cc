@@ -34,10 +34,14 @@ SegmentPtr NextSegment(const Level& level, std::string* pointer) {
   return chosen;
 }
 
+std::vector<std::shared_ptr<Generation>> FrozenGenerations(const View& view) {
+  return {view.generations.begin() + 1, view.generations.end()};
+}
+
 // In memory and on disk, but for the active generation.
 uint64_t BytesBelowActive(const View& view) {
   uint64_t bytes = FileBytesOf(view.levels);
-  for (size_t i = 1; i < view.generations.size(); ++i) bytes += view.generations[i]->memory_bytes();
+  for (const auto& generation : FrozenGenerations(view)) bytes += generation->memory_bytes();
   return bytes;
 }
 
@@ -84,9 +88,16 @@ MergePlan PlanForEverything(const View& view, const Options& options) {
 MergePlan PlanForEverythingAtOnce(const View& view, const Options& options) {
   MergePlan plan;
   plan.inputs = view.levels;
-  plan.generations.assign(view.generations.begin() + 1, view.generations.end());
+  plan.generations = FrozenGenerations(view);
   plan.output_level =
       std::max(LevelFor(BytesBelowActive(view), options), view.levels.size() - view.runs);
+  return plan;
+}
+
+MergePlan PlanForDrain(const View& view) {
+  MergePlan plan;
+  plan.generations = FrozenGenerations(view);
+  plan.below = view.levels;
   return plan;
 }
 

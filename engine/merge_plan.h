@@ -45,6 +45,9 @@ MergePlan PlanForEverything(const View& view, const Options& options);
 // mutex held, so it should not take longer than a drain: see IsSmall.
 MergePlan PlanForEverythingAtOnce(const View& view, const Options& options);
 
+// The frozen generations, of which there is one at least, into one run in front of the levels.
+MergePlan PlanForDrain(const View& view);
+
 // Whether frozen generations and levels have no more bytes than a full generation.
 bool IsSmall(const View& view, const Options& options);
 
