@@ -233,7 +233,7 @@ class UserIterator final : public Iterator {
   uint64_t steps_in_bounds_ = 0;  // of Next that need no look at the key: see Cursor::StepsBelow
   CursorRun run_;                 // from the record shown on; records == 0: not known
   uint32_t lag_ = 0;              // how far behind that record cursor_ stands; not 0 in a batch
-  storage::ValueColumn values_;   // of its block
+  storage::StringColumn values_;  // of its block
   CursorBatch batch_;             // of which run_ shows a part; it has not ended yet for the cursor
   size_t next_span_ = 0;
   size_t batch_spans_ = kFirstSpans;           // how many the next batch may have

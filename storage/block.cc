@@ -134,26 +134,24 @@ Result<BlockView> BlockView::Parse(std::string_view bytes) {
     return Damaged("the sizes in its header do not add up to its size");
   }
   const BlockView view(bytes.data());
-  SIBYL_RETURN_IF_ERROR(
-      view.CheckOffsets(flags.remainder_form(), view.remainder_offsets(), view.remainder_size_));
-  SIBYL_RETURN_IF_ERROR(
-      view.CheckOffsets(flags.value_form(), view.value_offsets(), view.value_size_));
+  SIBYL_RETURN_IF_ERROR(view.RemainderColumn().Check());
+  SIBYL_RETURN_IF_ERROR(view.ValueColumn().Check());
   if (!flags.uniform_tag() && view.uniform_tag_.byte() != 0)
     return Damaged("it has two kinds of tags");
   for (uint32_t slot = 0; slot < count; ++slot) SIBYL_RETURN_IF_ERROR(view.CheckRecord(slot));
   return view;
 }
 
-Status BlockView::CheckOffsets(ColumnForm form, const char* offsets, uint32_t size) const {
-  if (form == ColumnForm::kFixed) return Ok();
-  if (OffsetAt(0, form, offsets) != 0) return Damaged("its first offset is not 0");
+Status StringColumn::Check() const {
+  if (form_ == ColumnForm::kFixed) return Ok();
+  if (OffsetAt(0) != 0) return Damaged("its first offset is not 0");
   uint32_t previous = 0;
-  for (uint32_t slot = 1; slot < record_count_; ++slot) {
-    const uint32_t offset = OffsetAt(slot, form, offsets);
+  for (uint32_t slot = 1; slot < records_; ++slot) {
+    const uint32_t offset = OffsetAt(slot);
     if (offset < previous) return Damaged("its offsets decrease");
     previous = offset;
   }
-  if (previous > size) return Damaged("its offsets leave the block");
+  if (previous > size_) return Damaged("its offsets leave the block");
   return Ok();
 }
 

@@ -150,21 +150,25 @@ size_t BlockBeginningBytes(std::string_view header);
 
 // ---- Reading ----
 
-// The values of one block, for who reads many of them: where they are is worked out once.
-class ValueColumn {
+// The strings of one column of a block: who reads many of them has it worked out once where they
+// are.
+class StringColumn {
  public:
-  ValueColumn() = default;
-  ValueColumn(ColumnForm form, uint32_t size, uint32_t records, const char* offsets,
-              const char* bytes)
+  StringColumn() = default;
+  // `size`: of each string, if all have one, or else of all.
+  StringColumn(ColumnForm form, uint32_t size, uint32_t records, const char* offsets,
+               const char* bytes)
       : form_(form), size_(size), records_(records), offsets_(offsets), bytes_(bytes) {}
 
-  // As BlockView::RawValueAt.
   std::string_view At(uint32_t slot) const {
     if (form_ == ColumnForm::kFixed) return {bytes_ + size_t{size_} * slot, size_};
     const uint32_t begin = OffsetAt(slot);
     const uint32_t end = slot + 1 < records_ ? OffsetAt(slot + 1) : size_;
     return {bytes_ + begin, size_t{end} - begin};
   }
+
+  // Errors: kCorruption where At() would leave the column.
+  Status Check() const;
 
  private:
   uint32_t OffsetAt(uint32_t slot) const {
@@ -236,13 +240,9 @@ class BlockView {
 
   // The value of `slot`, or, if the value is out of line, the reference to it.
   bool ValueIsOutOfLine(uint32_t slot) const { return TagAt(slot).out_of_line(); }
-  std::string_view RawValueAt(uint32_t slot) const {
-    return StringAt(slot, flags_.value_form(), value_offsets(), values(), value_size_);
-  }
-  ValueColumn Values() const {
-    if (record_count_ == 0) return {};
-    return {flags_.value_form(), value_size_, record_count_, value_offsets(), values()};
-  }
+  std::string_view RawValueAt(uint32_t slot) const { return ValueColumn().At(slot); }
+  // All of them, for who reads many. Of an empty block: no column.
+  StringColumn Values() const { return record_count_ == 0 ? StringColumn() : ValueColumn(); }
 
  private:
   // Reads the header, which must be there. Everything else is arithmetic, done when it is needed: a
@@ -290,24 +290,17 @@ class BlockView {
       return PackedColumn(windows_).LowerBound(record_count_, window);
     return WindowLowerBound(windows_, record_count_, window, guess);
   }
-  std::string_view RemainderAt(uint32_t slot) const {
-    return StringAt(slot, flags_.remainder_form(), remainder_offsets(), remainders(),
-                    remainder_size_);
+  std::string_view RemainderAt(uint32_t slot) const { return RemainderColumn().At(slot); }
+
+  // Precondition: the block has records.
+  StringColumn ValueColumn() const {
+    return {flags_.value_form(), value_size_, record_count_, value_offsets(), values()};
+  }
+  StringColumn RemainderColumn() const {
+    return {flags_.remainder_form(), remainder_size_, record_count_, remainder_offsets(),
+            remainders()};
   }
 
-  static uint32_t OffsetAt(uint32_t slot, ColumnForm form, const char* offsets) {
-    return form == ColumnForm::kOffsets16 ? base::Load16(offsets + size_t{2} * slot)
-                                          : base::Load32(offsets + size_t{4} * slot);
-  }
-  std::string_view StringAt(uint32_t slot, ColumnForm form, const char* offsets, const char* column,
-                            uint32_t size) const {
-    if (form == ColumnForm::kFixed) return {column + size_t{size} * slot, size};
-    const uint32_t begin = OffsetAt(slot, form, offsets);
-    const uint32_t end = slot + 1 < record_count_ ? OffsetAt(slot + 1, form, offsets) : size;
-    return {column + begin, size_t{end} - begin};
-  }
-
-  Status CheckOffsets(ColumnForm form, const char* offsets, uint32_t size) const;
   Status CheckRecord(uint32_t slot) const;
 
   // The key at `slot` of 8 to 16 bytes, all of them prefix or window.
