@@ -79,11 +79,13 @@ void sibyl_key_append_blob(SibylKey* key, const void* blob, size_t size, size_t 
 void sibyl_key_successor(SibylKey* key);
 
 // Rowids: 8 bytes, big-endian with the sign bit flipped, so that byte order is integer order.
-static inline void sibyl_rowid_encode(int64_t rowid, unsigned char key[8]) {
+enum { SIBYL_ROWID_BYTES = 8 };
+
+static inline void sibyl_rowid_encode(int64_t rowid, unsigned char key[SIBYL_ROWID_BYTES]) {
   const uint64_t big = __builtin_bswap64((uint64_t)rowid ^ (UINT64_C(1) << 63));
   memcpy(key, &big, sizeof big);
 }
-static inline int64_t sibyl_rowid_decode(const unsigned char key[8]) {
+static inline int64_t sibyl_rowid_decode(const unsigned char key[SIBYL_ROWID_BYTES]) {
   uint64_t big;
   memcpy(&big, key, sizeof big);
   return (int64_t)(__builtin_bswap64(big) ^ (UINT64_C(1) << 63));

@@ -27,8 +27,6 @@ constexpr unsigned char kPlaceSaved = 3;  // CURSOR_REQUIRESEEK
 constexpr unsigned char kFaulty = 4;      // CURSOR_FAULT
 constexpr unsigned char kPinned = 0x40;   // BTCF_Pinned, in the byte behind the state
 
-constexpr size_t kRowidBytes = 8;
-
 // The engine has no code of its own for a full disk; the operating system's words are in the text.
 bool SaysDiskFull(const std::string& message) {
   return message.find(std::strerror(ENOSPC)) != std::string::npos ||
@@ -327,7 +325,7 @@ int SibylStore::LookAtRoot(uint32_t root, std::string_view shape) {
   iterator->SeekToFirst();
   if (const auto status = iterator->status(); !status) return Fail(status.error());
   const std::string_view key = iterator->Valid() ? iterator->key() : std::string_view();
-  const bool fits = shape.empty() ? key.size() == kRowidBytes
+  const bool fits = shape.empty() ? key.size() == SIBYL_ROWID_BYTES
                                   : sibyl_key_has_shape(BytesOf(key), key.size(), BytesOf(shape),
                                                         static_cast<int>(shape.size()));
   if (iterator->Valid() && !fits) {
@@ -1124,7 +1122,7 @@ int sibyl_cursor_restore(SibylCursor* cursor, int* same) {
 
 int64_t sibyl_cursor_rowid(const SibylCursor* cursor) {
   const std::string_view key = cursor->CurrentKey();
-  assert(key.size() == kRowidBytes);
+  assert(key.size() == SIBYL_ROWID_BYTES);
   return sibyl_rowid_decode(reinterpret_cast<const unsigned char*>(key.data()));
 }
 

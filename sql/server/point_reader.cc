@@ -14,7 +14,6 @@
 namespace sibyl::sql::server {
 namespace {
 
-constexpr size_t kRowidBytes = 8;
 constexpr size_t kMostListBytes = 1 << 20;
 constexpr size_t kKeptBytes = 16 << 10;  // in the buffers of a session that waits
 constexpr size_t kKeptRecords = 8;
@@ -155,12 +154,12 @@ bool PointReader::TakeElements(uint32_t type_oid, const SqlValue& array) {
 bool PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan) {
   if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return false;
   const size_t count = rowids_.size();
-  keys_.resize(count * kRowidBytes);
+  keys_.resize(count * SIBYL_ROWID_BYTES);
   key_views_.resize(count);
   for (size_t i = 0; i < count; ++i) {
-    char* const key = keys_.data() + i * kRowidBytes;
+    char* const key = keys_.data() + i * SIBYL_ROWID_BYTES;
     sibyl_rowid_encode(rowids_[i], reinterpret_cast<unsigned char*>(key));
-    key_views_[i] = {key, kRowidBytes};
+    key_views_[i] = {key, SIBYL_ROWID_BYTES};
   }
   if (records_.size() < count) records_.resize(count);
   const Tree tree = store->TreeOf(plan.root);

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sql/server/dialect/datetime.h"
+#include "sql/server/dialect/text.h"
 #include "sql/server/type_oids.h"
 #include "sql/server/types.h"
 #include "sql/server/wire/utf8.h"
@@ -86,8 +87,6 @@ std::string_view Trimmed(std::string_view text) {
   if (start == std::string_view::npos) return {};
   return text.substr(start, text.find_last_not_of(" \t\n\r\f\v") - start + 1);
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // False: there are no digits or more than `most_digits`, or something else beside a sign.
 bool DecodeDigits(std::string_view bytes, size_t most_digits, SqlValue* value) {

@@ -9,8 +9,6 @@
 namespace sibyl::sql::server {
 namespace {
 
-constexpr size_t kRowidBytes = 8;
-
 unsigned char* BytesOf(char* key) { return reinterpret_cast<unsigned char*>(key); }
 
 }  // namespace
@@ -50,7 +48,7 @@ bool PlainRows::Append(std::span<const SqlValue> row) {
   if (!knows_end_ && !FindEnd()) return false;
   // SQLite then looks for a rowid that is free.
   if (last_rowid_ == std::numeric_limits<int64_t>::max()) return false;
-  char key[kRowidBytes];
+  char key[SIBYL_ROWID_BYTES];
   sibyl_rowid_encode(last_rowid_ + 1, BytesOf(key));
   if (store_->Put(store_->TreeOf(plan_.root), {key, sizeof(key)}, *record) != SQLITE_OK) {
     return false;

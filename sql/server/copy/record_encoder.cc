@@ -9,6 +9,7 @@
 
 #include "base/coding.h"
 #include "sql/append_plan.h"
+#include "sql/server/dialect/text.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -33,8 +34,6 @@ struct Field {
   uint32_t size_bytes;
   uint64_t number;  // its last bytes are stored
 };
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether no number in SQLite's sense looks like that.
 bool IsNoNumber(std::string_view text) {

@@ -12,6 +12,8 @@ namespace sibyl::sql::server {
 std::string Lower(std::string_view text);
 bool EqualIgnoringCase(std::string_view left, std::string_view right);
 
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
 // As an identifier: bare where SQLite reads it as one, else in double quotes.
 std::string Quoted(std::string_view identifier);
 
