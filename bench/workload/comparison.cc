@@ -202,18 +202,19 @@ Status Comparison::LoadAll() {
   listener_.PhaseBegins("load: " + std::to_string(state_.present_count()) +
                         " records in random order, batches of " +
                         std::to_string(Runner::kBatchRecords));
+  const Operations operations = LoadOperations(state_);
   for (size_t i = 0; i < entrants_.size(); ++i) {
-    auto result = Named(entrants_[i].contender.name, LoadOne(&entrants_[i]));
+    auto result = Named(entrants_[i].contender.name, LoadOne(operations, &entrants_[i]));
     if (!result) return std::move(result).error();
     listener_.Loaded(i, *result);
   }
   return Ok();
 }
 
-Result<LoadResult> Comparison::LoadOne(Entrant* entrant) {
+Result<LoadResult> Comparison::LoadOne(const Operations& operations, Entrant* entrant) {
   LoadResult result;
   const Stopwatch stopwatch;
-  SIBYL_ASSIGN_OR_RETURN(result.load, runner_.Load(*entrant->sessions[0]));
+  SIBYL_ASSIGN_OR_RETURN(result.load, runner_.PutInBatches(operations, *entrant->sessions[0]));
   SIBYL_RETURN_IF_ERROR(WaitUntilQuiet(*entrant->engine));
   result.load.elapsed.process_cpu_ns = stopwatch.Read().process_cpu_ns;
   SIBYL_ASSIGN_OR_RETURN(result.settle, Settle(entrant));
@@ -267,9 +268,9 @@ Status Comparison::MakeDeltaAll() {
   const uint64_t raw_bytes = keys_.key_bytes() + uint64_t{keys_.size()} * options_.value_bytes;
   const uint64_t updates = state_.present_count() * kDeltaUpdatePercent / 100;
   const uint64_t buffer_bytes = EngineSettings().write_buffer_bytes;
-  const uint64_t last_updates = std::min(
-      updates, buffer_bytes * kFullPercent / 100 /
-                   (raw_bytes / keys_.size() + kRecordOverheadBytes));
+  const uint64_t last_updates =
+      std::min(updates, buffer_bytes * kFullPercent / 100 /
+                            (raw_bytes / keys_.size() + kRecordOverheadBytes));
   listener_.PhaseBegins("making the delta: compacted again, then " + std::to_string(updates) +
                         " records updated in levels that are small, and " +
                         std::to_string(last_updates) + " that stay in memory; not compacted");

@@ -108,7 +108,7 @@ class Comparison {
 
   Status Reopen(Entrant* entrant);
   Status NewSessions(Entrant* entrant);
-  Result<LoadResult> LoadOne(Entrant* entrant);
+  Result<LoadResult> LoadOne(const Operations& operations, Entrant* entrant);
   Result<Timing> IngestOne(const Entrant& entrant, std::string* shape);
   Result<Elapsed> Settle(Entrant* entrant);
   Status MeasureRound(State state, Workload workload, uint32_t round);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "bench/workload/scan_answer.h"
 #include "bench/workload/value_coder.h"
 
 namespace sibyl::bench {
@@ -67,6 +68,15 @@ OperationKind KindOf(Workload workload, const Mix& mix, Random* random) {
   return Scans(workload) ? OperationKind::kScan : OperationKind::kGet;
 }
 
+// What a scan of `limit_records` from the key of `rank` finds in `state`.
+uint64_t ScanDigest(const DatabaseState& state, uint32_t rank, uint8_t limit_records) {
+  ScanAnswer answer;
+  for (; rank < state.keys().size() && answer.records() < limit_records; ++rank) {
+    if (state.IsPresent(rank)) answer.Add(state.keys().Key(rank), state.ValueSeed(rank));
+  }
+  return answer.digest();
+}
+
 // One operation on a present key.
 void AddOperation(OperationKind kind, uint32_t rank, uint8_t scan_records, DatabaseState* state,
                   Operations* operations) {
@@ -74,7 +84,10 @@ void AddOperation(OperationKind kind, uint32_t rank, uint8_t scan_records, Datab
   operation.kind = kind;
   operation.rank = rank;
   operation.read_seed = state->ValueSeed(rank);
-  operation.scan_records = kind == OperationKind::kScan ? scan_records : 0;
+  if (kind == OperationKind::kScan) {
+    operation.scan_records = scan_records;
+    operation.scan_digest = ScanDigest(*state, rank, scan_records);
+  }
   if (kind == OperationKind::kPut || kind == OperationKind::kReadModifyWrite) {
     operation.write_seed = state->Update(rank);
   }
@@ -165,6 +178,21 @@ uint32_t DatabaseState::Insert() {
   present_.push_back(rank);
   versions_[rank] = 1;
   return rank;
+}
+
+Operations LoadOperations(const DatabaseState& state) {
+  Operations operations;
+  operations.list.reserve(state.present_count());
+  operations.key_bytes.reserve(state.keys().key_bytes());
+  for (uint32_t i = 0; i < state.present_count(); ++i) {
+    Operation operation;
+    operation.kind = OperationKind::kPut;
+    operation.is_insert = true;
+    operation.rank = state.PresentRank(i);
+    operation.write_seed = state.ValueSeed(operation.rank);
+    operations.Add(operation, state.keys().Key(operation.rank));
+  }
+  return operations;
 }
 
 Result<Operations> GenerateOperations(Workload workload, uint64_t count, DatabaseState* state,

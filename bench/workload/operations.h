@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/workload/key_set.h"
 #include "bench/data/random.h"
+#include "bench/workload/key_set.h"
 #include "bench/workload/zipf.h"
 #include "sibyl/result.h"
 
@@ -25,17 +25,18 @@ enum class OperationKind : uint8_t {
   kGetAbsent,        // must find nothing
   kPut,              // writes the version of write_seed
   kReadModifyWrite,  // kGet, then kPut
-  kScan,             // must find the next scan_records records
+  kScan,             // must find scan_records records that make scan_digest
 };
 
 struct Operation {
-  uint64_t read_seed = 0;   // ValueCoder seed of the value that is there
-  uint64_t write_seed = 0;  // and of the value to write
-  uint32_t key_offset = 0;  // in Operations::key_bytes
-  uint32_t rank = 0;        // of the key; unused for an absent one
+  uint64_t read_seed = 0;    // ValueCoder seed of the value that is there
+  uint64_t write_seed = 0;   // and of the value to write
+  uint64_t scan_digest = 0;  // of the ScanAnswer that is right
+  uint32_t key_offset = 0;   // in Operations::key_bytes
+  uint32_t rank = 0;         // of the key; unused for an absent one
   uint16_t key_size = 0;
-  uint8_t scan_records = 0;
-  bool is_insert = false;  // a kPut of a key that is not there yet
+  uint8_t scan_records = 0;  // as many, or to the last key
+  bool is_insert = false;    // a kPut of a key that is not there yet
   OperationKind kind = OperationKind::kGet;
 };
 
@@ -105,6 +106,9 @@ class DatabaseState {
   std::vector<uint32_t> present_;
   std::vector<uint32_t> held_out_;
 };
+
+// Puts of all present keys in their present version, in the order that means nothing.
+Operations LoadOperations(const DatabaseState& state);
 
 // Generates the operations of `workload` and advances `state` past them. kMultiGet32: each
 // operation is one key. kYcsbE: once no held-out key is left, it scans instead of inserting.

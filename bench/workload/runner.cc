@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/status_macros.h"
 #include "base/text.h"
+#include "bench/workload/scan_answer.h"
 
 namespace sibyl::bench {
 namespace {
@@ -20,17 +21,40 @@ std::string Describe(bool found, std::string_view value) {
                : "got: not found";
 }
 
-// Compares the records of one scan with those that the state says are there.
-class ScanChecker : public RecordSink {
+// Makes the answer of one scan that is timed.
+class TimedScan : public RecordSink {
  public:
-  // `pending[rank]`: the key will be inserted later in this run. Empty: none will.
-  ScanChecker(const DatabaseState& state, const ValueCoder& values,
-              const std::vector<bool>& pending)
-      : state_(state), values_(values), pending_(pending) {}
+  explicit TimedScan(const ValueCoder& values) : values_(values) {}
 
-  void Begin(uint32_t rank) {
-    next_rank_ = rank;
-    records_ = 0;
+  void Add(std::string_view key, std::string_view value) override {
+    const std::optional<uint64_t> seed = values_.SeedOf(value);
+    if (!seed) [[unlikely]] {
+      wrong_ = "a value of a scan is nothing that was written, " + base::Quoted(value);
+      return;
+    }
+    answer_.Add(key, *seed);
+  }
+
+  Status Finish(const Operation& operation, std::string_view start) const {
+    if (!wrong_.empty()) return WrongAnswer(wrong_, start);
+    if (answer_.digest() == operation.scan_digest) [[likely]]
+      return Ok();
+    return WrongAnswer("a scan of " + std::to_string(operation.scan_records) + " records gave " +
+                           std::to_string(answer_.records()) +
+                           ", and they are not those that were written",
+                       start);
+  }
+
+ private:
+  const ValueCoder& values_;
+  ScanAnswer answer_;
+  std::string wrong_;
+};
+
+// Compares all records of a database with those that the state says are there.
+class WholeScan : public RecordSink {
+ public:
+  WholeScan(const DatabaseState& state, const ValueCoder& values) : state_(state), values_(values) {
     SkipAbsent();
   }
 
@@ -45,23 +69,17 @@ class ScanChecker : public RecordSink {
     SkipAbsent();
   }
 
-  // After a scan of `limit_records`: all of them must have come, or the end of the keys.
-  Status Finish(uint64_t limit_records, std::string_view start) const {
+  Status Finish(std::string_view start) const {
     if (!wrong_.empty()) return WrongAnswer(wrong_, start);
-    if (records_ != limit_records && next_rank_ != state_.keys().size()) {
-      return WrongAnswer("scan ended after " + std::to_string(records_) + " of " +
-                             std::to_string(limit_records) + " records",
-                         start);
-    }
-    return Ok();
+    if (records_ == state_.present_count()) return Ok();
+    return WrongAnswer("scan ended after " + std::to_string(records_) + " of " +
+                           std::to_string(state_.present_count()) + " records",
+                       start);
   }
 
  private:
   void SkipAbsent() {
-    while (next_rank_ < state_.keys().size() &&
-           (!state_.IsPresent(next_rank_) || (!pending_.empty() && pending_[next_rank_]))) {
-      ++next_rank_;
-    }
+    while (next_rank_ < state_.keys().size() && !state_.IsPresent(next_rank_)) ++next_rank_;
   }
 
   void NoteWrong(std::string_view key, std::string_view value) {
@@ -74,7 +92,6 @@ class ScanChecker : public RecordSink {
 
   const DatabaseState& state_;
   const ValueCoder& values_;
-  const std::vector<bool>& pending_;
   uint32_t next_rank_ = 0;
   uint64_t records_ = 0;
   std::string wrong_;
@@ -83,13 +100,8 @@ class ScanChecker : public RecordSink {
 // The loops that are timed. One object per run.
 class TimedLoop {
  public:
-  TimedLoop(const DatabaseState& state, const ValueCoder& values, const Operations& operations,
-            Session& session)
-      : values_(values),
-        operations_(operations),
-        session_(session),
-        pending_(PendingInserts(state, operations)),
-        checker_(state, values, pending_) {}
+  TimedLoop(const ValueCoder& values, const Operations& operations, Session& session)
+      : values_(values), operations_(operations), session_(session) {}
 
   Status OneByOne(size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
@@ -133,18 +145,6 @@ class TimedLoop {
   }
 
  private:
-  // The keys that `operations` will insert, as flags by rank; empty if none.
-  static std::vector<bool> PendingInserts(const DatabaseState& state,
-                                          const Operations& operations) {
-    std::vector<bool> pending;
-    for (const Operation& operation : operations.list) {
-      if (!operation.is_insert) continue;
-      if (pending.empty()) pending.resize(state.keys().size());
-      pending[operation.rank] = true;
-    }
-    return pending;
-  }
-
   Status Do(const Operation& operation, std::string_view key) {
     switch (operation.kind) {
       case OperationKind::kGet:
@@ -181,22 +181,18 @@ class TimedLoop {
 
   Status Put(const Operation& operation, std::string_view key) {
     values_.Encode(operation.write_seed, &value_);
-    SIBYL_RETURN_IF_ERROR(session_.Put(key, value_));
-    if (operation.is_insert) pending_[operation.rank] = false;
-    return Ok();
+    return session_.Put(key, value_);
   }
 
   Status Scan(const Operation& operation, std::string_view key) {
-    checker_.Begin(operation.rank);
-    SIBYL_RETURN_IF_ERROR(session_.Scan(key, operation.scan_records, checker_));
-    return checker_.Finish(operation.scan_records, key);
+    TimedScan scan(values_);
+    SIBYL_RETURN_IF_ERROR(session_.Scan(key, operation.scan_records, scan));
+    return scan.Finish(operation, key);
   }
 
   const ValueCoder& values_;
   const Operations& operations_;
   Session& session_;
-  std::vector<bool> pending_;
-  ScanChecker checker_;
   std::string value_;
 };
 
@@ -255,7 +251,7 @@ class PresentRecords : public RecordFeed {
 
 Result<Timing> Runner::Run(Workload workload, const Operations& operations, size_t begin,
                            size_t end, Session& session) const {
-  TimedLoop loop(state_, values_, operations, session);
+  TimedLoop loop(values_, operations, session);
   Timing timing;
   timing.operations = end - begin;
   const Stopwatch stopwatch;
@@ -272,20 +268,6 @@ Result<Timing> Runner::Run(Workload workload, const Operations& operations, size
       SIBYL_RETURN_IF_ERROR(loop.OneByOne(begin, end));
       break;
   }
-  timing.elapsed = stopwatch.Read();
-  return timing;
-}
-
-Result<Timing> Runner::Load(Session& session) const {
-  Batcher batcher(values_, session);
-  Timing timing;
-  timing.operations = state_.present_count();
-  const Stopwatch stopwatch;
-  for (uint32_t i = 0; i < state_.present_count(); ++i) {
-    const uint32_t rank = state_.PresentRank(i);
-    SIBYL_RETURN_IF_ERROR(batcher.Put(state_.keys().Key(rank), state_.ValueSeed(rank)));
-  }
-  SIBYL_RETURN_IF_ERROR(batcher.Flush());
   timing.elapsed = stopwatch.Read();
   return timing;
 }
@@ -315,13 +297,10 @@ Result<Timing> Runner::PutInBatches(const Operations& operations, Session& sessi
 }
 
 Status Runner::CheckAll(Session& session) const {
-  const std::vector<bool> none_pending;
-  ScanChecker checker(state_, values_, none_pending);
+  WholeScan scan(state_, values_);
   const std::string_view first = state_.keys().Key(0);
-  const uint64_t limit = state_.present_count() + uint64_t{1};
-  checker.Begin(0);
-  SIBYL_RETURN_IF_ERROR(session.Scan(first, limit, checker));
-  return checker.Finish(limit, first);
+  SIBYL_RETURN_IF_ERROR(session.Scan(first, state_.present_count() + uint64_t{1}, scan));
+  return scan.Finish(first);
 }
 
 }  // namespace sibyl::bench

@@ -20,8 +20,7 @@ struct Timing {
   uint64_t operations = 0;  // gets, scans, puts done; kMultiGet32: keys
 };
 
-// Holds references only: `state` and `values` outlive it. `state` is that after `operations` as a
-// whole; a scan among inserts still expects only what was inserted before it.
+// Holds references only: `state` and `values` outlive it.
 //
 // Every method's errors: those of the engine, and kCorruption with a message that begins
 // "WRONG ANSWER" and names the operation and the key. After an error the session is of no use.
@@ -33,9 +32,6 @@ class Runner {
   // the answer before it.
   Result<Timing> Run(Workload workload, const Operations& operations, size_t begin, size_t end,
                      Session& session) const;
-
-  // Writes all present keys in their present version, in random order, in batches.
-  Result<Timing> Load(Session& session) const;
 
   // Hands all present keys in their present version to an empty database, in key order.
   Result<Timing> Ingest(Session& session) const;

@@ -3,8 +3,10 @@
 #ifndef SIBYL_BENCH_WORKLOAD_VALUE_CODER_H_
 #define SIBYL_BENCH_WORKLOAD_VALUE_CODER_H_
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,13 +21,15 @@ namespace sibyl::bench {
 // shifted, or half of another version, do not match.
 class ValueCoder {
  public:
-  // `compressible`: the second half of a value repeats the first.
+  // `value_bytes`: at least 8, the bytes of a seed. `compressible`: the second half of a value
+  // repeats the first.
   explicit ValueCoder(size_t value_bytes, bool compressible = false)
       : value_bytes_(value_bytes), pattern_((value_bytes + kWordBytes - 1) / kWordBytes) {
     Random random(0x56616c7565);
     for (uint64_t& word : pattern_) word = random.Next();
     const size_t half = (pattern_.size() + 1) / 2;
-    for (size_t i = half; compressible && i < pattern_.size(); ++i) pattern_[i] = pattern_[i - half];
+    for (size_t i = half; compressible && i < pattern_.size(); ++i)
+      pattern_[i] = pattern_[i - half];
   }
 
   size_t value_bytes() const { return value_bytes_; }
@@ -55,19 +59,34 @@ class ValueCoder {
     const size_t words = value_bytes_ / kWordBytes;
     uint64_t difference = 0;
     for (size_t i = 0; i < words; ++i) {
-      uint64_t word;
-      std::memcpy(&word, bytes + i * kWordBytes, kWordBytes);
-      difference |= word ^ pattern_[i] ^ seed;
+      difference |= Load(bytes + i * kWordBytes) ^ pattern_[i] ^ seed;
     }
     if (const size_t rest = value_bytes_ % kWordBytes; rest != 0) {
-      const uint64_t expected = pattern_[words] ^ seed;
-      difference |= static_cast<uint64_t>(std::memcmp(bytes + words * kWordBytes, &expected, rest));
+      // The last eight bytes once more, in one word that begins `rest` bytes into the one before.
+      const char* pattern = reinterpret_cast<const char*>(pattern_.data());
+      const size_t last = value_bytes_ - kWordBytes;
+      const uint64_t turned = std::rotr(seed, static_cast<int>(rest * 8));
+      difference |= Load(bytes + last) ^ Load(pattern + last) ^ turned;
     }
     return difference == 0;
   }
 
+  // The seed of which `value` is, whatever it is; nullopt if it is no seed's value.
+  std::optional<uint64_t> SeedOf(std::string_view value) const {
+    if (value.size() != value_bytes_) return std::nullopt;
+    const uint64_t seed = Load(value.data()) ^ pattern_[0];
+    return Matches(value, seed) ? std::optional(seed) : std::nullopt;
+  }
+
  private:
   static constexpr size_t kWordBytes = 8;
+  static_assert(std::endian::native == std::endian::little);
+
+  static uint64_t Load(const char* bytes) {
+    uint64_t word;
+    std::memcpy(&word, bytes, kWordBytes);
+    return word;
+  }
 
   size_t value_bytes_;
   std::vector<uint64_t> pattern_;

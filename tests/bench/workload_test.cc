@@ -9,6 +9,7 @@
 
 #include "bench/workload/key_set.h"
 #include "bench/workload/operations.h"
+#include "bench/workload/scan_answer.h"
 #include "bench/workload/value_coder.h"
 #include "bench/workload/zipf.h"
 
@@ -86,11 +87,50 @@ TEST_CASE("a value matches its own seed only, in all its bytes", "[bench][values
   CHECK_FALSE(coder.Matches(value, ValueCoder::Seed(4, 1)));
   CHECK_FALSE(coder.Matches(value + "x", ValueCoder::Seed(3, 1)));
   CHECK_FALSE(coder.Matches(value.substr(1), ValueCoder::Seed(3, 1)));
+  CHECK(coder.SeedOf(value) == ValueCoder::Seed(3, 1));
+  CHECK_FALSE(coder.SeedOf(value + "x").has_value());
   for (size_t i = 0; i < value_bytes; ++i) {
     std::string damaged = value;
     damaged[i] = static_cast<char>(damaged[i] ^ 1);
     INFO("byte " << i);
     CHECK_FALSE(coder.Matches(damaged, ValueCoder::Seed(3, 1)));
+    CHECK(coder.SeedOf(damaged) != ValueCoder::Seed(3, 1));
+  }
+}
+
+TEST_CASE("a scan's answer tells its records, their order and their number",
+          "[bench][operations]") {
+  using Records = std::vector<std::pair<std::string, uint64_t>>;
+  const auto digest = [](const Records& records) {
+    ScanAnswer answer;
+    for (const auto& [key, seed] : records) answer.Add(key, seed);
+    CHECK(answer.records() == records.size());
+    return answer.digest();
+  };
+  const std::string long_key(83, 'k');
+  const Records records = {{"", 1}, {"a", 2}, {"abcdefgh", 3}, {"abcdefghi", 4}, {long_key, 5}};
+  const uint64_t right = digest(records);
+  CHECK(digest(records) == right);
+  CHECK(digest({}) != right);
+  for (size_t i = 0; i < records.size(); ++i) {
+    INFO("record " << i);
+    Records other = records;
+    other.erase(other.begin() + static_cast<ptrdiff_t>(i));
+    CHECK(digest(other) != right);
+    other = records;
+    other[i].second ^= 1;
+    CHECK(digest(other) != right);
+    other = records;
+    other[i].first += '\0';
+    CHECK(digest(other) != right);
+    other = records;
+    std::swap(other[i], other[(i + 1) % records.size()]);
+    CHECK(digest(other) != right);
+    for (size_t byte = 0; byte < records[i].first.size(); ++byte) {
+      other = records;
+      other[i].first[byte] ^= 1;
+      CHECK(digest(other) != right);
+    }
   }
 }
 
@@ -142,6 +182,14 @@ Counts Replay(const Operations& operations, const KeySet& keys,
       continue;
     }
     REQUIRE(operations.Key(operation) == keys.Key(operation.rank));
+    if (operation.kind == OperationKind::kScan) {
+      ScanAnswer answer;
+      auto record = oracle->find(operation.rank);
+      for (; record != oracle->end() && answer.records() < operation.scan_records; ++record) {
+        answer.Add(keys.Key(record->first), record->second);
+      }
+      REQUIRE(operation.scan_digest == answer.digest());
+    }
     REQUIRE(operation.is_insert == (oracle->count(operation.rank) == 0));
     if (!operation.is_insert) REQUIRE(operation.read_seed == (*oracle)[operation.rank]);
     if (operation.kind == OperationKind::kPut ||
@@ -193,6 +241,19 @@ TEST_CASE("operations carry the answers that a map gives, in the shares YCSB nam
     REQUIRE(state.IsPresent(rank) == (oracle.count(rank) == 1));
     if (state.IsPresent(rank)) REQUIRE(state.ValueSeed(rank) == oracle[rank]);
   }
+}
+
+TEST_CASE("a load puts every present key once, in its present version", "[bench][operations]") {
+  const KeySet keys = EvenIntegers(1000);
+  DatabaseState state(keys, 100, kSeed);
+  state.Update(state.PresentRank(0));
+  std::map<uint32_t, uint64_t> oracle;
+  const Operations operations = LoadOperations(state);
+  const Counts counts = Replay(operations, keys, &oracle);
+  CHECK(counts.by_kind.at(OperationKind::kPut) == operations.list.size());
+  CHECK(counts.inserts == state.present_count());
+  REQUIRE(oracle.size() == state.present_count());
+  for (const auto& [rank, seed] : oracle) CHECK(seed == state.ValueSeed(rank));
 }
 
 TEST_CASE("E scans on when there is nothing left to insert", "[bench][operations]") {
