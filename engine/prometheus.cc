@@ -126,6 +126,10 @@ std::string PrometheusText(const Stats& stats) {
   out.Gauge("pinned_views", "Snapshots, iterators and transactions alive", stats.pinned_views);
   out.Gauge("pinned_generation_bytes", "Memory of drained generations that are read still",
             stats.pinned_generation_bytes);
+  out.Gauge("pinned_generations", "Drained generations that are read still",
+            stats.pinned_generations);
+  out.Gauge("merging_stopped", "1: damage in a segment ended merging until the next opening",
+            stats.merging_stopped_by.empty() ? 0 : 1);
   out.Gauge("last_sequence", "The last commit", stats.last_sequence);
   out.Gauge("trees", "Trees", stats.trees.size());
   WriteMemory(stats.memory, &out);

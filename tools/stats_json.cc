@@ -48,6 +48,31 @@ Json CountersJson(const Counters& counters) {
   return json;
 }
 
+Json MemoryJson(const MemoryStats& memory) {
+  return {{"delta_bytes", memory.delta_bytes},
+          {"index_bytes", memory.index_bytes},
+          {"block_cache_bytes", memory.block_cache_bytes},
+          {"transaction_bytes", memory.transaction_bytes},
+          {"process_allocated_bytes", memory.process_allocated_bytes},
+          {"process_resident_bytes", memory.process_resident_bytes}};
+}
+
+Json LatenciesJson(const Stats& stats) {
+  Json latencies = Json::array();
+  for (const LatencyStats& latency : stats.latencies) {
+    const LatencyHistogram& histogram = latency.histogram;
+    latencies.push_back({{"call", latency.call},
+                         {"sample_every", histogram.sample_every},
+                         {"recorded", histogram.recorded},
+                         {"total_ns", histogram.total_ns},
+                         {"p50_ns", histogram.QuantileNs(0.5)},
+                         {"p99_ns", histogram.QuantileNs(0.99)},
+                         {"p999_ns", histogram.QuantileNs(0.999)},
+                         {"longest_ns", histogram.longest_ns}});
+  }
+  return latencies;
+}
+
 Json LevelsJson(const Stats& stats) {
   Json levels = Json::array();
   for (const LevelStats& level : stats.levels) {
@@ -80,10 +105,16 @@ std::string ToJson(const Stats& stats) {
   const Json json = {{"last_sequence", stats.last_sequence},
                      {"pinned_views", stats.pinned_views},
                      {"range_deletions", stats.range_deletions},
+                     {"pinned_generations", stats.pinned_generations},
+                     {"pinned_generation_bytes", stats.pinned_generation_bytes},
+                     {"spilled_generation_bytes", stats.spilled_generation_bytes},
+                     {"merging_stopped_by", Escape(stats.merging_stopped_by)},
                      {"generations", std::move(generations)},
                      {"levels", LevelsJson(stats)},
                      {"trees", std::move(trees)},
-                     {"counters", CountersJson(stats.counters)}};
+                     {"counters", CountersJson(stats.counters)},
+                     {"memory", MemoryJson(stats.memory)},
+                     {"latencies", LatenciesJson(stats)}};
   return json.dump(2) + "\n";
 }
 

@@ -224,6 +224,15 @@ sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree) {
   return Guarded([&] { return db->database->DropTree(Tree{tree}); });
 }
 
+sibyl_error* sibyl_has_tree(sibyl_db* db, const sibyl_snapshot* snapshot, sibyl_tree tree,
+                            int* has) {
+  return Guarded([&]() -> Status {
+    SIBYL_ASSIGN_OR_RETURN(const bool is_there, db->database->HasTree(At(snapshot), Tree{tree}));
+    *has = is_there ? 1 : 0;
+    return Ok();
+  });
+}
+
 sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,
                               sibyl_buffer** names) {
   return Guarded([&]() -> Status {

@@ -10,7 +10,7 @@ import ctypes
 import ctypes.util
 import os
 import tempfile
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 
 
 class Slice(ctypes.Structure):
@@ -28,6 +28,13 @@ class Buffer(Slice):
         content = bytes(self)
         LIBRARY.sibyl_buffer_free(byref(self))
         return content
+
+
+class Piece(ctypes.Structure):
+    """One piece of a model."""
+    _fields_ = [("level", c_uint32), ("segment", c_uint64), ("node", c_uint32), ("depth", c_uint32),
+                ("kind", c_int), ("first_key", Slice), ("window", c_uint64),
+                ("base_block", c_double), ("blocks_per_window", c_double), ("records", c_uint64)]
 
 
 class SibylError(Exception):
@@ -210,6 +217,15 @@ class Database:
     def checkpoint(self, path):
         call("checkpoint", self.handle, str(path).encode())
 
+    def pieces(self, tree=1):
+        """(first key, records) of each piece of the tree's models."""
+        count, found = c_size_t(), POINTER(Piece)()
+        call("list_pieces", self.handle, c_uint32(tree), byref(count), byref(found))
+        try:
+            return [(bytes(piece.first_key), piece.records) for piece in found[:count.value]]
+        finally:
+            LIBRARY.sibyl_piece_list_free(count, found)
+
     def stats(self):
         text = Buffer()
         call("stats", self.handle, byref(text))
@@ -229,6 +245,8 @@ def tour(folder):
     assert database.count(tree=numbers) == len(records)
     assert database.count(begin=records[10][0], end=records[25][0], tree=numbers) == 15
     assert database.at(7_777, tree=numbers) == records[7_777]
+
+    assert sum(records for _, records in database.pieces(tree=numbers)) == len(records)
 
     part = database.scan(lower=records[5][0], upper=records[8][0], tree=numbers)
     assert list(part) == records[5:8]

@@ -157,6 +157,9 @@ SIBYL_C_EXPORT sibyl_error* sibyl_set_tree_options(sibyl_db* db, sibyl_tree tree
 SIBYL_C_EXPORT sibyl_error* sibyl_get_tree_options(sibyl_db* db, sibyl_tree tree,
                                                    sibyl_tree_options** options);
 SIBYL_C_EXPORT sibyl_error* sibyl_drop_tree(sibyl_db* db, sibyl_tree tree);
+/* Whether the state of `snapshot` (NULL: the latest) has the tree: `*has` becomes 1 or 0. */
+SIBYL_C_EXPORT sibyl_error* sibyl_has_tree(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                           sibyl_tree tree, int* has);
 /* The ids of all trees, and their names: arrays of `*count` to be freed by sibyl_tree_list_free. */
 SIBYL_C_EXPORT sibyl_error* sibyl_list_trees(sibyl_db* db, size_t* count, sibyl_tree** trees,
                                              sibyl_buffer** names);
@@ -365,6 +368,59 @@ SIBYL_C_EXPORT sibyl_error* sibyl_repair(const char* damaged, const char* direct
                                          uint64_t* losses, sibyl_buffer* report);
 /* Counters, sizes and latencies in the text format of Prometheus: lines "name{labels} value". */
 SIBYL_C_EXPORT sibyl_error* sibyl_stats(sibyl_db* db, sibyl_buffer* text);
+
+/* ---- The models: sibyl/explain.h has the words ---- */
+
+enum { SIBYL_PIECE_LINE = 0, SIBYL_PIECE_CHILD = 1, SIBYL_PIECE_SEPARATOR = 2 };
+typedef struct sibyl_model_piece {
+  uint32_t level;
+  uint64_t segment;
+  uint32_t node;
+  uint32_t depth;
+  int kind; /* one of those above */
+  sibyl_buffer first_key;
+  uint64_t window;
+  double base_block;
+  double blocks_per_window;
+  uint64_t records;
+} sibyl_model_piece;
+/* The pieces of a tree's models: an array of `*count` to be freed by sibyl_piece_list_free. */
+SIBYL_C_EXPORT sibyl_error* sibyl_list_pieces(sibyl_db* db, sibyl_tree tree, size_t* count,
+                                              sibyl_model_piece** pieces);
+SIBYL_C_EXPORT void sibyl_piece_list_free(size_t count, sibyl_model_piece* pieces);
+
+typedef struct sibyl_lookup_stage {
+  uint32_t node;
+  uint64_t piece;
+  int kind; /* of the piece */
+  uint64_t window;
+  double block;
+} sibyl_lookup_stage;
+enum {
+  SIBYL_LOOKUP_ABSENT = 0,
+  SIBYL_LOOKUP_FILTERED = 1,
+  SIBYL_LOOKUP_VALUE = 2,
+  SIBYL_LOOKUP_TOMBSTONE = 3
+};
+typedef struct sibyl_lookup_source {
+  int is_segment; /* 0: a generation, which has no more than `id` and `outcome` */
+  uint32_t level;
+  uint64_t id;
+  int outcome; /* one of those above */
+  size_t stage_count;
+  sibyl_lookup_stage* stages;
+  uint32_t block;
+  uint32_t block_records;
+  uint32_t predicted_slot;
+  uint32_t slot;
+  uint64_t read_bytes;
+} sibyl_lookup_source;
+/* What a read of the key asks, in that order: an array of `*count` to be freed by
+ * sibyl_explanation_free. */
+SIBYL_C_EXPORT sibyl_error* sibyl_explain(sibyl_db* db, const sibyl_snapshot* snapshot,
+                                          sibyl_tree tree, const char* key, size_t key_size,
+                                          int* found, size_t* count, sibyl_lookup_source** sources);
+SIBYL_C_EXPORT void sibyl_explanation_free(size_t count, sibyl_lookup_source* sources);
 
 #ifdef __cplusplus
 }

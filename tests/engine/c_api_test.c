@@ -159,6 +159,38 @@ static int next_number(void* context, sibyl_slice* key, sibyl_slice* value) {
   return 1;
 }
 
+/* `tree` has the 1,000 records of next_number in one segment, and nothing in memory. */
+static void test_models(sibyl_db* db, sibyl_tree tree) {
+  size_t count = 0;
+  sibyl_model_piece* pieces = NULL;
+  CHECK(fine(sibyl_list_pieces(db, tree, &count, &pieces)) && count > 0);
+  CHECK(pieces[0].first_key.size == 0 && pieces[0].depth == 1 && pieces[0].segment > 0);
+  uint64_t records = 0;
+  for (size_t i = 0; i < count; ++i) {
+    CHECK(pieces[i].kind >= SIBYL_PIECE_LINE && pieces[i].kind <= SIBYL_PIECE_SEPARATOR);
+    if (pieces[i].depth == 1) records += pieces[i].records;
+  }
+  CHECK(records == 1000);
+  const uint64_t segment = pieces[0].segment;
+  sibyl_piece_list_free(count, pieces);
+  sibyl_piece_list_free(0, NULL);
+
+  int found = 0;
+  sibyl_lookup_source* sources = NULL;
+  CHECK(fine(sibyl_explain(db, NULL, tree, "000500", 6, &found, &count, &sources)) && found);
+  CHECK(count > 1 && !sources[0].is_segment && sources[0].outcome == SIBYL_LOOKUP_ABSENT);
+  const sibyl_lookup_source* const last = &sources[count - 1];
+  CHECK(last->is_segment && last->id == segment && last->outcome == SIBYL_LOOKUP_VALUE);
+  CHECK(last->stage_count > 0 && last->stages[0].node == 0);
+  CHECK(last->slot < last->block_records && last->read_bytes > 0);
+  sibyl_explanation_free(count, sources);
+  CHECK(fine(sibyl_explain(db, NULL, tree, "x", 1, &found, &count, &sources)) && !found);
+  sibyl_explanation_free(count, sources);
+  sibyl_explanation_free(0, NULL);
+  CHECK(fine(sibyl_list_pieces(db, 99, &count, &pieces)) && count == 0);
+  sibyl_piece_list_free(count, pieces);
+}
+
 static void test_trees(sibyl_db* db) {
   sibyl_tree tree = 0, again = 0;
   int found = 1;
@@ -184,7 +216,14 @@ static void test_trees(sibyl_db* db) {
   number = -1;
   CHECK(refused(sibyl_ingest(db, tree, next_number, &number, 0, NULL), SIBYL_INVALID_ARGUMENT));
   CHECK(fine(sibyl_count(db, NULL, tree, NULL, NULL, &records)) && records == 1000);
+  CHECK(fine(sibyl_has_tree(db, NULL, tree, &found)) && found == 1);
+  test_models(db, tree);
+  sibyl_snapshot* before = NULL;
+  CHECK(fine(sibyl_snapshot_new(db, &before)));
   CHECK(fine(sibyl_drop_tree(db, tree)));
+  CHECK(fine(sibyl_has_tree(db, NULL, tree, &found)) && found == 0);
+  CHECK(fine(sibyl_has_tree(db, before, tree, &found)) && found == 1);
+  sibyl_snapshot_free(before);
   CHECK(refused(sibyl_put(db, tree, "k", 1, "v", 1, 0), SIBYL_INVALID_ARGUMENT));
 }
 

@@ -183,6 +183,7 @@ TEST_CASE("damage ends merging, is reported, and lets writes go on", "[engine][c
   const Stats stats = Must(database->GetStats());
   CHECK_THAT(stats.merging_stopped_by, Catch::Contains("corruption"));
   CHECK_THAT(stats.merging_stopped_by, Catch::Contains(".segment"));
+  CHECK_THAT(PrometheusText(stats), Catch::Contains("sibyl_merging_stopped 1\n"));
   for (uint64_t i = 0; i < 2000; ++i) Must(database->Put(BigEndianKey(i), "goes on"));
   Must(database->Flush());
   CHECK(Must(database->Get(BigEndianKey(7))) == "goes on");

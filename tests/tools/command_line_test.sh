@@ -128,6 +128,8 @@ test_maintenance() {
   run inspect words.db --json; expect_code 0; expect_out_has '"training_ns"'
   run stats words.db; expect_code 0; expect_out_has "20,000"
   run stats words.db --json; expect_code 0; expect_out_has '"model_bound_violations": 0'
+  expect_out_has '"delta_bytes"'; expect_out_has '"p99_ns"'; expect_out_has '"merging_stopped_by": ""'
+  run stats words.db --prometheus; expect_code 0; expect_out_has 'sibyl_merging_stopped 0'
 }
 
 # The u64 arguments, as little-endian bytes.

@@ -59,7 +59,8 @@ std::string CounterLines(const Stats& stats) {
   table.AddRow({"compaction wrote", Bytes(counters.compaction_written_bytes)});
   table.AddRow({"writers waited", Milliseconds(counters.writer_stall_ns)});
   table.AddRow({"model bound violations", Grouped(counters.model_bound_violations)});
-  return table.ToString();
+  if (stats.merging_stopped_by.empty()) return table.ToString();
+  return table.ToString() + "\nMerging has stopped: " + stats.merging_stopped_by + "\n";
 }
 
 Result<std::string> DescribeDatabase(const Arguments& arguments) {
