@@ -462,6 +462,11 @@ int SibylStore::RecordAt(Tree tree, uint64_t rank, std::optional<sibyl::OwnedRec
 }
 
 int SibylStore::Get(Tree tree, std::string_view key, sibyl::Value* value, bool* found) {
+  if (key.size() > sibyl::kMaxKeyBytes) {  // for the engine an error, for SQL an unusual question
+    value->Clear();
+    *found = false;
+    return SQLITE_OK;
+  }
   const auto result = transaction_ != nullptr
                           ? transaction_->Get(tree, key, value)
                           : database_->Get({.snapshot = snapshot_.get()}, tree, key, value);

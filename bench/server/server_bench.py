@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The server beside PostgreSQL 15: both private to this run, the same data, in turns.
 
-pgbench drives both: SELECT by primary key (-S) with 8 clients and with one, TPC-B-like with 8, all prepared;
-psql copies a million rows into each; and connections stand idle. Medians of the rounds, which
+pgbench drives both: SELECT by primary key (-S) with 8 clients and with one, the same by a key that is text,
+TPC-B-like with 8, all prepared, and the first and the last in the other two modes of pgbench; psql copies a million rows into each; and connections stand idle. Medians of the rounds, which
 alternate; the answers are checked: the same rows in both after loading, and after TPC-B four sums of
 money that must agree and a history with a row for each transaction.
 
@@ -25,11 +25,18 @@ import time
 
 from private_servers import PostgreSql, Sibyl, busy_share, find_binaries
 
-# name: pgbench's options, what is wanted of us as a multiple of PostgreSQL's tps
+# name: pgbench's options, what is wanted of us as a multiple of PostgreSQL's tps; nothing: to be as fast
+EIGHT_CLIENTS = ["-c", "8", "-j", "2"]
+BY_TEXT = "by_text.sql"
 PGBENCH_RUNS = {
-    "select8": (["-S", "-c", "8", "-j", "2"], 1.5),
-    "select1": (["-S", "-c", "1", "-j", "1"], 1.3),
-    "tpcb8": (["-c", "8", "-j", "2"], 1.0),
+    "select8": (["-S", "-M", "prepared", *EIGHT_CLIENTS], 1.5),
+    "select1": (["-S", "-M", "prepared", "-c", "1", "-j", "1"], 1.3),
+    "text8": (["-f", BY_TEXT, "-M", "prepared", *EIGHT_CLIENTS], 1.5),
+    "tpcb8": (["-M", "prepared", *EIGHT_CLIENTS], 1.0),
+    "select8_simple": (["-S", "-M", "simple", *EIGHT_CLIENTS], 1.0),
+    "select8_extended": (["-S", "-M", "extended", *EIGHT_CLIENTS], 1.0),
+    "tpcb8_simple": (["-M", "simple", *EIGHT_CLIENTS], 1.0),
+    "tpcb8_extended": (["-M", "extended", *EIGHT_CLIENTS], 1.0),
 }
 # name: how the column of keys is declared, what the keys are multiplied with: 1 leaves them in order
 COPIES = {
@@ -46,6 +53,11 @@ SELECT count(*), sum(aid), sum(bid), sum(abalance) FROM pgbench_accounts;
 SELECT count(*), sum(tid), sum(bid), sum(tbalance) FROM pgbench_tellers;
 SELECT count(*), sum(bid), sum(bbalance) FROM pgbench_branches;
 """
+BY_TEXT_TABLE = """
+CREATE TABLE named (name text PRIMARY KEY, balance int);
+INSERT INTO named SELECT CAST(aid AS text), abalance FROM pgbench_accounts;
+"""
+BY_TEXT_SCRIPT = "\\set aid random(1, 100000 * :scale)\nSELECT balance FROM named WHERE name = :aid;\n"
 FOUR_SUMS = """
 SELECT (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),
        (SELECT sum(bbalance) FROM pgbench_branches), (SELECT sum(delta) FROM pgbench_history),
@@ -82,9 +94,13 @@ class Bench:
     # ---- pgbench ----
 
     def load(self, servers):
+        with open(os.path.join(self.folder, BY_TEXT), "w", encoding="ascii") as script:
+            script.write(BY_TEXT_SCRIPT)
         for server in servers:
             start = time.monotonic()
             self.pgbench(server, ["-i", "-q", "-s", str(self.options.scale)])
+            if "text8" in self.options.runs:
+                self.psql(server, BY_TEXT_TABLE)
             self.psql(server, "VACUUM ANALYZE;")
             print(f"{server.name}: loaded scale {self.options.scale} in {time.monotonic() - start:.1f} s",
                   file=sys.stderr)
@@ -96,14 +112,16 @@ class Bench:
         words, _ = PGBENCH_RUNS[run]
         prefix = os.path.join(self.folder, "latency")
         cpu = server.cpu_seconds()
-        said = self.pgbench(server, [*words, "-n", "-M", "prepared", "-T", str(self.options.seconds), "-l",
+        if "-f" in words:
+            words = [*words, "-s", str(self.options.scale)]
+        said = self.pgbench(server, [*words, "-n", "-T", str(self.options.seconds), "-l",
                                      f"--log-prefix={prefix}", f"--sampling-rate={LOGGED_SHARE}"])
         cpu = server.cpu_seconds() - cpu
         done = int(re.search(r"actually processed: (\d+)", said)[1])
         failed = int(re.search(r"failed transactions: (\d+)", said)[1])
         if failed:
             raise SystemExit(f"{run} on {server.name}: {failed} transactions failed")
-        if "-S" not in words:
+        if run.startswith("tpcb"):
             self.transactions[server.name] = self.transactions.get(server.name, 0) + done
         return {"tps": float(re.search(r"^tps = ([\d.]+)", said, re.M)[1]),
                 "server_cpu_us": cpu / done * 1e6, **self.percentiles(prefix)}

@@ -1,13 +1,11 @@
 #include "sql/server/point_reader.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
-#include "base/coding.h"
 #include "base/text.h"
-#include "sql/key_codec.h"
+#include "sql/index_record.h"
 #include "sql/server/dialect/array_text.h"
+#include "sql/server/record_decoder.h"
 #include "sql/server/type_oids.h"
 #include "sql/store_of_schema.h"
 
@@ -19,73 +17,40 @@ constexpr size_t kKeptBytes = 16 << 10;  // in the buffers of a session that wai
 constexpr size_t kKeptRecords = 8;
 constexpr int kSchemaCookie = 1;  // among the header words of a database: BTREE_SCHEMA_VERSION
 
-// SQLite's variable-length integer: 7 bits a byte, most significant first, 8 in the ninth. False:
-// it goes beyond `bytes`.
-bool TakeVarint(std::string_view* bytes, uint64_t* value) {
-  *value = 0;
-  for (size_t i = 0; i < bytes->size() && i < 9; ++i) {
-    const auto byte = static_cast<unsigned char>((*bytes)[i]);
-    const bool is_last = i == 8 || byte < 0x80;
-    *value = i == 8 ? *value << 8 | byte : *value << 7 | (byte & 0x7f);
-    if (!is_last) continue;
-    bytes->remove_prefix(i + 1);
-    return true;
-  }
-  return false;
+const unsigned char* BytesOf(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-int64_t SignedBigEndian(std::string_view bytes) {
-  uint64_t value = static_cast<signed char>(bytes[0]) < 0 ? ~uint64_t{0} : 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return static_cast<int64_t>(value);
+std::string RowidKey(int64_t rowid) {
+  unsigned char key[SIBYL_ROWID_BYTES];
+  sibyl_rowid_encode(rowid, key);
+  return {reinterpret_cast<const char*>(key), sizeof key};
 }
 
-// The field of serial type `type` at the front of `body`. False: there is no such type, or too
-// little. SQLite's documentation, "Database File Format", section 2.1.
-bool TakeField(uint64_t type, std::string_view* body, SqlValue* value) {
-  static constexpr size_t kIntegerBytes[] = {0, 1, 2, 3, 4, 6, 8};
-  constexpr uint64_t kReal = 7;
-  constexpr uint64_t kZero = 8;  // 9: one
-  constexpr uint64_t kFirstBytes = 12;
-  *value = {};
-  if (type == 0) return true;
-  if (type == kZero || type == kZero + 1) {
-    *value = SqlValue::Integer(static_cast<int64_t>(type - kZero));
-    return true;
-  }
-  if (type > kZero && type < kFirstBytes) return false;
-  const uint64_t size = type >= kFirstBytes ? (type - kFirstBytes) / 2
-                        : type == kReal     ? sizeof(double)
-                                            : kIntegerBytes[type];
-  if (size > body->size()) return false;
-  const std::string_view bytes = body->substr(0, size);
-  body->remove_prefix(size);
-  if (type >= kFirstBytes) {
-    *value = type % 2 == 0 ? SqlValue::Blob(bytes) : SqlValue::Text(bytes);
-  } else if (type == kReal) {
-    const auto real = std::bit_cast<double>(base::LoadBig64(bytes.data()));
-    if (!std::isnan(real)) *value = SqlValue::Real(real);  // else NULL, as everywhere in SQLite
-  } else {
-    *value = SqlValue::Integer(SignedBigEndian(bytes));
-  }
-  return true;
+// Whether SQLite might take some of this text for a number.
+bool MayBeNumber(std::string_view text) {
+  return text.find_first_not_of("0123456789+-.eE \t\n\v\f\r") == std::string_view::npos;
 }
 
-// The first fields of `record`, as many as `fields` has. False: it has fewer, or it is no record.
-bool DecodeRecord(std::string_view record, std::span<SqlValue> fields) {
-  std::string_view header = record;
-  uint64_t header_bytes = 0;
-  if (!TakeVarint(&header, &header_bytes) || header_bytes > record.size()) return false;
-  const size_t size_bytes = record.size() - header.size();
-  if (header_bytes < size_bytes) return false;
-  header = header.substr(0, header_bytes - size_bytes);
-  std::string_view body = record.substr(header_bytes);
-  for (SqlValue& field : fields) {
-    uint64_t type = 0;
-    if (!TakeVarint(&header, &type) || !TakeField(type, &body, &field)) return false;
+// Whether SQLite's `affinity` certainly leaves the value as it is.
+bool IsLeftAlone(const SqlValue& value, char affinity) {
+  constexpr char kTextAffinity = 'B';
+  constexpr char kNumericAffinity = 'C';
+  switch (value.type) {
+    case ValueType::kInteger:
+      return affinity != kTextAffinity;
+    case ValueType::kText:
+      return affinity != kNumericAffinity || !MayBeNumber(value.bytes);
+    case ValueType::kBlob:
+      return true;
+    default:
+      return false;
   }
-  return true;
 }
+
+// Elements of these types become integers, and text, in pg_elements.
+bool HasIntegers(uint32_t oid) { return oid == kInt2Oid || oid == kInt4Oid || oid == kInt8Oid; }
+bool HasTexts(uint32_t oid) { return oid == kTextOid || oid == kVarcharOid || oid == kUuidOid; }
 
 }  // namespace
 
@@ -93,6 +58,11 @@ std::shared_ptr<const SibylPointPlan> PlanPointRead(sqlite3_stmt* statement) {
   SibylPointPlan plan;
   if (sibyl_point_plan(statement, &plan) == 0) return nullptr;
   return std::make_shared<const SibylPointPlan>(plan);
+}
+
+PointReader::~PointReader() {
+  sibyl_key_free(&key_);
+  sibyl_key_free(&entry_record_);
 }
 
 void PointReader::Open(sqlite3* connection) {
@@ -103,7 +73,7 @@ void PointReader::Open(sqlite3* connection) {
 
 bool PointReader::Read(const SibylPointPlan& plan, std::span<const OwnedValue> parameters,
                        sqlite3* connection) {
-  if (!TakeRowids(plan, parameters)) return false;
+  if (!TakeKeys(plan, parameters)) return false;
   if (connection != nullptr) {
     SibylStore* const store = sibyl_store_of_schema(connection, "main");
     return store != nullptr && store->writing() && ReadFrom(store, plan);
@@ -114,90 +84,173 @@ bool PointReader::Read(const SibylPointPlan& plan, std::span<const OwnedValue> p
   return is_read;
 }
 
-// In order and each once; false if one is no integer.
-bool PointReader::TakeRowids(const SibylPointPlan& plan, std::span<const OwnedValue> parameters) {
-  rowids_.clear();
+// In order and each once; false if one is of no use.
+bool PointReader::TakeKeys(const SibylPointPlan& plan, std::span<const OwnedValue> parameters) {
+  keys_.clear();
   for (const int parameter :
        std::span(plan.parameters, static_cast<size_t>(plan.parameter_count))) {
     const SqlValue value = parameters[static_cast<size_t>(parameter - 1)].view();
-    if (plan.array_type != 0) {
-      if (!TakeElements(plan.array_type, value)) return false;
-      continue;
-    }
-    if (value.type == ValueType::kNull && plan.is_list != 0) continue;
-    if (value.type != ValueType::kInteger) return false;
-    rowids_.push_back(value.integer);
+    if (plan.array_type != 0 ? !TakeElements(plan, value) : !TakeKey(plan, value)) return false;
   }
-  if (rowids_.size() > 1) {
-    std::sort(rowids_.begin(), rowids_.end());
-    rowids_.erase(std::unique(rowids_.begin(), rowids_.end()), rowids_.end());
+  if (keys_.size() > 1) {
+    std::sort(keys_.begin(), keys_.end());
+    keys_.erase(std::unique(keys_.begin(), keys_.end()), keys_.end());
   }
   return true;
 }
 
 // NULL, as an element or instead of the array, is among no elements.
-bool PointReader::TakeElements(uint32_t type_oid, const SqlValue& array) {
-  if (type_oid != kInt2Oid && type_oid != kInt4Oid && type_oid != kInt8Oid) return false;
+bool PointReader::TakeElements(const SibylPointPlan& plan, const SqlValue& array) {
+  const bool is_integer = HasIntegers(plan.array_type);
+  if (!is_integer && !HasTexts(plan.array_type)) return false;
   if (array.type == ValueType::kNull) return true;
   if (array.type != ValueType::kText || array.bytes.size() > kMostListBytes) return false;
   const auto elements = ParseArray(array.bytes);
   if (!elements) return false;
   for (const auto& element : *elements) {
     if (!element) continue;
-    const auto number = base::ParseNumber<int64_t>(*element);
-    if (!number) return false;
-    rowids_.push_back(*number);
+    const auto number = is_integer ? base::ParseNumber<int64_t>(*element) : std::nullopt;
+    if (is_integer && !number) return false;
+    if (!TakeKey(plan, number ? SqlValue::Integer(*number) : SqlValue::Text(*element))) return false;
   }
+  return true;
+}
+
+// NULL is no key.
+bool PointReader::TakeKey(const SibylPointPlan& plan, const SqlValue& value) {
+  if (value.type == ValueType::kNull) return true;
+  if (plan.entry_root == 0) {
+    if (value.type == ValueType::kInteger) keys_.push_back(RowidKey(value.integer));
+    return value.type == ValueType::kInteger;
+  }
+  if (!IsLeftAlone(value, plan.affinity)) return false;
+  sibyl_key_clear(&key_);
+  if (value.type == ValueType::kInteger) {
+    sibyl_key_append_integer(&key_, value.integer, 0);
+  } else if (value.type == ValueType::kText) {
+    sibyl_key_append_text(&key_, value.bytes.data(), value.bytes.size(), SIBYL_COLLATE_BINARY, 0);
+  } else {
+    sibyl_key_append_blob(&key_, value.bytes.data(), value.bytes.size(), 0, 0);
+  }
+  if (key_.out_of_memory != 0) return false;
+  keys_.emplace_back(reinterpret_cast<const char*>(key_.bytes), key_.size);
   return true;
 }
 
 bool PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan) {
   if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return false;
-  const size_t count = rowids_.size();
-  keys_.resize(count * SIBYL_ROWID_BYTES);
-  key_views_.resize(count);
-  for (size_t i = 0; i < count; ++i) {
-    char* const key = keys_.data() + i * SIBYL_ROWID_BYTES;
-    sibyl_rowid_encode(rowids_[i], reinterpret_cast<unsigned char*>(key));
-    key_views_[i] = {key, SIBYL_ROWID_BYTES};
-  }
-  if (records_.size() < count) records_.resize(count);
-  const Tree tree = store->TreeOf(plan.root);
-  bool found = false;
-  const int rc = count == 1 ? store->Get(tree, key_views_[0], &records_[0], &found)
-                            : store->MultiGet(tree, key_views_, records_);
-  if (rc != SQLITE_OK) return false;
   found_.clear();
   found_bytes_ = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (!records_[i].found()) continue;
-    found_.push_back({rowids_[i], i});
-    found_bytes_ += records_[i].view().size();
-  }
-  if (count == 1 || found_bytes_ <= kMostListBytes) return true;
+  const bool is_read =
+      plan.entry_root == 0 ? FindRows(store, plan.root) : FindEntries(store, plan);
+  if (!is_read) return false;
+  if (found_.size() <= 1 || found_bytes_ <= kMostListBytes) return true;
   Rest();
   return false;
 }
 
+// The record of each key; false if one cannot be read.
+bool PointReader::GetAll(SibylStore* store, uint32_t root, const std::vector<std::string>& keys,
+                         std::vector<sibyl::Value>* records) {
+  if (records->size() < keys.size()) records->resize(keys.size());
+  const Tree tree = store->TreeOf(root);
+  if (keys.size() == 1) {
+    bool is_found = false;
+    return store->Get(tree, keys.front(), &records->front(), &is_found) == SQLITE_OK;
+  }
+  key_views_.assign(keys.begin(), keys.end());
+  return store->MultiGet(tree, key_views_, *records) == SQLITE_OK;
+}
+
+bool PointReader::FindRows(SibylStore* store, uint32_t root) {
+  if (!GetAll(store, root, keys_, &rows_)) return false;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (!rows_[i].found()) continue;
+    found_.push_back({i, i, sibyl_rowid_decode(BytesOf(keys_[i]))});
+    found_bytes_ += rows_[i].view().size();
+  }
+  return true;
+}
+
+bool PointReader::FindEntries(SibylStore* store, const SibylPointPlan& plan) {
+  if (!GetAll(store, plan.entry_root, keys_, &entries_)) return false;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (!entries_[i].found()) continue;
+    found_.push_back({i, found_.size()});
+    found_bytes_ += keys_[i].size() + entries_[i].view().size();
+  }
+  if (plan.root == 0 && plan.has_rowid == 0) return true;
+  row_keys_.clear();
+  for (Found& found : found_) {
+    if (!TakeRowid(&found)) return false;
+    row_keys_.push_back(RowidKey(found.rowid));
+  }
+  return plan.root == 0 || FindRowsOfEntries(store, plan.root);
+}
+
+// False also if one has none: SQLite will say what is wrong.
+bool PointReader::FindRowsOfEntries(SibylStore* store, uint32_t root) {
+  if (!GetAll(store, root, row_keys_, &rows_)) return false;
+  for (size_t i = 0; i < row_keys_.size(); ++i) {
+    if (!rows_[i].found()) return false;
+    found_bytes_ += rows_[i].view().size();
+  }
+  return true;
+}
+
+bool PointReader::TakeRowid(Found* found) {
+  const std::string_view entry = entries_[found->key].view();
+  if (sibyl_tail_last_integer(BytesOf(entry), entry.size(), &found->rowid) == SIBYL_RECORD_OK) {
+    return true;
+  }
+  std::string_view record;
+  return JoinEntry(*found, &record) &&
+         sibyl_record_last_integer(BytesOf(record), record.size(), &found->rowid) ==
+             SIBYL_RECORD_OK;
+}
+
+// SQLite's record of an entry; valid until the next call.
+bool PointReader::JoinEntry(const Found& found, std::string_view* record) {
+  const SibylFieldShape shape = sibyl_field_shape(0, SIBYL_COLLATE_BINARY);
+  const std::string_view key = keys_[found.key];
+  const std::string_view value = entries_[found.key].view();
+  const unsigned char* bytes = nullptr;
+  size_t size = 0;
+  const SibylRecordResult result = sibyl_record_join(BytesOf(key), key.size(), BytesOf(value),
+                                                     value.size(), &shape, 1, &entry_record_,
+                                                     &bytes, &size);
+  if (result != SIBYL_RECORD_OK) return false;
+  *record = {reinterpret_cast<const char*>(bytes), size};
+  return true;
+}
+
 void PointReader::Rest() {
-  if (found_bytes_ <= kKeptBytes && records_.size() <= kKeptRecords) return;
+  if (found_bytes_ <= kKeptBytes && keys_.capacity() <= kKeptRecords) return;
   found_bytes_ = 0;
-  records_ = {};
+  rows_ = {};
+  entries_ = {};
   keys_ = {};
+  row_keys_ = {};
+  key_views_ = {};
+  sibyl_key_free(&key_);
+  sibyl_key_free(&entry_record_);
 }
 
 bool PointReader::Decode(const SibylPointPlan& plan, size_t row) {
   const Found& found = found_[row];
-  const std::span<const SibylPointColumn> columns(plan.columns,
-                                                  static_cast<size_t>(plan.column_count));
-  int last = -1;
-  for (const SibylPointColumn& column : columns) last = std::max<int>(last, column.field);
-  fields_.resize(static_cast<size_t>(last + 1));
-  if (!DecodeRecord(records_[found.record].view(), fields_)) return false;
+  row_fields_.resize(static_cast<size_t>(plan.row_fields));
+  entry_fields_.resize(static_cast<size_t>(plan.entry_fields));
+  if (plan.row_fields > 0 && !DecodeRecord(rows_[found.row].view(), row_fields_)) return false;
+  std::string_view entry;
+  if (plan.entry_fields > 0 && (!JoinEntry(found, &entry) || !DecodeRecord(entry, entry_fields_))) {
+    return false;
+  }
   values_.clear();
-  for (const SibylPointColumn& column : columns) {
+  for (const SibylPointColumn& column :
+       std::span(plan.columns, static_cast<size_t>(plan.column_count))) {
+    const std::vector<SqlValue>& fields = column.of_entry != 0 ? entry_fields_ : row_fields_;
     SqlValue value = column.field < 0 ? SqlValue::Integer(found.rowid)
-                                      : fields_[static_cast<size_t>(column.field)];
+                                      : fields[static_cast<size_t>(column.field)];
     if (column.is_real != 0 && value.type == ValueType::kInteger) {
       value = SqlValue::Real(static_cast<double>(value.integer));
     }

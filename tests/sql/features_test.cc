@@ -342,6 +342,16 @@ TEST_CASE("large values and wide rows", "[sql]") {
   CHECK(error.find("the limit is 65536") != std::string::npos);
   CHECK(error.starts_with(std::to_string(SQLITE_TOOBIG)));
   CHECK(db->Line("SELECT count(*) FROM k") == "1");
+  // To look for one is no error: it is not there. Nor is it there when it is put in.
+  db->Execute("CREATE TABLE u(x UNIQUE); INSERT INTO u VALUES(1),(x'7f')");
+  CHECK(db->Line("SELECT count(*) FROM u WHERE x = (SELECT b FROM t WHERE a = 2)") == "0");
+  CHECK(db->Line("SELECT count(*) FROM u WHERE x IN (SELECT b FROM t UNION SELECT 1)") == "1");
+  for (const char* sql : {"INSERT INTO u SELECT b FROM t WHERE a = 2",
+                          "INSERT OR IGNORE INTO u SELECT b FROM t WHERE a = 2",
+                          "UPDATE u SET x = zeroblob(70000) WHERE x = 1"}) {
+    CHECK(db->Try(sql).starts_with(std::to_string(SQLITE_TOOBIG)));
+  }
+  CHECK(db->Line("SELECT count(*) FROM u") == "2");
 }
 
 TEST_CASE("blob handles read, write and notice changes", "[sql]") {

@@ -15,10 +15,9 @@ import random
 import struct
 import sys
 import tempfile
-import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server_process import ServerProcess  # noqa: E402
+from server_process import ServerProcess, counters  # noqa: E402
 from wire_client import WireClient, errors, kinds  # noqa: E402
 
 SIBYL = sys.argv[1]
@@ -166,12 +165,6 @@ def a_change(session, chance):
     if kind < 0.96:
         return "CREATE TEMP TABLE t(id int PRIMARY KEY, d text)"
     return "; ".join(["DROP TABLE t", chance.choice(TABLES), FILL.format(0, 35)])
-
-
-def counters(server):
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
-    return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
 
 
 def check_ways(server, chance):

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import urllib.request
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -56,3 +57,10 @@ class ServerProcess:
     def said(self):
         with open(self.log.name, encoding="utf-8") as log:
             return log.read()
+
+
+def counters(server):
+    """The server's metrics by name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
