@@ -46,8 +46,8 @@ static int isPlainKey(const KeyInfo* info) {
          (info->aSortFlags == 0 || info->aSortFlags[0] == 0);
 }
 
-// Opens a table, an index whose entries are told apart by one plain field, or one after the other. 0:
-// it is something else.
+// Opens a table, an index whose entries are told apart by one plain field, or one after the other.
+// 0: it is something else.
 static int readOpens(ProgramReader* reader, Btree* tree, PointCursors* cursors,
                      SibylPointPlan* plan) {
   const VdbeOp* open = nextOp(reader, OP_OpenRead);
@@ -123,7 +123,8 @@ static int noteAffinity(const char* affinities, SibylPointPlan* plan) {
   if (affinities == 0 || affinities[0] == 0 || affinities[1] != 0) return 0;
   char affinity = affinities[0];
   if (affinity < SQLITE_AFF_BLOB || affinity > SQLITE_AFF_INTEGER) return 0;
-  if (affinity == SQLITE_AFF_INTEGER) affinity = SQLITE_AFF_NUMERIC;  // the same for integers and text
+  if (affinity == SQLITE_AFF_INTEGER)
+    affinity = SQLITE_AFF_NUMERIC;  // the same for integers and text
   if (plan->affinity == 0) plan->affinity = affinity;
   return plan->affinity == affinity;
 }
@@ -137,8 +138,8 @@ static const VdbeOp* readSeekRowid(ProgramReader* reader, const PointCursors* cu
   return noteAffinity("C", plan) ? seek : 0;
 }
 
-// To the entry of the key that is in register `key`, and its row: the instruction that ends the search,
-// whose p2 is as above; or 0.
+// To the entry of the key that is in register `key`, and its row: the instruction that ends the
+// search, whose p2 is as above; or 0.
 static const VdbeOp* readSeekEntry(ProgramReader* reader, const PointCursors* cursors, int key,
                                    SibylPointPlan* plan) {
   const VdbeOp* affinity = nextOp(reader, OP_Affinity);
@@ -165,8 +166,8 @@ static const VdbeOp* readSeek(ProgramReader* reader, const PointCursors* cursors
                             : readSeekEntry(reader, cursors, key, plan);
 }
 
-// Puts what is in register `reg` into the ephemeral table `list`, with the affinity of keys. 0: it is
-// something else.
+// Puts what is in register `reg` into the ephemeral table `list`, with the affinity of keys. 0: it
+// is something else.
 static int readListInsertion(ProgramReader* reader, int list, int reg, SibylPointPlan* plan) {
   const VdbeOp* record = nextOp(reader, OP_MakeRecord);
   const VdbeOp* insert = nextOp(reader, OP_IdxInsert);

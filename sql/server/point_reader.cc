@@ -111,7 +111,8 @@ bool PointReader::TakeElements(const SibylPointPlan& plan, const SqlValue& array
     if (!element) continue;
     const auto number = is_integer ? base::ParseNumber<int64_t>(*element) : std::nullopt;
     if (is_integer && !number) return false;
-    if (!TakeKey(plan, number ? SqlValue::Integer(*number) : SqlValue::Text(*element))) return false;
+    if (!TakeKey(plan, number ? SqlValue::Integer(*number) : SqlValue::Text(*element)))
+      return false;
   }
   return true;
 }
@@ -141,8 +142,7 @@ bool PointReader::ReadFrom(SibylStore* store, const SibylPointPlan& plan) {
   if (store->GetMeta(kSchemaCookie) != plan.schema_cookie) return false;
   found_.clear();
   found_bytes_ = 0;
-  const bool is_read =
-      plan.entry_root == 0 ? FindRows(store, plan.root) : FindEntries(store, plan);
+  const bool is_read = plan.entry_root == 0 ? FindRows(store, plan.root) : FindEntries(store, plan);
   if (!is_read) return false;
   if (found_.size() <= 1 || found_bytes_ <= kMostListBytes) return true;
   Rest();
@@ -204,9 +204,8 @@ bool PointReader::TakeRowid(Found* found) {
     return true;
   }
   std::string_view record;
-  return JoinEntry(*found, &record) &&
-         sibyl_record_last_integer(BytesOf(record), record.size(), &found->rowid) ==
-             SIBYL_RECORD_OK;
+  return JoinEntry(*found, &record) && sibyl_record_last_integer(BytesOf(record), record.size(),
+                                                                 &found->rowid) == SIBYL_RECORD_OK;
 }
 
 // SQLite's record of an entry; valid until the next call.
@@ -216,9 +215,9 @@ bool PointReader::JoinEntry(const Found& found, std::string_view* record) {
   const std::string_view value = entries_[found.key].view();
   const unsigned char* bytes = nullptr;
   size_t size = 0;
-  const SibylRecordResult result = sibyl_record_join(BytesOf(key), key.size(), BytesOf(value),
-                                                     value.size(), &shape, 1, &entry_record_,
-                                                     &bytes, &size);
+  const SibylRecordResult result =
+      sibyl_record_join(BytesOf(key), key.size(), BytesOf(value), value.size(), &shape, 1,
+                        &entry_record_, &bytes, &size);
   if (result != SIBYL_RECORD_OK) return false;
   *record = {reinterpret_cast<const char*>(bytes), size};
   return true;

@@ -36,11 +36,11 @@ class PointReader {
   // on.
   void Open(sqlite3* connection);
 
-  // Reads the rows whose keys are `parameters` (the statement's), in a new snapshot, or in the write
-  // transaction that `connection`, if it is not null, is in. False: SQLite must run the statement,
-  // since a parameter is of another type than keys are, or SQLite would make another value of it,
-  // the schema is another, the rows of a list are so large that they should be sent one by one, or
-  // something failed.
+  // Reads the rows whose keys are `parameters` (the statement's), in a new snapshot, or in the
+  // write transaction that `connection`, if it is not null, is in. False: SQLite must run the
+  // statement, since a parameter is of another type than keys are, or SQLite would make another
+  // value of it, the schema is another, the rows of a list are so large that they should be sent
+  // one by one, or something failed.
   bool Read(const SibylPointPlan& plan, std::span<const OwnedValue> parameters,
             sqlite3* connection);
 

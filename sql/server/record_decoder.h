@@ -10,8 +10,8 @@
 
 namespace sibyl::sql::server {
 
-// The first fields of `record`, as many as `fields` has; they point into it. False: it has fewer, or
-// it is no record. SQLite's documentation, "Database File Format", section 2.1.
+// The first fields of `record`, as many as `fields` has; they point into it. False: it has fewer,
+// or it is no record. SQLite's documentation, "Database File Format", section 2.1.
 bool DecodeRecord(std::string_view record, std::span<SqlValue> fields);
 
 }  // namespace sibyl::sql::server
