@@ -102,9 +102,10 @@ uint64_t BlockBytes(std::string_view beginning, uint64_t limit_bytes) {
   const auto column_bytes = [&](ColumnForm form, uint64_t size) {
     return OffsetBytes(form) * count + (form == ColumnForm::kFixed ? count * size : size);
   };
-  // Bounds on the factors first: then no product or sum below can overflow.
-  if (!flags.valid() || count == 0 ||
-      std::max({count, remainder_size, value_size}) > std::min(limit_bytes, kMaxBlockBytes)) {
+  // Bounds on the factors first: then no product or sum below can overflow. The size is no bound on
+  // the count: packed windows may take no bits, and tombstones and empty values take none.
+  if (!flags.valid() || count == 0 || count > kMaxBlockRecords ||
+      std::max(remainder_size, value_size) > std::min(limit_bytes, kMaxBlockBytes)) {
     return 0;
   }
   const uint64_t windows_bytes = WindowColumnBytes(beginning, count);

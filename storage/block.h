@@ -31,6 +31,7 @@ inline constexpr size_t kBlockAlignmentBytes = 8;
 inline constexpr size_t kWindowBytes = 8;
 inline constexpr size_t kMaxBlockPrefixBytes = 0xffff;
 inline constexpr uint64_t kMaxBlockBytes = (uint64_t{1} << 31) - 8;
+inline constexpr uint64_t kMaxBlockRecords = kMaxBlockBytes / kWindowBytes;  // before packing
 
 constexpr uint64_t RoundUpToAlignment(uint64_t bytes) {
   return (bytes + kBlockAlignmentBytes - 1) & ~uint64_t{kBlockAlignmentBytes - 1};

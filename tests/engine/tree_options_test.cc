@@ -119,6 +119,23 @@ TEST_CASE("a tree is the same whatever its options", "[engine][tree-options]") {
   CHECK(Must(database->GetStats()).memory.block_cache_bytes <= options.block_cache_bytes);
 }
 
+TEST_CASE("a set of numbers, keys without values, is the same packed", "[engine][tree-options]") {
+  const TreeOptions tree_options = GENERATE(from_range(kAllOptions));
+  TestDatabase database;
+  const Tree tree = Must(database->CreateTree("set", tree_options));
+  Records records;
+  for (uint64_t i = 0; i < 5000; ++i) records.emplace_back(BigEndianKey(i), "");
+  PutAll(*database, tree, records);
+  Must(database->Compact());
+  CheckReads(*database, tree, records);
+  for (uint64_t i = 1000; i < 4000; ++i) Must(database->Delete(tree, BigEndianKey(i)));
+  records.erase(records.begin() + 1000, records.begin() + 4000);
+  Must(database->Flush());  // tombstones only
+  CheckReads(*database, tree, records);
+  database.Reopen();
+  CheckReads(*database, tree, records);
+}
+
 TEST_CASE("copies, backups and read-only openings have encoded trees", "[engine][tree-options]") {
   const TreeOptions tree_options = GENERATE(from_range(kAllOptions));
   TestDatabase database;

@@ -3,20 +3,14 @@
 // ingestions, reopenings) from a printed seed; SIBYL_SEED replays one, SIBYL_STEPS makes it longer.
 
 #include <atomic>
-#include <cstdlib>
 #include <random>
 
-#include "tests/engine/database_fixture.h"
+#include "tests/model/play.h"
 
 namespace sibyl::testing {
 namespace {
 
 using Model = std::map<std::string, std::string>;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 class Player {
  public:
@@ -64,7 +58,7 @@ class Player {
     }
   }
 
-  void CheckEverything() {
+  void Finish() {
     for (const auto& [tree, model] : trees_) {
       REQUIRE(Everything(*database_, tree) == Records(model.begin(), model.end()));
     }
@@ -76,11 +70,6 @@ class Player {
   // What a tree was made with: nothing, an operator that appends, or a time to live.
   enum class Kind { kPlain, kAppends, kExpires };
   static constexpr uint64_t kTtlSeconds = 20;
-
-  static Options WithClock(Options options, const std::atomic<uint64_t>* now_seconds) {
-    options.clock_seconds = [now_seconds] { return now_seconds->load(); };
-    return options;
-  }
 
   // Values of trees that expire begin with their time, so that the model knows it.
   std::string RandomValueOf(Tree tree) {
@@ -358,25 +347,7 @@ class Player {
 };
 
 TEST_CASE("random operations agree with std::map", "[engine][model]") {
-  const uint64_t first_seed = FromEnvironment("SIBYL_SEED", 1);
-  const uint64_t seeds = FromEnvironment("SIBYL_SEEDS", 4);
-  const uint64_t steps = FromEnvironment("SIBYL_STEPS", 200);
-  for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
-    INFO("replay with SIBYL_SEED=" << seed << " SIBYL_SEEDS=1 SIBYL_STEPS=" << steps);
-    Options options = SmallOptions();
-    options.background_threads = seed % 2;
-    options.read_mode = seed % 3 == 0 ? ReadMode::kPread : ReadMode::kMapping;
-    options.verify_every_read = seed % 4 == 0;
-    options.generation_bytes = 16 << 10;
-    options.range_deletion_keys = seed % 3 == 1 ? 0 : 20;
-    options.transaction_memory_bytes = seed % 4 == 3 ? 64 << 20 : 16 << 10;
-    Player player(seed, options);
-    for (uint64_t step = 0; step < steps; ++step) {
-      INFO("step " << step);
-      player.Step();
-    }
-    player.CheckEverything();
-  }
+  PlaySeeds<Player>(4, 200, OptionsFor);
 }
 
 }  // namespace

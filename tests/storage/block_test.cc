@@ -133,6 +133,28 @@ TEST_CASE("records of one shape cost their bytes and 32 per block", "[storage][b
   CHECK(BlockBytesOfRecord(TreeKey("k"), std::string(kMaxInlineValueBytes + 1, 'v')) == 8 + 24);
 }
 
+TEST_CASE("packed records may take less than a byte each", "[storage][block]") {
+  const auto type = GENERATE(RecordType::kValue, RecordType::kTombstone);
+  constexpr uint32_t kRecords = 500;
+  BlockBuilder builder;
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    builder.Add(TreeKey(i), "", type, /*out_of_line=*/false);
+  }
+  const std::string bytes(builder.Finish(0, /*pack_windows=*/true));
+  REQUIRE(bytes.size() < kRecords);
+  CHECK(BlockBytes(bytes, bytes.size()) == bytes.size());
+  const auto view = BlockView::Parse(bytes);
+  REQUIRE(view.has_value());
+  REQUIRE(view->record_count() == kRecords);
+  CHECK(view->size_bytes() == bytes.size());
+  std::string key;
+  for (uint32_t slot = 0; slot < kRecords; ++slot) {
+    view->KeyAt(slot, &key);
+    REQUIRE(key == TreeKey(uint64_t{slot}));
+    REQUIRE(view->Find(key, 0) == slot);
+  }
+}
+
 TEST_CASE("an empty view holds nothing", "[storage][block]") {
   const BlockView view;
   CHECK(view.record_count() == 0);
