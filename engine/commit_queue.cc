@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "engine/batch_codec.h"
-#include "engine/internal_key.h"
 
 namespace sibyl::engine {
 
@@ -154,15 +153,15 @@ Status CommitQueue::LeadGroup() {
     for (const Writer* writer : group_) group_records_.append(writer->records);
     records = group_records_;
   }
-  const bool is_single = group_.size() == 1 && group_.front()->record_count == 1;
-  std::optional<Generation::Plan> plan;
-  if (is_single) plan = PlanInsertion(records);
+  // The memory that the insertion needs is on the way while the log is written.
+  planned_.Begin(group_.front()->records, &Active());
   half_inserted_ = true;  // an exception from here on leaves it so
   Status committed = state_.log->Append(first_sequence, group_.size(), records);
-  bool is_full = false;
-  if (committed) is_full = InsertGroup(first_sequence, plan);
+  if (committed) InsertGroup(first_sequence);
   half_inserted_ = false;
-  if (is_full) TryToStartGeneration();
+  if (committed && active_->memory_bytes() >= state_.options.generation_bytes) {
+    TryToStartGeneration();
+  }
   return committed;
 }
 
@@ -186,90 +185,63 @@ Generation& CommitQueue::Active() {
   return *active_;
 }
 
-// Finds the place of the only record that will be inserted, so that its memory is on the way while
-// the log is written. Nothing, where it is no plain insertion.
-std::optional<Generation::Plan> CommitQueue::PlanInsertion(std::string_view records) {
-  Generation& active = Active();
-  BatchReader reader(records);
-  BatchRequest request;
-  SIBYL_CHECK(reader.NextLogged(&request));
-  if (request.op > BatchOp::kDelete || catalogue_->HasRules(request.tree)) return std::nullopt;
-  SetInternalKey(RecordOf(request));
-  return active.PlanFor(internal_key_, request.value.size());
-}
-
-void CommitQueue::SetInternalKey(const BatchRecord& record) {
-  internal_key_.clear();
-  base::PutBig32(&internal_key_, record.tree.id);
-  internal_key_.append(record.key);
-}
-
-// Inserts the group, its only record by `plan` if there is one, and publishes it. Returns whether
-// the active generation is full now.
-bool CommitQueue::InsertGroup(uint64_t first_sequence,
-                              const std::optional<Generation::Plan>& plan) {
-  Generation& active = Active();
-  std::shared_ptr<Catalogue> changed_catalogue;
-  std::vector<RangeDeletion> deletions;
+// Inserts the group, whose first batch has been begun, and publishes it.
+void CommitQueue::InsertGroup(uint64_t first_sequence) {
+  GroupChanges changes;
   uint64_t sequence = first_sequence;
   for (Writer* writer : group_) {
     writer->sequence = sequence;
-    BatchReader reader(writer->records);
-    BatchRequest request;
-    while (reader.NextLogged(&request)) {
-      if (request.op > BatchOp::kDelete) {
-        deletions.push_back(DeletionOf(request, sequence, active.id()));
-        range_deletions_ = WithDeletion(range_deletions_, deletions.back());
-        active.NoteRangeDeletion(deletions.back());
-        continue;
-      }
-      const BatchRecord record = RecordOf(request);
-      InsertRecord(record, sequence, plan);
-      if (record.tree != kCatalogueTree) continue;
-      if (changed_catalogue == nullptr) {
-        changed_catalogue = std::make_shared<Catalogue>(*catalogue_);
-        catalogue_ = changed_catalogue;
-      }
-      SIBYL_CHECK(changed_catalogue->Apply(record).has_value());
-    }
-    SIBYL_CHECK(reader.ok());
+    if (writer != group_.front()) planned_.Begin(writer->records, &Active());
+    for (; planned_.Valid(); planned_.Advance()) InsertNext(sequence, &changes);
+    SIBYL_CHECK(planned_.ok());
     CountAlone(state_.counters.writes_records, writer->record_count);
     ++sequence;
   }
   CountAlone(state_.counters.writes_batches, group_.size());
-
-  const auto publish = [&] {
-    state_.published_sequence.store(sequence - 1, std::memory_order_release);
-  };
-  if (changed_catalogue == nullptr && deletions.empty()) {
-    publish();
-  } else {
-    // All at once for CurrentReadPoint: nobody sees a tree gone, but not the writes beside its
-    // drop.
-    state_.views.Update([&](View& view) {
-      if (changed_catalogue != nullptr) view.catalogue = changed_catalogue;
-      for (RangeDeletion& deletion : deletions) {
-        view.range_deletions = WithDeletion(view.range_deletions, std::move(deletion));
-      }
-      publish();
-    });
-    drain_.WorkArrived();
-  }
-  return active.memory_bytes() >= state_.options.generation_bytes;
+  Publish(sequence - 1, &changes);
 }
 
-void CommitQueue::InsertRecord(const BatchRecord& record, uint64_t sequence,
-                               const std::optional<Generation::Plan>& plan) {
-  SetInternalKey(record);
-  if (plan) {
-    active_->AddPlanned(*plan, internal_key_, {sequence, record.type, record.value});
-  } else if (catalogue_->HasRules(record.tree)) [[unlikely]] {
-    AddByRules(TreeRules::Of(*catalogue_, state_.operators, record.tree), internal_key_, sequence,
-               NewestDeletion(range_deletions_, internal_key_), record.type, record.value,
-               active_.get());
-  } else {
-    active_->Add(internal_key_, sequence, record.type, record.value);
+void CommitQueue::InsertNext(uint64_t sequence, GroupChanges* changes) {
+  const BatchRequest& request = planned_.request();
+  if (request.op > BatchOp::kDelete) {
+    changes->deletions.push_back(DeletionOf(request, sequence, active_->id()));
+    range_deletions_ = WithDeletion(range_deletions_, changes->deletions.back());
+    active_->NoteRangeDeletion(changes->deletions.back());
+    return;
   }
+  InsertRecord(RecordOf(request), sequence);
+  if (request.tree != kCatalogueTree) return;
+  if (changes->catalogue == nullptr) {
+    changes->catalogue = std::make_shared<Catalogue>(*catalogue_);
+    catalogue_ = changes->catalogue;
+  }
+  SIBYL_CHECK(changes->catalogue->Apply(RecordOf(request)).has_value());
+}
+
+void CommitQueue::InsertRecord(const BatchRecord& record, uint64_t sequence) {
+  const std::string_view key = planned_.internal_key();
+  if (catalogue_->HasRules(record.tree)) [[unlikely]] {
+    AddByRules(TreeRules::Of(*catalogue_, state_.operators, record.tree), key, sequence,
+               NewestDeletion(range_deletions_, key), record.type, record.value, active_.get());
+  } else {
+    active_->AddPlanned(planned_.plan(), key, {sequence, record.type, record.value});
+  }
+}
+
+void CommitQueue::Publish(uint64_t last_sequence, GroupChanges* changes) {
+  const auto publish = [&] {
+    state_.published_sequence.store(last_sequence, std::memory_order_release);
+  };
+  if (changes->catalogue == nullptr && changes->deletions.empty()) return publish();
+  // All at once for CurrentReadPoint: nobody sees a tree gone, but not the writes beside its drop.
+  state_.views.Update([&](View& view) {
+    if (changes->catalogue != nullptr) view.catalogue = changes->catalogue;
+    for (RangeDeletion& deletion : changes->deletions) {
+      view.range_deletions = WithDeletion(view.range_deletions, std::move(deletion));
+    }
+    publish();
+  });
+  drain_.WorkArrived();
 }
 
 Status CommitQueue::StartGeneration() {

@@ -15,7 +15,6 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "engine/batch_encoding.h"
 #include "engine/database_state.h"
 #include "engine/generation.h"
+#include "engine/planned_batch.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -86,17 +86,22 @@ class CommitQueue {
     std::condition_variable turn;
   };
 
+  // What a group changes of the view.
+  struct GroupChanges {
+    std::shared_ptr<Catalogue> catalogue;  // null: nothing
+    std::vector<RangeDeletion> deletions;
+  };
+
   Status Enqueue(Writer* writer);
   size_t GroupSize(const std::unique_lock<std::mutex>& held) const;
   Status Lead(std::unique_lock<std::mutex>* lock, size_t group_size);
   Status LeadAlone(const Writer& writer);
   Status LeadGroup();
   Generation& Active();
-  std::optional<Generation::Plan> PlanInsertion(std::string_view records);
-  void SetInternalKey(const BatchRecord& record);
-  bool InsertGroup(uint64_t first_sequence, const std::optional<Generation::Plan>& plan);
-  void InsertRecord(const BatchRecord& record, uint64_t sequence,
-                    const std::optional<Generation::Plan>& plan);
+  void InsertGroup(uint64_t first_sequence);
+  void InsertNext(uint64_t sequence, GroupChanges* changes);
+  void InsertRecord(const BatchRecord& record, uint64_t sequence);
+  void Publish(uint64_t last_sequence, GroupChanges* changes);
   void TryToStartGeneration();
   Status StartGeneration();
 
@@ -112,8 +117,8 @@ class CommitQueue {
   std::shared_ptr<Generation> active_;          // as in the current view; null: look there
   std::shared_ptr<const Catalogue> catalogue_;  // the same
   RangeDeletionsPtr range_deletions_;  // the same, perhaps with some that hide nothing any more
-  std::string internal_key_;           // kept for its memory
-  bool half_inserted_ = false;         // a group is in the log, but not all of it in the delta
+  PlannedBatch planned_;
+  bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
 
   std::mutex sync_mutex_;
   uint64_t synced_sequence_ = 0;  // guarded by sync_mutex_

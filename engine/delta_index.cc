@@ -127,7 +127,7 @@ void PrefetchEntries(const Leaf* leaf) {
   if (leaf == nullptr) return;
   const uint64_t order = leaf->order.load(std::memory_order_acquire);
   for (int rank = 0; rank < CountOf(order); ++rank) {
-    PrefetchLines(leaf->entries[SlotOf(order, rank)], 2 * kCacheLineBytes);
+    PrefetchLines(leaf->entries[SlotOf(order, rank)], 3 * kCacheLineBytes);
   }
 }
 
@@ -201,6 +201,27 @@ uint32_t SharedBytes(const Entry* low, const Entry* high) {
 
 }  // namespace
 
+// A search from the root down, one node at a time. The writer's.
+struct DeltaIndex::Way {
+  Node* node;
+  const Entry* low;  // the ends of the node's key range; null: none
+  const Entry* high;
+
+  // To the child that has the key, which is asked for and not waited for. Returns its rank.
+  // Precondition: the node is an inner one.
+  int Descend(std::string_view key) {
+    const Inner& inner = static_cast<const Inner&>(*node);
+    const uint64_t order = inner.order.load(std::memory_order_relaxed);
+    const int rank = ChildRank(LocateForWriter(inner, order, key));
+    low = inner.entries[SlotOf(order, rank)];
+    if (rank + 1 < CountOf(order)) high = inner.entries[SlotOf(order, rank + 1)];
+    const bool is_above_leaves = inner.level == 1;
+    node = inner.children[SlotOf(order, rank)];
+    PrefetchLines(node, is_above_leaves ? sizeof(Leaf) : sizeof(Inner));
+    return rank;
+  }
+};
+
 // One insertion. Everything here is the writer's, and nothing it changes is read by others before
 // it is published.
 class DeltaIndex::Editor {
@@ -208,7 +229,7 @@ class DeltaIndex::Editor {
   Editor(DeltaIndex& index, std::string_view key)
       : index_(index), key_(key), last_(index.LastPlace(key)) {}
 
-  Place Approach();
+  Inserted FindOrInsert();
   Inserted FindOrInsertAt(const Place& place);
 
  private:
@@ -228,12 +249,21 @@ class DeltaIndex::Editor {
     }
   };
 
+  // Keys in order, with their windows in the node that they leave.
+  struct Keys {
+    std::array<Entry*, kSlots + 1> entries;
+    std::array<Window, kSlots + 1> windows;
+    uint32_t skip_bytes;
+  };
+
   void Descend();
+  void Approach();
+  Inserted FindOrInsertInPlace();
   bool IsBeyond(const Leaf& leaf, uint64_t order) const;
   Entry* NewEntry();
   void SplitLeaf(int rank, Entry* entry);
   void AppendLeaf(Entry* entry);
-  void ForgetPlacesIn(const Leaf* leaf);
+  Keys KeysWith(const Leaf& leaf, int rank, Entry* entry) const;
   void ReplaceInParent(Node* left, Entry* separator, Node* right);
   static uint64_t OrderAfter(Inner& node, uint64_t order, int rank, Node* left, Entry* separator,
                              Node* right);
@@ -243,7 +273,7 @@ class DeltaIndex::Editor {
   T* New(Args... args) {
     return new (index_.arena_->Allocate(sizeof(T), alignof(T))) T(args...);
   }
-  Leaf* NewLeaf(Entry* const* entries, int count, const Entry* low, const Entry* high);
+  Leaf* NewLeaf(const Keys& keys, int begin, int end, const Entry* low, const Entry* high);
   Inner* NewInner(const Children& children, int begin, int end, int level, const Entry* high);
 
   DeltaIndex& index_;
@@ -257,35 +287,41 @@ class DeltaIndex::Editor {
 };
 
 void DeltaIndex::Editor::Descend() {
-  Node* node = index_.root_.load(std::memory_order_relaxed);
-  const Entry* low = nullptr;
-  const Entry* high = nullptr;
+  Way way{index_.root_.load(std::memory_order_relaxed), nullptr, nullptr};
   // Counted, so that the leaf is asked for and not waited for.
-  for (int level = node->level; level > 0; --level) {
-    Inner* const inner = static_cast<Inner*>(node);
-    const uint64_t order = inner->order.load(std::memory_order_relaxed);
-    const int rank = ChildRank(LocateForWriter(*inner, order, key_));
+  for (int level = way.node->level; level > 0; --level) {
+    Inner* const inner = static_cast<Inner*>(way.node);
+    const Entry* const high = way.high;
     SIBYL_CHECK(depth_ < kMaxLevels);
-    steps_[depth_++] = {inner, rank, high};
-    low = inner->entries[SlotOf(order, rank)];
-    if (rank + 1 < CountOf(order)) high = inner->entries[SlotOf(order, rank + 1)];
-    node = inner->children[SlotOf(order, rank)];
-    PrefetchLines(node, sizeof(Leaf));
+    steps_[depth_++] = {inner, way.Descend(key_), high};
   }
-  place_ = {static_cast<Leaf*>(node), low, high};
+  place_ = {static_cast<Leaf*>(way.node), way.low, way.high, index_.cuts_};
 }
 
-DeltaIndex::Place DeltaIndex::Editor::Approach() {
-  if (last_.Has(key_)) return last_;
-  Descend();
-  return place_;
+// To the place of the key before, or to a leaf found from the root.
+void DeltaIndex::Editor::Approach() {
+  if (last_.Has(key_) && index_.IsCurrent(last_)) {
+    place_ = last_;
+  } else {
+    Descend();
+  }
+}
+
+DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsert() {
+  Approach();
+  return FindOrInsertInPlace();
 }
 
 DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertAt(const Place& place) {
+  if (!index_.IsCurrent(place)) return FindOrInsert();
   place_ = place;
-  // Whether keys keep to a place shows in the leaves they go to; one that was split tells nothing.
+  return FindOrInsertInPlace();
+}
+
+DeltaIndex::Inserted DeltaIndex::Editor::FindOrInsertInPlace() {
+  // Whether keys keep to a place shows in the leaves they go to; one that was cut tells nothing.
   place_.is_busy = last_.is_busy;
-  if (last_.leaf != nullptr) {
+  if (index_.IsCurrent(last_)) {
     place_.is_busy = place_.leaf == last_.leaf ||
                      place_.leaf == last_.leaf->next.load(std::memory_order_relaxed);
   }
@@ -328,39 +364,46 @@ DeltaIndex::Entry* DeltaIndex::Editor::NewEntry() {
   return entry;
 }
 
-// Its key range has been cut.
-void DeltaIndex::Editor::ForgetPlacesIn(const Leaf* leaf) {
-  for (Place& last : index_.last_) {
-    if (last.leaf == leaf) last.leaf = nullptr;
-  }
-}
-
 // A key beyond the end of a full leaf opens a new leaf, so that ascending keys leave full ones.
 void DeltaIndex::Editor::AppendLeaf(Entry* entry) {
   Leaf* const leaf = place_.leaf;
-  Leaf* const right = NewLeaf(&entry, 1, entry, place_.high);
+  const uint32_t skip = leaf->skip_bytes;
+  const Keys key{{entry}, {WindowOf(key_, skip)}, skip};
+  Leaf* const right = NewLeaf(key, 0, 1, entry, place_.high);
   Leaf* const next = leaf->next.load(std::memory_order_relaxed);
   right->prev.store(leaf, std::memory_order_relaxed);
   right->next.store(next, std::memory_order_relaxed);
   leaf->next.store(right, std::memory_order_release);
   if (next != nullptr) next->prev.store(right, std::memory_order_release);
   ReplaceInParent(nullptr, entry, right);
-  ForgetPlacesIn(leaf);
-  last_ = {right, entry, place_.high, last_.is_busy};
+  index_.NoteCut(leaf);
+  last_ = {right, entry, place_.high, index_.cuts_, last_.is_busy};
+}
+
+// The keys of the full leaf, with `entry` at `rank`.
+DeltaIndex::Editor::Keys DeltaIndex::Editor::KeysWith(const Leaf& leaf, int rank,
+                                                      Entry* entry) const {
+  const uint64_t order = leaf.order.load(std::memory_order_relaxed);
+  Keys keys;
+  keys.skip_bytes = leaf.skip_bytes;
+  for (int i = 0; i < kSlots; ++i) {
+    const int slot = SlotOf(order, i);
+    keys.entries[i + (i >= rank)] = leaf.entries[slot];
+    keys.windows[i + (i >= rank)] = leaf.windows[slot];
+  }
+  keys.entries[rank] = entry;
+  keys.windows[rank] = WindowOf(key_, leaf.skip_bytes);
+  return keys;
 }
 
 // Replaces the full leaf by two, with `entry` at `rank` of what they hold together.
 void DeltaIndex::Editor::SplitLeaf(int rank, Entry* entry) {
   constexpr int kMiddle = (kSlots + 1) / 2;
   const Leaf& leaf = *place_.leaf;
-  const uint64_t order = leaf.order.load(std::memory_order_relaxed);
-  std::array<Entry*, kSlots + 1> entries;
-  for (int i = 0; i < kSlots; ++i) entries[i + (i >= rank)] = leaf.entries[SlotOf(order, i)];
-  entries[rank] = entry;
-
-  Leaf* const left = NewLeaf(entries.data(), kMiddle, place_.low, entries[kMiddle]);
-  Leaf* const right =
-      NewLeaf(entries.data() + kMiddle, kSlots + 1 - kMiddle, entries[kMiddle], place_.high);
+  const Keys keys = KeysWith(leaf, rank, entry);
+  Entry* const middle = keys.entries[kMiddle];
+  Leaf* const left = NewLeaf(keys, 0, kMiddle, place_.low, middle);
+  Leaf* const right = NewLeaf(keys, kMiddle, kSlots + 1, middle, place_.high);
   Leaf* const prev = leaf.prev.load(std::memory_order_relaxed);
   Leaf* const next = leaf.next.load(std::memory_order_relaxed);
   left->prev.store(prev, std::memory_order_relaxed);
@@ -369,16 +412,22 @@ void DeltaIndex::Editor::SplitLeaf(int rank, Entry* entry) {
   right->next.store(next, std::memory_order_relaxed);
   if (prev != nullptr) prev->next.store(left, std::memory_order_release);
   if (next != nullptr) next->prev.store(right, std::memory_order_release);
-  ReplaceInParent(left, entries[kMiddle], right);
-  ForgetPlacesIn(&leaf);
+  ReplaceInParent(left, middle, right);
+  index_.NoteCut(&leaf);
 }
 
-DeltaIndex::Leaf* DeltaIndex::Editor::NewLeaf(Entry* const* entries, int count, const Entry* low,
-                                              const Entry* high) {
+// With the keys from `begin` to `end`. Their windows are those they had, unless more bytes are
+// shared now: reading a key is a cache miss.
+DeltaIndex::Leaf* DeltaIndex::Editor::NewLeaf(const Keys& keys, int begin, int end,
+                                              const Entry* low, const Entry* high) {
   Leaf* const leaf = New<Leaf>(SharedBytes(low, high));
+  const bool same_windows = leaf->skip_bytes == keys.skip_bytes;
+  const int count = end - begin;
   for (int slot = 0; slot < count; ++slot) {
-    leaf->windows[slot] = WindowOf(entries[slot]->key(), leaf->skip_bytes);
-    leaf->entries[slot] = entries[slot];
+    Entry* const entry = keys.entries[begin + slot];
+    leaf->entries[slot] = entry;
+    leaf->windows[slot] =
+        same_windows ? keys.windows[begin + slot] : WindowOf(entry->key(), leaf->skip_bytes);
   }
   leaf->live_slots = static_cast<uint16_t>((1 << count) - 1);
   leaf->order.store(IdentityOrder(count), std::memory_order_relaxed);
@@ -467,12 +516,39 @@ DeltaIndex::DeltaIndex(Arena* arena)
     : arena_(arena), root_(new (arena->Allocate(sizeof(Leaf), alignof(Leaf))) Leaf(0)) {}
 
 DeltaIndex::Inserted DeltaIndex::FindOrInsert(std::string_view key) {
-  Editor editor(*this, key);
-  return editor.FindOrInsertAt(editor.Approach());
+  return Editor(*this, key).FindOrInsert();
 }
 
-DeltaIndex::Place DeltaIndex::Approach(std::string_view key) {
-  return Editor(*this, key).Approach();
+void DeltaIndex::Approach(std::span<const Search> searches) {
+  assert(searches.size() <= kMostInStep);
+  Node* const root = root_.load(std::memory_order_relaxed);
+  std::array<Way, kMostInStep> ways;
+  std::array<const Search*, kMostInStep> from_root;
+  size_t count = 0;
+  for (const Search& search : searches) {
+    const Place& last = LastPlace(search.key);
+    if (last.Has(search.key) && IsCurrent(last)) {
+      *search.place = last;
+    } else {
+      ways[count] = {root, nullptr, nullptr};
+      from_root[count++] = &search;
+    }
+  }
+  for (int level = root->level; level > 0; --level) {
+    for (size_t i = 0; i < count; ++i) ways[i].Descend(from_root[i]->key);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    *from_root[i]->place = {static_cast<Leaf*>(ways[i].node), ways[i].low, ways[i].high, cuts_};
+  }
+}
+
+// Whether its leaf still has the key range it had.
+bool DeltaIndex::IsCurrent(const Place& place) const {
+  if (place.leaf == nullptr || cuts_ - place.cuts > kCutsKept) return false;
+  for (uint64_t cut = place.cuts; cut < cuts_; ++cut) {
+    if (cut_leaves_[cut % kCutsKept] == place.leaf) return false;
+  }
+  return true;
 }
 
 DeltaIndex::Inserted DeltaIndex::FindOrInsertAt(const Place& place, std::string_view key) {
@@ -596,7 +672,7 @@ void DeltaIndex::Position::GoTo(int rank) {
 void DeltaIndex::Position::PrefetchRest() const {
   const int end = std::min(rank_ + 1 + kEntriesAfterSeek, CountOf(order_));
   for (int rank = rank_ + 1; rank < end; ++rank) {
-    PrefetchLines(leaf_->entries[SlotOf(order_, rank)], 2 * kCacheLineBytes);
+    PrefetchLines(leaf_->entries[SlotOf(order_, rank)], 3 * kCacheLineBytes);
   }
 }
 
@@ -610,7 +686,7 @@ void DeltaIndex::Position::PrefetchAhead(int from) const {
   const int count = CountOf(order);
   const int end = rank_ + 1 == CountOf(order_) ? count : std::min(rank_ + 1, count);
   for (int rank = from; rank < end; ++rank) {
-    PrefetchLines(next->entries[SlotOf(order, rank)], 2 * kCacheLineBytes);
+    PrefetchLines(next->entries[SlotOf(order, rank)], 3 * kCacheLineBytes);
   }
 }
 

@@ -20,8 +20,10 @@
 #ifndef SIBYL_ENGINE_DELTA_INDEX_H_
 #define SIBYL_ENGINE_DELTA_INDEX_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "engine/arena.h"
@@ -119,19 +121,19 @@ class DeltaIndex {
   // The entry of `key`, or null.
   const Entry* Find(std::string_view key) const;
 
-  // Where a key goes: a leaf, and the ends of its key range (null: none). Void once a key was
-  // inserted.
+  // Where a key goes: a leaf, and the ends of its key range (null: none).
   struct Place {
     Leaf* leaf = nullptr;  // null: not known
     const Entry* low = nullptr;
     const Entry* high = nullptr;
+    uint64_t cuts = 0;  // of key ranges of leaves, in the whole index, before it was found
 
     // Keys have lately gone where the key before went. Else the place is not looked at: keys in any
     // order would wait for its two entries, which no search reads.
     bool is_busy = false;
 
     bool Has(std::string_view key) const {
-      return is_busy && leaf != nullptr && (low == nullptr || low->key() <= key) &&
+      return is_busy && (low == nullptr || low->key() <= key) &&
              (high == nullptr || key < high->key());
     }
   };
@@ -145,9 +147,15 @@ class DeltaIndex {
   // the key before, as ascending ones do, need not be searched for from the root.
   Inserted FindOrInsert(std::string_view key);
 
-  // The same in two steps, for who has something to do while the memory between them arrives. By
-  // the thread that inserts.
-  Place Approach(std::string_view key);
+  // The same in two steps, for who has something to do while the memory between them arrives: the
+  // place of each key, sought in step, so that their cache misses overlap. Insertions between the
+  // steps cost a place at most its use. By the thread that inserts; at most kMostInStep at once.
+  struct Search {
+    std::string_view key;
+    Place* place;
+  };
+  static constexpr size_t kMostInStep = 16;
+  void Approach(std::span<const Search> searches);
   Inserted FindOrInsertAt(const Place& place, std::string_view key);
 
   // Makes a version, its bytes copied to `arena`, and publishes it as the newest of `entry`.
@@ -156,12 +164,15 @@ class DeltaIndex {
 
  private:
   struct Inner;
+  struct Way;
   class Editor;
 
   const Leaf& LeafOf(std::string_view key) const;
   Place& LastPlace(std::string_view key) {
     return last_[key.size() < 4 ? 0 : static_cast<unsigned char>(key[3]) % kPlaces];
   }
+  void NoteCut(const Leaf* leaf) { cut_leaves_[cuts_++ % kCutsKept] = leaf; }
+  bool IsCurrent(const Place& place) const;
 
   Arena* const arena_;
   std::atomic<Node*> root_;
@@ -169,6 +180,11 @@ class DeltaIndex {
   // key, the last of a tree's number: who writes several trees in turn has a place in each.
   static constexpr size_t kPlaces = 8;
   Place last_[kPlaces];
+
+  // The writer's: leaves whose key ranges were cut last, which voids the places found before.
+  static constexpr size_t kCutsKept = kMostInStep;
+  std::array<const Leaf*, kCutsKept> cut_leaves_ = {};
+  uint64_t cuts_ = 0;
 };
 
 }  // namespace sibyl::engine

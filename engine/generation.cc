@@ -1,5 +1,6 @@
 #include "engine/generation.h"
 
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -112,40 +113,44 @@ Generation::Generation(uint64_t id, size_t expected_keys) : id_(id), table_(expe
 void Generation::Add(std::string_view internal_key, uint64_t sequence, RecordType type,
                      std::string_view value) {
   const uint64_t hash = base::Checksum(internal_key);
-  DeltaIndex::Entry* entry = table_.Find(internal_key, hash);
-  const bool is_new = entry == nullptr;
-  if (is_new) entry = index_.FindOrInsert(internal_key).entry;
-  AddTo(entry, is_new, hash, {sequence, type, value});
+  DeltaIndex::Entry* const entry = table_.Find(internal_key, hash);
+  AddTo(entry != nullptr ? DeltaIndex::Inserted{entry, false} : index_.FindOrInsert(internal_key),
+        hash, {sequence, type, value});
 }
 
-Generation::Plan Generation::PlanFor(std::string_view internal_key, size_t value_bytes) {
-  Plan plan{base::Checksum(internal_key), nullptr, {}};
-  plan.entry = table_.Find(internal_key, plan.hash);
-  size_t new_bytes = sizeof(DeltaIndex::Version) + value_bytes;
-  if (plan.entry == nullptr) {
-    table_.PrefetchAdd(plan.hash);
-    plan.place = index_.Approach(internal_key);
-    new_bytes += sizeof(DeltaIndex::Entry) + internal_key.size();
+void Generation::PlanFor(std::span<const std::string_view> internal_keys, size_t new_bytes,
+                         std::span<Plan> plans) {
+  assert(internal_keys.size() == plans.size() && plans.size() <= kMostPlanned);
+  for (size_t i = 0; i < plans.size(); ++i) {
+    plans[i].hash = base::Checksum(internal_keys[i]);
+    table_.Prefetch(plans[i].hash);
   }
-  arena_.Prefetch(new_bytes);
-  return plan;
+  std::array<DeltaIndex::Search, kMostPlanned> searches;
+  size_t count = 0;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    plans[i].entry = table_.Find(internal_keys[i], plans[i].hash);
+    if (plans[i].entry != nullptr) continue;
+    table_.PrefetchAdd(plans[i].hash);
+    searches[count++] = {internal_keys[i], &plans[i].place};
+  }
+  index_.Approach({searches.data(), count});
+  arena_.Prefetch(new_bytes + plans.size() * sizeof(DeltaIndex::Version) +
+                  count * sizeof(DeltaIndex::Entry));
 }
 
 void Generation::AddPlanned(const Plan& plan, std::string_view internal_key,
                             const VersionedRecord& record) {
-  const bool is_new = plan.entry == nullptr;
-  DeltaIndex::Entry* const entry =
-      is_new ? index_.FindOrInsertAt(plan.place, internal_key).entry : plan.entry;
-  AddTo(entry, is_new, plan.hash, record);
+  AddTo(plan.entry != nullptr ? DeltaIndex::Inserted{plan.entry, false}
+                              : index_.FindOrInsertAt(plan.place, internal_key),
+        plan.hash, record);
 }
 
-// `is_new`: the table does not have it yet.
-void Generation::AddTo(DeltaIndex::Entry* entry, bool is_new, uint64_t hash,
-                       const VersionedRecord& record) {
+// An entry that is new to the index is new to the table.
+void Generation::AddTo(DeltaIndex::Inserted to, uint64_t hash, const VersionedRecord& record) {
   assert(record.sequence > 0);
-  assert(is_new || entry->newest.load()->sequence <= record.sequence);
-  DeltaIndex::AddVersion(arena_, *entry, record.sequence, record.type, record.value);
-  if (is_new) table_.Add(hash, entry);
+  assert(to.is_new || to.entry->newest.load()->sequence <= record.sequence);
+  DeltaIndex::AddVersion(arena_, *to.entry, record.sequence, record.type, record.value);
+  if (to.is_new) table_.Add(hash, to.entry);
   records_.store(records() + 1, std::memory_order_relaxed);
 }
 

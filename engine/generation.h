@@ -1,6 +1,6 @@
 // Generation: one in-memory part of the delta: writes wait here until they reach segments.
 //
-// A DeltaIndex behind a Bloom filter. The active generation has one writer, a frozen one none; any
+// A DeltaIndex behind an EntryTable. The active generation has one writer, a frozen one none; any
 // number of readers work beside it without locks or shared writes.
 
 #ifndef SIBYL_ENGINE_GENERATION_H_
@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/checksum.h"
@@ -44,12 +45,16 @@ class Generation {
   // Where a key will be added.
   struct Plan {
     uint64_t hash = 0;
-    DeltaIndex::Entry* entry = nullptr;  // null: it has none yet, and `place` is where it goes
+    DeltaIndex::Entry* entry = nullptr;  // null: it had none, and `place` is where it goes
     DeltaIndex::Place place;
   };
-  // Add in two steps, for who has something to do in between: the first asks for the memory that
-  // the second needs. By the thread that adds, for the same key, with no other added in between.
-  Plan PlanFor(std::string_view internal_key, size_t value_bytes);
+  // Add in two steps: the first asks for the memory that the second needs, for several keys at
+  // once, so that their cache misses overlap. By the thread that adds; what others it adds between
+  // the steps costs a plan at most its use. `new_bytes`: about what the keys and their values have.
+  // Preconditions: as many plans as keys, at most kMostPlanned; a plan is used for its key.
+  static constexpr size_t kMostPlanned = DeltaIndex::kMostInStep;
+  void PlanFor(std::span<const std::string_view> internal_keys, size_t new_bytes,
+               std::span<Plan> plans);
   void AddPlanned(const Plan& plan, std::string_view internal_key, const VersionedRecord& record);
 
   // The newest version of the key with sequence <= max_sequence, tombstones included. Its views
@@ -90,7 +95,7 @@ class Generation {
   bool empty() const { return records() == 0; }
 
  private:
-  void AddTo(DeltaIndex::Entry* entry, bool is_new, uint64_t hash, const VersionedRecord& record);
+  void AddTo(DeltaIndex::Inserted to, uint64_t hash, const VersionedRecord& record);
 
   const uint64_t id_;
   Arena arena_;

@@ -32,19 +32,26 @@ inline std::string_view UserKeyOf(std::string_view internal_key) {
   return internal_key.substr(kTreePrefixBytes);
 }
 
+// Writes the internal key to `bytes`, which has room for it. Returns its end.
+inline char* WriteInternalKey(Tree tree, std::string_view user_key, char* bytes) {
+  const uint32_t prefix = __builtin_bswap32(tree.id);
+  std::memcpy(bytes, &prefix, kTreePrefixBytes);
+  bytes += kTreePrefixBytes;
+  if (user_key.size() == sizeof(uint64_t)) {  // the commonest size: no call
+    std::memcpy(bytes, user_key.data(), sizeof(uint64_t));
+  } else if (!user_key.empty()) {
+    std::memcpy(bytes, user_key.data(), user_key.size());
+  }
+  return bytes + user_key.size();
+}
+
 // An internal key built on the stack: point reads allocate nothing.
 class InternalKeyBuffer {
  public:
   // Precondition: user_key.size() <= kMaxKeyBytes.
   InternalKeyBuffer(Tree tree, std::string_view user_key)
       : size_bytes_(kTreePrefixBytes + user_key.size()) {
-    const uint32_t prefix = __builtin_bswap32(tree.id);
-    std::memcpy(bytes_, &prefix, kTreePrefixBytes);
-    if (user_key.size() == sizeof(uint64_t)) {  // the commonest size: no call
-      std::memcpy(bytes_ + kTreePrefixBytes, user_key.data(), sizeof(uint64_t));
-    } else if (!user_key.empty()) {
-      std::memcpy(bytes_ + kTreePrefixBytes, user_key.data(), user_key.size());
-    }
+    WriteInternalKey(tree, user_key, bytes_);
   }
   InternalKeyBuffer(const InternalKeyBuffer&) = delete;
   InternalKeyBuffer& operator=(const InternalKeyBuffer&) = delete;

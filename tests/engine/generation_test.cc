@@ -51,7 +51,10 @@ void CheckFind(const Generation& generation, const Oracle& state, const std::str
 void Add(Generation* generation, bool planned, const std::string& key, uint64_t sequence,
          RecordType type, std::string_view value) {
   if (planned) {
-    generation->AddPlanned(generation->PlanFor(key, value.size()), key, {sequence, type, value});
+    const std::string_view keys[] = {key};
+    Generation::Plan plans[1];
+    generation->PlanFor(keys, key.size() + value.size(), plans);
+    generation->AddPlanned(plans[0], key, {sequence, type, value});
   } else {
     generation->Add(key, sequence, type, value);
   }
@@ -157,6 +160,46 @@ TEST_CASE("keys that keep to a place for a while, and keys anywhere", "[engine][
   for (const auto& [key, record] : oracle) CheckFind(generation, oracle, key, kLatest);
   const auto cursor = generation.NewCursor(kLatest);
   CheckWholeWalk(*cursor, oracle);
+}
+
+TEST_CASE("keys planned together, equal ones among them, and others added in between",
+          "[engine][generation]") {
+  const auto seed = GENERATE(41u, 42u, 43u);
+  const auto ascending = GENERATE(false, true);
+  INFO("seed=" << seed << " ascending=" << ascending);
+  std::mt19937_64 random(seed);
+  Generation generation(1);
+  Oracle oracle;
+  uint64_t sequence = 0;
+  uint64_t number = 0;
+  const auto next_key = [&] {
+    number = ascending ? number + random() % 3 : random() % 3000;
+    return EncodeInternalKey(Tree{1}, BigEndian(number));
+  };
+  const auto value_at = [](uint64_t at) { return std::to_string(at); };
+  while (sequence < 10'000) {
+    std::vector<std::string> keys(random() % (Generation::kMostPlanned + 1));
+    for (std::string& key : keys) key = next_key();
+    const std::vector<std::string_view> views(keys.begin(), keys.end());
+    std::vector<Generation::Plan> plans(keys.size());
+    generation.PlanFor(views, 100, plans);
+    const uint64_t between = random() % 4 == 0 ? random() % 100 : 0;  // as many leaves split
+    for (uint64_t i = 0; i < between; ++i) {
+      const std::string key = next_key();
+      const std::string value = value_at(++sequence);
+      generation.Add(key, sequence, RecordType::kValue, value);
+      oracle[key] = {RecordType::kValue, value};
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const std::string value = value_at(++sequence);
+      generation.AddPlanned(plans[i], keys[i], {sequence, RecordType::kValue, value});
+      oracle[keys[i]] = {RecordType::kValue, value};
+    }
+  }
+  CHECK(generation.keys() == oracle.size());
+  CHECK(generation.records() == sequence);
+  for (const auto& [key, record] : oracle) CheckFind(generation, oracle, key, kLatest);
+  CheckWholeWalk(*generation.NewCursor(kLatest), oracle);
 }
 
 TEST_CASE("large values are kept whole", "[engine][generation]") {
