@@ -338,7 +338,9 @@ SqlResult<SqlValue> DecodeBinary(uint32_t oid, std::string_view bytes, std::stri
       return DecodeBinaryUuid(bytes, scratch);
     case kJsonbOid:
       if (bytes.empty() || bytes[0] != 1) return InvalidBinary(oid);
-      return TextValue(bytes.substr(1));
+      return DecodeText(oid, bytes.substr(1), scratch);
+    case kJsonOid:
+      return DecodeText(oid, bytes, scratch);
     default:
       break;
   }

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sql/server/dialect/datetime.h"
+#include "sql/server/dialect/json_text.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/type_oids.h"
 #include "sql/server/types.h"
@@ -214,6 +215,13 @@ SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch)
 
 // Dates and times in whatever form PostgreSQL reads, an offset included, become the one form in
 // which they are stored and compared (sql/server/dialect/datetime.h).
+SqlResult<SqlValue> DecodeTextJsonb(std::string_view bytes, std::string* scratch) {
+  auto normalized = NormalizeJsonb(bytes);
+  if (!normalized) return InvalidText(kJsonbOid, bytes);
+  *scratch = *std::move(normalized);
+  return SqlValue::Text(*scratch);
+}
+
 SqlResult<SqlValue> DecodeTextTime(uint32_t oid, std::string_view bytes, std::string* scratch) {
   const auto normalized = [&] {
     if (oid == kDateOid) return NormalizeDate(bytes);
@@ -326,6 +334,11 @@ SqlResult<SqlValue> DecodeText(uint32_t oid, std::string_view bytes, std::string
     case kTimestamptzOid:
     case kIntervalOid:
       return DecodeTextTime(oid, bytes, scratch);
+    case kJsonOid:
+      if (!IsJson(bytes)) return InvalidText(oid, bytes);
+      return TextValue(bytes);
+    case kJsonbOid:
+      return DecodeTextJsonb(bytes, scratch);
     default:
       return TextValue(bytes);
   }

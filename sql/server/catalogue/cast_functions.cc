@@ -159,8 +159,9 @@ void ToText(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 void ToBytea(sqlite3_context* context, int, sqlite3_value** values) {
+  const bool is_bytes = sqlite3_value_type(values[0]) == SQLITE_BLOB;  // asked before it is text
   std::string_view text = TextArgument(values[0]);
-  if (sqlite3_value_type(values[0]) == SQLITE_BLOB || !text.starts_with("\\x")) {
+  if (is_bytes || !text.starts_with("\\x")) {
     sqlite3_result_blob64(context, text.data(), text.size(), SQLITE_TRANSIENT);
     return;
   }

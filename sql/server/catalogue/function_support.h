@@ -40,7 +40,8 @@ inline std::string_view TextArgument(sqlite3_value* value) {
 inline bool IsNull(sqlite3_value* value) { return sqlite3_value_type(value) == SQLITE_NULL; }
 
 inline void ResultText(sqlite3_context* context, std::string_view text) {
-  sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  const char* const bytes = text.data() != nullptr ? text.data() : "";  // no bytes are no NULL
+  sqlite3_result_text64(context, bytes, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 // nullopt: NULL.
 inline void ResultText(sqlite3_context* context, const std::optional<std::string>& text) {
@@ -58,6 +59,7 @@ int RegisterTextFunctions(sqlite3* db);
 int RegisterPatternFunctions(sqlite3* db);
 int RegisterDateFunctions(sqlite3* db);
 int RegisterArrayFunctions(sqlite3* db);
+int RegisterJsonFunctions(sqlite3* db);
 int RegisterAggregates(sqlite3* db);
 int RegisterTableFunctions(sqlite3* db);
 

@@ -3,6 +3,7 @@
 
 #include <re2/re2.h>
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -43,7 +44,8 @@ const re2::RE2* Compiled(sqlite3_context* context, int place, const std::string&
   }
   Kept* const raw = fresh.release();
   sqlite3_set_auxdata(context, place, raw, [](void* data) { delete static_cast<Kept*>(data); });
-  // SQLite may already have thrown it away, when it is out of memory or the argument is no constant.
+  // SQLite may already have thrown it away, when it is out of memory or the argument is no
+  // constant.
   auto* stored = static_cast<Kept*>(sqlite3_get_auxdata(context, place));
   return stored != nullptr ? &stored->compiled : nullptr;
 }
@@ -205,6 +207,22 @@ void RegexpReplace(sqlite3_context* context, int count, sqlite3_value** values) 
   ResultText(context, std::string_view(text));
 }
 
+// What matches, or its first group where the pattern has groups; NULL if nothing does.
+void SubstringByPattern(sqlite3_context* context, int, sqlite3_value** values) {
+  const re2::RE2* compiled =
+      Compiled(context, 1, RegexOfPostgres(TextArgument(values[1])), false, false);
+  if (compiled == nullptr) return;
+  const std::string_view text = TextArgument(values[0]);
+  std::array<re2::StringPiece, 2> found;  // the whole, the first group
+  const int groups = compiled->NumberOfCapturingGroups() > 0 ? 2 : 1;
+  if (!compiled->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(),
+                       re2::RE2::UNANCHORED, found.data(), groups)) {
+    return;
+  }
+  const re2::StringPiece& part = found[static_cast<size_t>(groups - 1)];
+  if (part.data() != nullptr) ResultText(context, std::string_view(part.data(), part.size()));
+}
+
 constexpr SqlFunction kFunctions[] = {
     {"pg_ilike", 2, ILikeFunction},
     {"pg_ilike", 3, ILikeFunction},
@@ -218,6 +236,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_regexp_replace", 4, RegexpReplace},
     {"pg_similar", 2, SimilarFunction},
     {"pg_similar", 3, SimilarFunction},
+    {"pg_substring_by_pattern", 2, SubstringByPattern},
 };
 
 }  // namespace

@@ -38,6 +38,7 @@ int64_t Length(std::string_view text) { return static_cast<int64_t>(Characters(t
 
 // substring(text, start [, length]): places before the first count, and are empty.
 void Substring(sqlite3_context* context, int count, sqlite3_value** values) {
+  const bool is_bytes = sqlite3_value_type(values[0]) == SQLITE_BLOB;  // asked before it is text
   const std::string_view text = TextArgument(values[0]);
   const int64_t start = std::clamp<int64_t>(sqlite3_value_int64(values[1]), INT32_MIN, INT32_MAX);
   int64_t end = INT64_MAX;
@@ -49,7 +50,7 @@ void Substring(sqlite3_context* context, int count, sqlite3_value** values) {
     }
     end = start - 1 + std::min<int64_t>(length, INT64_MAX / 2);
   }
-  if (sqlite3_value_type(values[0]) == SQLITE_BLOB) {
+  if (is_bytes) {
     const auto size = static_cast<int64_t>(text.size());
     const int64_t first = std::clamp<int64_t>(start - 1, 0, size);
     const int64_t last = std::clamp<int64_t>(end, first, size);
@@ -205,6 +206,21 @@ void OctetLength(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context, sqlite3_value_bytes(values[0]));
 }
 
+// The code of the first character; 0 if there is none.
+void Ascii(sqlite3_context* context, int, sqlite3_value** values) {
+  const std::string_view text = TextArgument(values[0]);
+  int64_t code = 0;
+  if (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    const int more = first < 0xc0 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    code = more == 0 ? first : first & (0x3f >> more);
+    for (int i = 1; i <= more && static_cast<size_t>(i) < text.size(); ++i) {
+      code = code << 6 | (static_cast<unsigned char>(text[static_cast<size_t>(i)]) & 0x3f);
+    }
+  }
+  sqlite3_result_int64(context, code);
+}
+
 void ToHex(sqlite3_context* context, int, sqlite3_value** values) {
   std::array<char, 20> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(),
@@ -268,6 +284,7 @@ void RandomUuid(sqlite3_context* context, int, sqlite3_value**) {
 }
 
 constexpr SqlFunction kFunctions[] = {
+    {"pg_ascii", 1, Ascii},
     {"pg_concat", -1, Concat, false},
     {"pg_concat_ws", -1, ConcatWithSeparator, false},
     {"pg_decode", 2, Decode},

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "sql/server/dialect/datetime.h"
+#include "sql/server/dialect/json_text.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
 
@@ -205,6 +206,8 @@ Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, 
       return value;
     default:
       value.sql = Literal(text);
+      if (type_oid == kJsonOid && !IsJson(text)) refuse("22P02");
+      if (type_oid == kJsonbOid) take(NormalizeJsonb(text), "22P02");
       return value;
   }
 }
@@ -294,15 +297,14 @@ Expression Translator::Cast(const pg::TypeCast& cast) {
   const bool unnamed = value.name.empty() || value.name == "?column?" || value.name == "bool";
   const TypeInfo* type = FindType(type_oid);
   const std::string name = unnamed && type != nullptr ? type->name : value.name;
-  const bool is_constant = cast.arg->node_case == PG_QUERY__NODE__NODE_A_CONST;
   if (value.parameter != 0 && value.type_oid == 0) {
     Coerce(&value, type_oid);
-  } else if (value.is_array_list) {
+  } else if (value.is_array_list && TypeClassOf(type_oid) == TypeClass::kArray) {
     value.type_oid = type_oid;
   } else if (value.is_untyped_literal) {
     Coerce(&value, type_oid, cast.location);
     if (typmod >= 0) value = CastTo(std::move(value), type_oid, typmod, cast.location);
-  } else if (!(is_constant && value.type_oid == type_oid)) {
+  } else {
     value = CastTo(std::move(value), type_oid, typmod, cast.location);
   }
   value.typmod = typmod;
@@ -315,12 +317,17 @@ namespace {
 // The function or cast of SQLite's that makes a value of `type_oid` from one of class `from`.
 std::string CastSql(const std::string& sql, TypeClass from, uint32_t from_oid, uint32_t type_oid) {
   const std::string call = "(" + sql + ")";
+  if (type_oid == kJsonbOid) return "pg_jsonb" + call;
+  if (type_oid == kJsonOid) return from_oid == kJsonbOid ? sql : "pg_json" + call;
   switch (TypeClassOf(type_oid)) {
     case TypeClass::kBool:
       if (from == TypeClass::kInteger) return "(" + sql + " <> 0)";
       return "pg_to_bool" + call;
     case TypeClass::kInteger:
       if (from == TypeClass::kBool || from == TypeClass::kRegistered) return sql;
+      if (from == TypeClass::kNumeric) {  // half goes away from zero; of a real, to the even number
+        return CastSql("pg_round" + call, TypeClass::kReal, kFloat8Oid, type_oid);
+      }
       if (type_oid == kInt2Oid) return "pg_to_int2" + call;
       if (type_oid == kInt4Oid) return "pg_to_int4" + call;
       if (type_oid == kOidOid) return "pg_to_oid" + call;
@@ -357,6 +364,15 @@ std::string CastSql(const std::string& sql, TypeClass from, uint32_t from_oid, u
 
 }  // namespace
 
+// A number as numeric(precision, scale) has it; `typmod` has both, the scale in eleven bits with
+// sign.
+std::string Translator::NumericSql(const std::string& sql, int32_t typmod) {
+  const int32_t precision = (typmod - 4) >> 16;
+  const int32_t scale = (((typmod - 4) & 0x7ff) ^ 0x400) - 0x400;
+  return "pg_numeric(" + sql + ", " + std::to_string(precision) + ", " + std::to_string(scale) +
+         ")";
+}
+
 Expression Translator::CastTo(Expression value, uint32_t type_oid, int32_t typmod, int location) {
   const TypeClass from = value.type_class();
   const TypeClass to = TypeClassOf(type_oid);
@@ -384,7 +400,7 @@ Expression Translator::CastTo(Expression value, uint32_t type_oid, int32_t typmo
     const int32_t length = type_oid == kCharOid ? 1 : typmod - 4;
     result.sql = "substr(" + result.sql + ", 1, " + std::to_string(length) + ")";
   } else if (type_oid == kNumericOid && typmod >= 4) {
-    result.sql = "round(" + result.sql + ", " + std::to_string((typmod - 4) & 0x7ff) + ")";
+    result.sql = NumericSql(result.sql, typmod);
   } else if (to == TypeClass::kOther && type_oid != kVoidOid) {
     Fail("42846", "cannot cast to type " + std::string(NameOfType(type_oid)), location);
   }

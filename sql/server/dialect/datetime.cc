@@ -182,20 +182,34 @@ struct Unit {
 };
 
 constexpr Unit kUnits[] = {
-    {"microsecond", 0, 0, 1},       {"us", 0, 0, 1},
-    {"usec", 0, 0, 1},              {"millisecond", 0, 0, 1000},
-    {"ms", 0, 0, 1000},             {"msec", 0, 0, 1000},
-    {"second", 0, 0, kMicrosPerSecond}, {"sec", 0, 0, kMicrosPerSecond},
-    {"s", 0, 0, kMicrosPerSecond},  {"minute", 0, 0, kMicrosPerMinute},
-    {"min", 0, 0, kMicrosPerMinute}, {"m", 0, 0, kMicrosPerMinute},
-    {"hour", 0, 0, kMicrosPerHour}, {"hr", 0, 0, kMicrosPerHour},
-    {"h", 0, 0, kMicrosPerHour},    {"day", 0, 1, 0},
-    {"d", 0, 1, 0},                 {"week", 0, 7, 0},
-    {"w", 0, 7, 0},                 {"month", 1, 0, 0},
-    {"mon", 1, 0, 0},               {"year", 12, 0, 0},
-    {"yr", 12, 0, 0},               {"y", 12, 0, 0},
-    {"decade", 120, 0, 0},          {"century", 1200, 0, 0},
-    {"centurie", 1200, 0, 0},       {"millennium", 12000, 0, 0},
+    {"microsecond", 0, 0, 1},
+    {"us", 0, 0, 1},
+    {"usec", 0, 0, 1},
+    {"millisecond", 0, 0, 1000},
+    {"ms", 0, 0, 1000},
+    {"msec", 0, 0, 1000},
+    {"second", 0, 0, kMicrosPerSecond},
+    {"sec", 0, 0, kMicrosPerSecond},
+    {"s", 0, 0, kMicrosPerSecond},
+    {"minute", 0, 0, kMicrosPerMinute},
+    {"min", 0, 0, kMicrosPerMinute},
+    {"m", 0, 0, kMicrosPerMinute},
+    {"hour", 0, 0, kMicrosPerHour},
+    {"hr", 0, 0, kMicrosPerHour},
+    {"h", 0, 0, kMicrosPerHour},
+    {"day", 0, 1, 0},
+    {"d", 0, 1, 0},
+    {"week", 0, 7, 0},
+    {"w", 0, 7, 0},
+    {"month", 1, 0, 0},
+    {"mon", 1, 0, 0},
+    {"year", 12, 0, 0},
+    {"yr", 12, 0, 0},
+    {"y", 12, 0, 0},
+    {"decade", 120, 0, 0},
+    {"century", 1200, 0, 0},
+    {"centurie", 1200, 0, 0},
+    {"millennium", 12000, 0, 0},
 };
 
 const Unit* FindUnit(std::string word) {
@@ -246,6 +260,7 @@ std::optional<double> TakeAmount(Reader* reader) {
 std::optional<Interval> ParseIsoInterval(Reader* reader) {
   Interval interval;
   bool in_time = false;
+  bool any = false;
   while (!reader->done()) {
     if (reader->Take('T') || reader->Take('t')) {
       in_time = true;
@@ -256,16 +271,17 @@ std::optional<Interval> ParseIsoInterval(Reader* reader) {
     if (!amount || !reader->Take(reader->front())) return std::nullopt;
     const Unit* unit = FindUnit(letter == "m" && !in_time ? "mon" : letter);
     if (unit == nullptr || !AddUnit(*amount, *unit, &interval)) return std::nullopt;
+    any = true;
   }
-  return interval;
+  return any ? std::optional<Interval>(interval) : std::nullopt;
 }
 
 // [+-]12:30[:15[.5]] at the front, hours of any number of digits.
 std::optional<int64_t> TakeIntervalTime(double hours, bool negative, Reader* reader) {
   const auto minutes = reader->Number(1, 2);
   if (!minutes || *minutes > 59 || std::abs(hours) > 2e9) return std::nullopt;
-  int64_t micros = static_cast<int64_t>(std::abs(hours)) * kMicrosPerHour +
-                   *minutes * kMicrosPerMinute;
+  int64_t micros =
+      static_cast<int64_t>(std::abs(hours)) * kMicrosPerHour + *minutes * kMicrosPerMinute;
   if (reader->Take(':')) {
     const auto seconds = reader->Number(1, 2);
     if (!seconds || *seconds > 59) return std::nullopt;
@@ -387,8 +403,12 @@ std::optional<std::string> FormatTimestamp(int64_t micros) {
 
 std::string FormatInterval(const Interval& interval) {
   std::string text;
+  bool after_negative = false;  // then a plus is written
   const auto add = [&](int64_t count, const char* unit) {
-    if (count != 0) text += (text.empty() ? "" : " ") + Plural(count, unit);
+    if (count == 0) return;
+    text += (text.empty() ? "" : " ") + std::string(after_negative && count > 0 ? "+" : "");
+    text += Plural(count, unit);
+    after_negative = count < 0;
   };
   add(interval.months / 12, "year");
   add(interval.months % 12, "mon");
@@ -396,7 +416,7 @@ std::string FormatInterval(const Interval& interval) {
   if (interval.micros != 0 || text.empty()) {
     const bool negative = interval.micros < 0;
     if (!text.empty()) text += ' ';
-    if (negative) text += '-';
+    if (negative || after_negative) text += negative ? '-' : '+';
     text += FormatTime(negative ? -interval.micros : interval.micros);
   }
   return text;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "sql/server/dialect/array_text.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
@@ -101,9 +102,10 @@ Expression Translator::Constant(const pg::AConst& constant) {
       value.type_oid = kInt4Oid;
       break;
     case PG_QUERY__A__CONST__VAL_FVAL: {
-      value.sql = constant.fval->fval;
-      const bool whole = value.sql.find_first_of(".eE") == std::string::npos;
-      value.type_oid = whole && value.sql.size() <= 19 ? kInt8Oid : kNumericOid;
+      value.sql = NumberText(constant.fval->fval);
+      const auto whole = base::ParseNumber<int64_t>(constant.fval->fval);
+      const bool is_short = whole && *whole == static_cast<int32_t>(*whole);  // -2147483648 alone
+      value.type_oid = is_short ? kInt4Oid : whole ? kInt8Oid : kNumericOid;
       break;
     }
     case PG_QUERY__A__CONST__VAL_BOOLVAL:
@@ -127,8 +129,7 @@ Expression Translator::Parameter(const pg::ParamRef& parameter) {
   Expression value;
   value.name = "?column?";
   if (parameter.number < 1 || parameter.number > kMostParameters) {
-    Fail("42P02", "there is no parameter $" + std::to_string(parameter.number),
-         parameter.location);
+    Fail("42P02", "there is no parameter $" + std::to_string(parameter.number), parameter.location);
     return value;
   }
   SetParameterType(parameter.number, 0);
@@ -185,7 +186,8 @@ bool IsRowid(const std::string& name) { return name == "rowid" || name == "_rowi
 
 }  // namespace
 
-// schema.table.column or table.column; a function's or inlined query's columns stand for themselves.
+// schema.table.column or table.column; a function's or inlined query's columns stand for
+// themselves.
 Expression Translator::QualifiedColumn(const std::vector<std::string>& names, int location) {
   const std::string& table = names[names.size() - 2];
   const std::string& name = names.back();
@@ -382,8 +384,8 @@ Expression Translator::Coalesce(const pg::CoalesceExpr& expr) {
   value.name = "coalesce";
   value.type_oid = CommonType(arguments, expr.location);
   for (const Expression& argument : arguments) value.not_null |= argument.not_null;
-  value.sql = arguments.size() == 1 ? "(" + arguments[0].sql + ")"
-                                    : "coalesce(" + Joined(arguments) + ")";
+  value.sql =
+      arguments.size() == 1 ? "(" + arguments[0].sql + ")" : "coalesce(" + Joined(arguments) + ")";
   return value;
 }
 
@@ -518,7 +520,8 @@ Expression Translator::ArrayOfQuery(const QueryText& query, int location) {
     return value;
   }
   const Expression& column = query.columns[0];
-  value.sql = "(SELECT pg_array_agg_or_empty(" + Quoted(column.name) + ") FROM (" + query.sql + "))";
+  value.sql =
+      "(SELECT pg_array_agg_or_empty(" + Quoted(column.name) + ") FROM (" + query.sql + "))";
   const TypeInfo* type = FindType(column.type_oid);
   value.type_oid = type != nullptr && type->array_oid != 0 ? type->array_oid : kTextArrayOid;
   value.not_null = true;

@@ -30,7 +30,10 @@ uint32_t ResultType(const KnownFunction& function, const std::vector<Expression>
     case kSameAsArgument:
       return first;
     case kSumOfArgument:
-      return first == 0 ? 0 : TypeClassOf(first) == TypeClass::kInteger ? kInt8Oid : first;
+      if (first == kInt8Oid) return kNumericOid;
+      return TypeClassOf(first) == TypeClass::kInteger ? kInt8Oid : first;
+    case kBytesOrText:
+      return first == kByteaOid ? kByteaOid : kTextOid;
     case kAverageOfArgument:
       return TypeClassOf(first) == TypeClass::kReal ? kFloat8Oid : kNumericOid;
     case kArrayOfArgument:
@@ -81,6 +84,9 @@ std::optional<Expression> Translator::SpecialCall(const std::string& name, const
     return Extract(name, std::move((*arguments)[0]), std::move((*arguments)[1]));
   }
   if (name == "date_trunc" && count >= 2) {
+    if ((*arguments)[1].type_class() == TypeClass::kInterval) {
+      Unsupported("date_trunc of an interval", call.location);
+    }
     Coerce(&(*arguments)[1], kTimestamptzOid, call.location);
     Expression result = KnownCall(name, call, *arguments);
     const bool is_date = (*arguments)[1].type_oid == kDateOid;
@@ -114,13 +120,39 @@ std::optional<Expression> Translator::SpecialCall(const std::string& name, const
     value.type_oid = kTextOid;
     return value;
   }
-  if (name == "substring" && count == 2 &&
-      call.funcformat != PG_QUERY__COERCION_FORM__COERCE_SQL_SYNTAX &&
+  if (name == "substring" && count >= 2 &&
       ((*arguments)[1].is_untyped_literal || (*arguments)[1].type_class() == TypeClass::kText)) {
-    Unsupported("substring by a pattern", call.location);
+    return SubstringByPattern(std::move(*arguments), call.location);
+  }
+  if (name == "round" && count == 1 && (*arguments)[0].type_class() == TypeClass::kReal) {
+    value.sql = "pg_round_real(" + (*arguments)[0].sql + ")";
+    value.type_oid = kFloat8Oid;
+    return value;
+  }
+  if (name == "abs" && count == 1 && (*arguments)[0].type_class() == TypeClass::kInteger) {
+    value.sql = InRange("abs(" + (*arguments)[0].sql + ")", (*arguments)[0].type_oid);
+    value.type_oid = (*arguments)[0].type_oid;
+    return value;
+  }
+  if (name == "array_append" || name == "array_prepend" || name == "array_cat") {
+    if (count == 2) return ArrayConcatenation((*arguments)[0], (*arguments)[1]);
+  }
+  if (name == "to_hex" && count == 1 && (*arguments)[0].type_oid == kInt4Oid) {
+    value.sql = "pg_to_hex(" + (*arguments)[0].sql + " & 4294967295)";
+    value.type_oid = kTextOid;
     return value;
   }
   return std::nullopt;
+}
+
+Expression Translator::SubstringByPattern(std::vector<Expression> arguments, int location) {
+  if (arguments.size() > 2) Unsupported("substring by a pattern of SQL", location);
+  Expression value;
+  value.name = "substring";
+  for (Expression& argument : arguments) Coerce(&argument, kTextOid);
+  value.sql = "pg_substring_by_pattern(" + Joined(arguments) + ")";
+  value.type_oid = kTextOid;
+  return value;
 }
 
 Expression Translator::Extract(const std::string& name, Expression field, Expression source) {
@@ -162,8 +194,8 @@ Expression Translator::KnownCall(const std::string& name, const pg::FuncCall& ca
     value.type_oid = ResultType(*function, arguments);
     value.not_null = GivesNoNull(name);
   }
-  const std::string_view json = function != nullptr ? function->sql_name : "";
-  if (json.starts_with("json_") && !json.ends_with("length")) {
+  const bool makes_jsonb = function != nullptr && function->type_oid == kJsonbOid;
+  if (makes_jsonb || (function != nullptr && function->type_oid == kJsonOid)) {
     for (Expression& argument : arguments) argument = JsonArgument(std::move(argument));
   }
   const bool text_of = name == "string_agg" || name == "concat" || name == "concat_ws";
@@ -192,15 +224,30 @@ Expression Translator::KnownCall(const std::string& name, const pg::FuncCall& ca
     value.sql += " FILTER (WHERE " + BooleanExpr(call.agg_filter).sql + ")";
   }
   if (call.over != nullptr) value.sql += " OVER " + Window(*call.over);
+  if (makes_jsonb) value.sql = "pg_jsonb(" + value.sql + ")";
+  const bool adds = name == "sum" || name == "avg";
+  if (adds && value.type_oid == kNumericOid) value.sql = ExactNumeric(value.sql);
   return value;
 }
 
 // Truth and JSON within JSON are not numbers and texts.
 Expression Translator::JsonArgument(Expression value) {
-  if (value.type_class() == TypeClass::kBool) {
+  if (value.type_class() == TypeClass::kReal || value.type_class() == TypeClass::kNumeric) {
+    value.sql = "json(pg_to_text(" + value.sql + "))";  // 1, not 1.0
+  } else if (value.type_class() == TypeClass::kBool) {
     value.sql = "json(CASE " + value.sql + " WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)";
   } else if (value.type_oid == kJsonOid || value.type_oid == kJsonbOid) {
     value.sql = "json(" + value.sql + ")";
+  } else if (value.type_class() == TypeClass::kArray) {
+    const TypeInfo* type = FindType(value.type_oid);
+    const uint32_t element = type != nullptr ? type->element_oid : 0;
+    const TypeClass c = TypeClassOf(element);
+    const bool as_is = IsNumber(c) || element == kJsonOid || element == kJsonbOid;
+    value.sql = "pg_json_of_array(" + value.sql + ", " +
+                (as_is                   ? "'j'"
+                 : c == TypeClass::kBool ? "'b'"
+                                         : "'s'") +
+                ")";
   }
   return value;
 }

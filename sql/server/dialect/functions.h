@@ -14,10 +14,11 @@ namespace sibyl::sql::server {
 
 // Types that depend on the arguments.
 constexpr uint32_t kSameAsArgument = 1;   // the first's
-constexpr uint32_t kSumOfArgument = 2;    // int8 of an integer, else the argument's
+constexpr uint32_t kSumOfArgument = 2;    // int8 of int4, numeric of int8, else the argument's
 constexpr uint32_t kAverageOfArgument = 3;  // numeric of an exact number, else float8
 constexpr uint32_t kArrayOfArgument = 4;
 constexpr uint32_t kElementOfArgument = 5;
+constexpr uint32_t kBytesOrText = 6;  // as the first argument is
 
 // One of PostgreSQL's functions.
 struct KnownFunction {

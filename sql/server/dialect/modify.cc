@@ -132,7 +132,7 @@ Expression Translator::AssignedValue(const pg::Node* node, const ColumnInfo* col
        (to == TypeClass::kText && (from == TypeClass::kBool || IsNumber(from))));
   if (converts) value = CastTo(std::move(value), column->type_oid, -1, -1);
   if (to == TypeClass::kNumeric && column->typmod >= 4) {
-    value.sql = "round(" + value.sql + ", " + std::to_string((column->typmod - 4) & 0x7ff) + ")";
+    value.sql = NumericSql(value.sql, column->typmod);
   }
   return value;
 }

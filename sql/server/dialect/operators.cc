@@ -24,9 +24,7 @@ bool IsOneOf(std::string_view op, std::initializer_list<std::string_view> ops) {
   return false;
 }
 
-bool IsZero(const std::string& sql) {
-  return sql.find_first_not_of("0.") == std::string::npos;
-}
+bool IsZero(const std::string& sql) { return sql.find_first_not_of("0.") == std::string::npos; }
 
 // A literal number that is not 0: dividing by it needs no check.
 bool IsSafeDivisor(const std::string& sql) {
@@ -136,10 +134,12 @@ Expression Translator::BinaryOperator(const std::string& op, Expression left, Ex
 Expression Translator::JsonMember(const std::string& op, Expression left, Expression right) {
   Coerce(&left, kJsonOid);
   Coerce(&right, kTextOid);
+  const bool is_jsonb = left.type_oid == kJsonbOid;
   Expression value;
   value.name = "?column?";
-  value.type_oid = op == "->" ? kJsonOid : kTextOid;
+  value.type_oid = op == "->>" ? kTextOid : is_jsonb ? kJsonbOid : kJsonOid;
   value.sql = "(" + left.sql + " -> " + right.sql + ")";
+  if (is_jsonb) value.sql = "pg_jsonb" + value.sql;
   if (op == "->>") {
     value.sql = "CASE substr(" + value.sql + ", 1, 1) WHEN '\"' THEN (" + left.sql + " ->> " +
                 right.sql + ") WHEN 'n' THEN NULL ELSE " + value.sql + " END";
@@ -161,9 +161,26 @@ Expression Translator::ArrayConcatenation(Expression left, Expression right) {
   return value;
 }
 
+Expression Translator::JsonbConcatenation(Expression left, Expression right) {
+  Coerce(&left, kJsonbOid);
+  Coerce(&right, kJsonbOid);
+  if (left.type_oid != kJsonbOid || right.type_oid != kJsonbOid) {
+    Fail("42883", "operator does not exist: " + FormatType(left.type_oid, -1) + " || " +
+                      FormatType(right.type_oid, -1));
+  }
+  Expression value;
+  value.name = "?column?";
+  value.type_oid = kJsonbOid;
+  value.sql = "pg_jsonb_cat(" + left.sql + ", " + right.sql + ")";
+  return value;
+}
+
 Expression Translator::Concatenation(Expression left, Expression right) {
   if (left.type_class() == TypeClass::kArray || right.type_class() == TypeClass::kArray) {
     return ArrayConcatenation(std::move(left), std::move(right));
+  }
+  if (left.type_oid == kJsonbOid || right.type_oid == kJsonbOid) {
+    return JsonbConcatenation(std::move(left), std::move(right));
   }
   const bool bytes = left.type_oid == kByteaOid || right.type_oid == kByteaOid;
   const uint32_t type_oid = bytes ? kByteaOid : kTextOid;
@@ -178,10 +195,22 @@ Expression Translator::Concatenation(Expression left, Expression right) {
   to_text(&right);
   Expression value;
   value.sql = "(" + left.sql + " || " + right.sql + ")";
+  if (bytes) value.sql = "CAST(" + value.sql + " AS BLOB)";  // what || gives is text
   value.type_oid = type_oid;
   value.name = "?column?";
   value.not_null = left.not_null && right.not_null;
   return value;
+}
+
+void Translator::Negate(Expression* operand) {
+  const bool literal = !operand->sql.empty() && IsDigit(operand->sql[0]);
+  if (literal) {
+    operand->sql = NumberText("-" + operand->sql);
+  } else if (operand->type_class() == TypeClass::kInteger) {
+    operand->sql = WholeNumber("-", "0", operand->sql, operand->type_oid);
+  } else {
+    operand->sql = "(- " + operand->sql + ")";
+  }
 }
 
 Expression Translator::UnaryOperator(const std::string& op, Expression operand, int location) {
@@ -192,14 +221,13 @@ Expression Translator::UnaryOperator(const std::string& op, Expression operand, 
       operand.sql = "pg_interval_multiply(" + operand.sql + ", -1)";
       return operand;
     }
-    const bool literal = !operand.sql.empty() && operand.sql[0] >= '0' && operand.sql[0] <= '9';
-    if (op == "-") operand.sql = literal ? "-" + operand.sql : "(- " + operand.sql + ")";
+    if (op == "-") Negate(&operand);
   } else if (op == "~") {
     operand.sql = "(~ " + operand.sql + ")";
   } else if (op == "@") {
-    operand.sql = "abs(" + operand.sql + ")";
+    operand.sql = InRange("abs(" + operand.sql + ")", operand.type_oid);
   } else if (op == "|/") {
-    operand.sql = "sqrt(" + operand.sql + ")";
+    operand.sql = "pg_sqrt(" + operand.sql + ")";
     operand.type_oid = kFloat8Oid;
   } else {
     Fail("42883", "operator does not exist: " + op, location);
@@ -218,6 +246,10 @@ Expression Translator::Comparison(const std::string& op, Expression left, Expres
     return Boolean("(" + rowid + " = pg_ctid_rowid(" + right.sql + "))");
   }
   CoerceEachOther(&left, &right);
+  const bool equality = op == "=" || op == "<>" || op == "!=";
+  if (!equality && (left.type_oid == kJsonbOid || right.type_oid == kJsonbOid)) {
+    Unsupported("the order of jsonb");
+  }
   if (left.type_class() == TypeClass::kInterval && right.type_class() == TypeClass::kInterval) {
     left.sql = "pg_interval_order(" + left.sql + ")";
     right.sql = "pg_interval_order(" + right.sql + ")";
@@ -269,14 +301,45 @@ Expression Translator::Arithmetic(const std::string& op, Expression left, Expres
   if (op == "/" || op == "%") {
     value.sql = Division(op, std::move(left), std::move(right), value.type_oid);
   } else if (op == "^") {
-    value.sql = "pow(" + left.sql + ", " + right.sql + ")";
+    value.sql = "pg_power(" + left.sql + ", " + right.sql + ")";
     value.type_oid = kFloat8Oid;
   } else if (op == "#") {
     value.sql = "pg_xor(" + left.sql + ", " + right.sql + ")";
+  } else if (op == "<<" || op == ">>") {
+    value.type_oid = left.type_oid;
+    value.sql = std::string(op == "<<" ? "pg_shift_left(" : "pg_shift_right(") + left.sql + ", " +
+                right.sql + (left.type_oid == kInt8Oid ? ", 64)" : ", 32)");
+  } else if (op.find_first_of("+-*") == 0 && TypeClassOf(value.type_oid) == TypeClass::kInteger) {
+    value.sql = WholeNumber(op, left.sql, right.sql, value.type_oid);
   } else {
     value.sql = "(" + left.sql + " " + op + " " + right.sql + ")";
+    if (value.type_oid == kNumericOid) value.sql = ExactNumeric(value.sql);
   }
   return value;
+}
+
+// Numerics are kept as reals, which 0.1 + 0.2 would show in a comparison.
+std::string Translator::ExactNumeric(const std::string& sql) const {
+  return in_definition_ ? sql : "pg_exact(" + sql + ")";
+}
+
+// Whole numbers of a type that SQLite, whose numbers have eight bytes or are reals, does not know.
+std::string Translator::InRange(const std::string& sql, uint32_t type_oid) const {
+  if (in_definition_) return sql;
+  if (type_oid == kInt2Oid) return "pg_to_int2(" + sql + ")";
+  if (type_oid == kInt4Oid) return "pg_to_int4(" + sql + ")";
+  return sql;
+}
+
+// What two numbers of four bytes give fits eight, so that looking at the result is enough. What is
+// written stays as it is in the schema, which SQLite's own programs read, too.
+std::string Translator::WholeNumber(const std::string& op, const std::string& left,
+                                    const std::string& right, uint32_t type_oid) const {
+  if (in_definition_ || type_oid != kInt8Oid) {
+    return InRange("(" + left + " " + op + " " + right + ")", type_oid);
+  }
+  const char* const function = op == "+" ? "pg_add(" : op == "-" ? "pg_subtract(" : "pg_multiply(";
+  return function + left + ", " + right + ")";
 }
 
 // Numbers of type numeric may be kept as integers here: their quotient must not be one. Division by
@@ -293,7 +356,8 @@ std::string Translator::Division(const std::string& op, Expression left, Express
   if (op == "/" && !whole && type_oid != 0) {
     return "pg_divide_real(" + left.sql + ", " + right.sql + ")";
   }
-  return (op == "/" ? "pg_divide(" : "pg_modulo(") + left.sql + ", " + right.sql + ")";
+  if (op == "%") return "pg_modulo(" + left.sql + ", " + right.sql + ")";
+  return InRange("pg_divide(" + left.sql + ", " + right.sql + ")", type_oid);
 }
 
 Expression Translator::DateArithmetic(const std::string& op, Expression left, Expression right,
@@ -332,8 +396,9 @@ Expression Translator::DateArithmetic(const std::string& op, Expression left, Ex
     value.sql = "pg_interval_multiply(" + left.sql + ", pg_divide_real(1, " + right.sql + "))";
     value.type_oid = kIntervalOid;
   } else {
-    Fail("42883", "operator does not exist: " + FormatType(left.type_oid, -1) + " " + op + " " +
-                      FormatType(right.type_oid, -1),
+    Fail("42883",
+         "operator does not exist: " + FormatType(left.type_oid, -1) + " " + op + " " +
+             FormatType(right.type_oid, -1),
          location);
   }
   return value;
@@ -345,15 +410,15 @@ Expression Translator::RegexMatch(const std::string& op, Expression left, Expres
   Coerce(&left, kTextOid);
   Coerce(&right, kTextOid);
   const bool no_case = op.ends_with('*');
-  std::string sql = (no_case ? "pg_regex_imatch(" : "pg_regex_match(") + left.sql + ", " +
-                    right.sql + ")";
+  std::string sql =
+      (no_case ? "pg_regex_imatch(" : "pg_regex_match(") + left.sql + ", " + right.sql + ")";
   return Boolean(op[0] == '!' ? "(NOT " + sql + ")" : sql);
 }
 
 namespace {
 
-// A LIKE pattern as the same GLOB pattern, which is case-sensitive and may use an index. nullopt: the
-// pattern ends with its escape character.
+// A LIKE pattern as the same GLOB pattern, which is case-sensitive and may use an index. nullopt:
+// the pattern ends with its escape character.
 std::optional<std::string> GlobOfLike(std::string_view pattern, char escape) {
   std::string glob;
   const auto literal = [&](char c) {
@@ -436,8 +501,7 @@ Expression Translator::Similar(const pg::AExpr& expr) {
 Expression Translator::InList(const pg::AExpr& expr) {
   const bool negated = StringsOf(Items(expr.n_name, expr.name)).back() != "=";
   Expression left = Expr(expr.lexpr);
-  std::vector<Expression> values =
-      Exprs(Items(expr.rexpr->list->n_items, expr.rexpr->list->items));
+  std::vector<Expression> values = Exprs(Items(expr.rexpr->list->n_items, expr.rexpr->list->items));
   const bool rows = left.type_oid == kRecordOid;
   std::string list;
   for (Expression& value : values) {

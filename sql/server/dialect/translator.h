@@ -122,13 +122,19 @@ class Translator {
   Expression NumberedParameter(const pg::AExpr& expr);
   Expression BinaryOperator(const std::string& op, Expression left, Expression right, int location);
   Expression UnaryOperator(const std::string& op, Expression operand, int location);
+  void Negate(Expression* operand);
   Expression Comparison(const std::string& op, Expression left, Expression right);
   Expression Arithmetic(const std::string& op, Expression left, Expression right, int location);
   void CoerceForArithmetic(const std::string& op, Expression* left, Expression* right,
                            int location);
+  Expression JsonbConcatenation(Expression left, Expression right);
   Expression JsonMember(const std::string& op, Expression left, Expression right);
   Expression ArrayConcatenation(Expression left, Expression right);
   Expression Concatenation(Expression left, Expression right);
+  std::string ExactNumeric(const std::string& sql) const;
+  std::string InRange(const std::string& sql, uint32_t type_oid) const;
+  std::string WholeNumber(const std::string& op, const std::string& left, const std::string& right,
+                          uint32_t type_oid) const;
   std::string Division(const std::string& op, Expression left, Expression right, uint32_t type_oid);
   Expression DateArithmetic(const std::string& op, Expression left, Expression right, int location);
   Expression RegexMatch(const std::string& op, Expression left, Expression right);
@@ -163,6 +169,7 @@ class Translator {
   uint32_t TypeOf(const pg::TypeName& name, int32_t* typmod);
   Expression Cast(const pg::TypeCast& cast);
   Expression CastTo(Expression value, uint32_t type_oid, int32_t typmod, int location);
+  static std::string NumericSql(const std::string& sql, int32_t typmod);
   // As PostgreSQL's implicit coercion: an untyped literal or parameter becomes of `type_oid`.
   void Coerce(Expression* value, uint32_t type_oid, int location = -1);
   void CoerceEachOther(Expression* left, Expression* right, int location = -1);
@@ -178,6 +185,7 @@ class Translator {
                        std::vector<Expression> arguments);
   std::optional<Expression> SpecialCall(const std::string& name, const pg::FuncCall& call,
                                         std::vector<Expression>* arguments);
+  Expression SubstringByPattern(std::vector<Expression> arguments, int location);
   Expression Extract(const std::string& name, Expression field, Expression source);
   Expression AtTimeZone(std::vector<Expression> arguments, int location);
   static Expression JsonArgument(Expression value);
