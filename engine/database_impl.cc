@@ -529,6 +529,9 @@ Result<VerifyReport> DatabaseImpl::Verify() {
   const auto [manifest, view] = compactor_->ManifestAndView();
   VerifyReport report;
   CheckLevels(manifest, *view, &report);
+  if (auto status = state_->log->Verify(); !status) {
+    report.problems.push_back(status.error().message);
+  }
   for (size_t i = 0; i < view->levels.size(); ++i) {
     const LearnedSegment* previous = nullptr;
     for (const SegmentPtr& segment : view->levels[i]->segments()) {
@@ -614,6 +617,9 @@ Result<Stats> DatabaseImpl::GetStats() {
     stats.range_deletions = point.view->range_deletions->all().size();
   }
   compactor_->AddStats(&stats);
+  if (const Status alive = state_->log->CheckAlive(); !alive) {
+    stats.writes_stopped_by = alive.error().message;
+  }
   stats.counters.gets = state_->views.reads();
   stats.counters.writes_records = from.writes_records.load();
   stats.counters.writes_batches = from.writes_batches.load();

@@ -30,14 +30,14 @@ engine::Environment ProductEnvironment() {
     engine::Registry::Instance().NoteLogOpened();
     return log;
   };
-  return {&files,
-          [&files, open_log](const storage::Path& directory) {
-            return storage::OpenRestingLog(files, directory, open_log);
-          },
-          [&files](const storage::Path& directory) {
-            return storage::OpenRestingLogReadOnly(files, directory,
-                                                   storage::OpenRocksDbLogReadOnly);
-          }};
+  return {
+      &files,
+      [&files, open_log](const storage::Path& directory) {
+        return storage::OpenRestingLog(files, directory, open_log, storage::OpenRocksDbLogReadOnly);
+      },
+      [&files](const storage::Path& directory) {
+        return storage::OpenRestingLogReadOnly(files, directory, storage::OpenRocksDbLogReadOnly);
+      }};
 }
 
 // The names and sizes of all files of a database: differs when somebody wrote between two calls.

@@ -128,6 +128,8 @@ std::string PrometheusText(const Stats& stats) {
             stats.pinned_generation_bytes);
   out.Gauge("pinned_generations", "Drained generations that are read still",
             stats.pinned_generations);
+  out.Gauge("writes_stopped", "1: a write to the log failed, none is taken until the next opening",
+            stats.writes_stopped_by.empty() ? 0 : 1);
   out.Gauge("merging_stopped", "1: damage in a segment ended merging until the next opening",
             stats.merging_stopped_by.empty() ? 0 : 1);
   out.Gauge("last_sequence", "The last commit", stats.last_sequence);

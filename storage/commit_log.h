@@ -103,6 +103,13 @@ class CommitLog {
   // nothing to replay; else, and after a failure, nothing. For the moment before the log is closed.
   virtual std::optional<LogAtRest> AtRest() { return std::nullopt; }
 
+  // kReadOnly, saying why, from the first write that failed on.
+  virtual Status CheckAlive() const { return Ok(); }
+
+  // Checks what the files have, as far as nobody writes to them: the whole of a log that rests (see
+  // resting_log.h), of others what does not change any more. Errors: kCorruption, kIo.
+  virtual Status Verify() { return Ok(); }
+
   // Called when the process exits with the log open: nothing runs in the background from then on.
   // What was appended is kept.
   virtual void EndBackgroundWork() {}

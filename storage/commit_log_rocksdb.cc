@@ -193,13 +193,7 @@ class RocksDbLog final : public CommitLog {
     return total_bytes;
   }
 
- private:
-  struct NumberedFamily {
-    uint64_t number = 0;
-    FamilyPtr family;
-  };
-
-  Status CheckAlive() const {
+  Status CheckAlive() const override {
     if (!failed_) return Ok();
     const std::lock_guard lock(state_mutex_);
     return Error{ErrorCode::kReadOnly, directory_.string() +
@@ -207,6 +201,18 @@ class RocksDbLog final : public CommitLog {
                                            "again, because one failed: " +
                                            failure_};
   }
+
+  // Who opened the log has read all the rest.
+  Status Verify() override {
+    const rocksdb::Status status = log_.db->VerifyChecksum();
+    return status.ok() ? Ok() : Status(FromRocksDb(directory_, status));
+  }
+
+ private:
+  struct NumberedFamily {
+    uint64_t number = 0;
+    FamilyPtr family;
+  };
 
   // The first failure decides: RocksDB's state is unknown after it, and Resume cannot mend it.
   Error Fail(const rocksdb::Status& status) {

@@ -75,11 +75,13 @@ class RestingLog final : public CommitLog {
   // Without a note (`rest`) there is a log that is open (`awake`). Without `open` nothing is
   // written.
   RestingLog(FileSystem& files, Path directory, std::optional<base::FileIdentity> identity,
-             LogOpener open, std::optional<LogAtRest> rest, std::unique_ptr<CommitLog> awake)
+             LogOpener open, LogOpener open_read_only, std::optional<LogAtRest> rest,
+             std::unique_ptr<CommitLog> awake)
       : files_(files),
         directory_(std::move(directory)),
         identity_(std::move(identity)),
         open_(std::move(open)),
+        open_read_only_(std::move(open_read_only)),
         rest_(std::move(rest)),
         opened_(std::move(awake)),
         awake_(opened_.get()) {}
@@ -137,6 +139,21 @@ class RestingLog final : public CommitLog {
     if (CommitLog* log = Awake()) return log->AtRest();
     return rest_;
   }
+  Status CheckAlive() const override {
+    const CommitLog* const log = Awake();
+    return log == nullptr ? Ok() : log->CheckAlive();
+  }
+  Status Verify() override {
+    if (CommitLog* log = Awake()) return log->Verify();
+    const std::lock_guard lock(waking_);  // nobody here writes meanwhile
+    if (CommitLog* log = Awake()) return log->Verify();
+    if (open_) SIBYL_RETURN_IF_ERROR(CheckInPlace());
+    const auto found = open_read_only_(directory_);
+    if (found && IsAsItRested(**found)) return Ok();
+    // Beside a reader another process may write, after which it is another log.
+    if (!open_ && !ReadNote(files_, directory_)) return Ok();
+    return found ? Changed() : found.error();
+  }
   void EndBackgroundWork() override {
     if (CommitLog* log = Awake()) log->EndBackgroundWork();
   }
@@ -156,14 +173,19 @@ class RestingLog final : public CommitLog {
     SIBYL_RETURN_IF_ERROR(CheckInPlace());
     SIBYL_RETURN_IF_ERROR(files_.Remove(directory_ / kNoteName));
     SIBYL_ASSIGN_OR_RETURN(auto log, open_(directory_));
-    if (log->Manifest() != rest_->manifest ||
-        log->Generations() != std::vector<uint64_t>{rest_->generation}) {
-      return Error{ErrorCode::kCorruption,
-                   directory_.string() + ": the log is not as it was when it was closed"};
-    }
+    if (!IsAsItRested(*log)) return Changed();
     opened_ = std::move(log);
     awake_.store(opened_.get(), std::memory_order_release);
     return opened_.get();
+  }
+
+  bool IsAsItRested(const CommitLog& log) const {
+    return log.Manifest() == rest_->manifest &&
+           log.Generations() == std::vector<uint64_t>{rest_->generation};
+  }
+  Error Changed() const {
+    return {ErrorCode::kCorruption,
+            directory_.string() + ": the log is not as it was when it was closed"};
   }
 
   // Under us the folder may be deleted or moved away, and another be made in its place.
@@ -179,6 +201,7 @@ class RestingLog final : public CommitLog {
   const Path directory_;
   const std::optional<base::FileIdentity> identity_;  // of the folder; nullopt: nothing is written
   const LogOpener open_;
+  const LogOpener open_read_only_;
   const std::optional<LogAtRest> rest_;
   std::mutex waking_;
   std::unique_ptr<CommitLog> opened_;  // guarded by waking_
@@ -188,7 +211,7 @@ class RestingLog final : public CommitLog {
 }  // namespace
 
 Result<std::unique_ptr<CommitLog>> OpenRestingLog(FileSystem& files, const Path& directory,
-                                                  LogOpener open) {
+                                                  LogOpener open, LogOpener open_read_only) {
   std::optional<LogAtRest> rest = ReadNote(files, directory);
   std::unique_ptr<CommitLog> awake;
   if (!rest) {
@@ -197,16 +220,18 @@ Result<std::unique_ptr<CommitLog>> OpenRestingLog(FileSystem& files, const Path&
     SIBYL_ASSIGN_OR_RETURN(awake, open(directory));
   }
   SIBYL_ASSIGN_OR_RETURN(auto identity, base::FileIdentity::Of(directory));
-  return std::unique_ptr<CommitLog>(new RestingLog(
-      files, directory, std::move(identity), std::move(open), std::move(rest), std::move(awake)));
+  return std::unique_ptr<CommitLog>(new RestingLog(files, directory, std::move(identity),
+                                                   std::move(open), std::move(open_read_only),
+                                                   std::move(rest), std::move(awake)));
 }
 
 Result<std::unique_ptr<CommitLog>> OpenRestingLogReadOnly(FileSystem& files, const Path& directory,
-                                                          const LogOpener& open_read_only) {
+                                                          LogOpener open_read_only) {
   std::optional<LogAtRest> rest = ReadNote(files, directory);
   if (!rest) return open_read_only(directory);
-  return std::unique_ptr<CommitLog>(
-      new RestingLog(files, directory, std::nullopt, nullptr, std::move(rest), nullptr));
+  return std::unique_ptr<CommitLog>(new RestingLog(files, directory, std::nullopt, nullptr,
+                                                   std::move(open_read_only), std::move(rest),
+                                                   nullptr));
 }
 
 }  // namespace sibyl::storage

@@ -37,12 +37,12 @@ using LogOpener = std::function<Result<std::unique_ptr<CommitLog>>(const Path& d
 // Closing it leaves a note if nothing has to be replayed (CommitLog::AtRest).
 // `files` must outlive it. Errors: those of `open`.
 Result<std::unique_ptr<CommitLog>> OpenRestingLog(FileSystem& files, const Path& directory,
-                                                  LogOpener open);
+                                                  LogOpener open, LogOpener open_read_only);
 
 // The same for reading only: with a note that holds every write fails with kReadOnly, and no file
 // is touched.
 Result<std::unique_ptr<CommitLog>> OpenRestingLogReadOnly(FileSystem& files, const Path& directory,
-                                                          const LogOpener& open_read_only);
+                                                          LogOpener open_read_only);
 
 }  // namespace sibyl::storage
 

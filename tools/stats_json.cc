@@ -108,6 +108,7 @@ std::string ToJson(const Stats& stats) {
                      {"pinned_generations", stats.pinned_generations},
                      {"pinned_generation_bytes", stats.pinned_generation_bytes},
                      {"spilled_generation_bytes", stats.spilled_generation_bytes},
+                     {"writes_stopped_by", Escape(stats.writes_stopped_by)},
                      {"merging_stopped_by", Escape(stats.merging_stopped_by)},
                      {"generations", std::move(generations)},
                      {"levels", LevelsJson(stats)},

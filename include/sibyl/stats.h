@@ -146,6 +146,10 @@ struct Stats {
   // Options::max_pinned_generation_bytes.
   uint64_t spilled_generation_bytes = 0;
 
+  // Why the database takes no more writes until it is opened again: one to its log failed, mostly
+  // because the disk was full. Empty: all is well.
+  std::string writes_stopped_by;
+
   // Why the background thread stopped to merge: damage that it found in a segment. Empty: all is
   // well. Writes go on and are drained; what they leave behind is not merged until the database is
   // opened again.

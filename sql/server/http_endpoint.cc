@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "sibyl/database.h"
+#include "sibyl/sql.h"
 
 namespace sibyl::sql::server {
 namespace {
@@ -16,6 +18,25 @@ std::string Response(const char* status, const std::string& body) {
   return std::string("HTTP/1.1 ") + status +
          "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+}
+
+// Of the database that the server's connections have open, which this joins.
+Result<Stats> DatabaseStats(const ServerState& server) {
+  Options options;
+  options.create_if_missing = false;
+  SIBYL_ASSIGN_OR_RETURN(const auto database,
+                         Database::Open(options, DataDirectoryOf(server.options.database_path)));
+  return database->GetStats();
+}
+
+// Whoever supervises the server should start it again when it is not healthy.
+std::string HealthResponse(const ServerState& server) {
+  if (server.stopping) return Response("503 Service Unavailable", "stopping\n");
+  const auto stats = DatabaseStats(server);  // none: nothing has been written yet
+  if (stats && !stats->writes_stopped_by.empty()) {
+    return Response("503 Service Unavailable", stats->writes_stopped_by + "\n");
+  }
+  return Response("200 OK", "ok\n");
 }
 
 }  // namespace
@@ -48,6 +69,7 @@ std::string MetricsText(ServerState* server) {
       server->writers.waiting());
   add("writers_gathered", "gauge", "Sessions that left their event loop for that of the writers.",
       static_cast<uint64_t>(std::max(0, server->writers_loop->guests())));
+  if (const auto stats = DatabaseStats(*server)) text += PrometheusText(*stats);
   return text;
 }
 
@@ -90,8 +112,7 @@ Task<void> HttpEndpoint::Serve(std::shared_ptr<Channel> channel) {
   if (line.starts_with("GET /metrics ")) {
     *out = Response("200 OK", MetricsText(server_));
   } else if (line.starts_with("GET /health ")) {
-    *out = server_->stopping ? Response("503 Service Unavailable", "stopping\n")
-                             : Response("200 OK", "ok\n");
+    *out = HealthResponse(*server_);
   } else {
     *out = Response("404 Not Found", "GET /metrics or /health\n");
   }

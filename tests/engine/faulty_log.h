@@ -51,6 +51,7 @@ class FaultyLog final : public storage::CommitLog {
   Status DropGenerations(uint64_t floor) override {
     return IsDead() ? Dead() : base_->DropGenerations(floor);
   }
+  Status CheckAlive() const override { return IsDead() ? Dead() : base_->CheckAlive(); }
   uint64_t DiskBytes() const override { return base_->DiskBytes(); }
 
  private:

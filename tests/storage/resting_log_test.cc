@@ -28,10 +28,13 @@ class Folder {
 
   std::unique_ptr<CommitLog> Open() { return OpenAt(path()); }
   std::unique_ptr<CommitLog> OpenAt(const Path& path) {
-    return Must(OpenRestingLog(PosixFileSystem(), path, [this](const Path& directory) {
-      ++openings_;
-      return OpenRocksDbLog(directory);
-    }));
+    return Must(OpenRestingLog(
+        PosixFileSystem(), path,
+        [this](const Path& directory) {
+          ++openings_;
+          return OpenRocksDbLog(directory);
+        },
+        OpenRocksDbLogReadOnly));
   }
   std::unique_ptr<CommitLog> OpenReadOnly() {
     return Must(OpenRestingLogReadOnly(PosixFileSystem(), path(), [this](const Path& directory) {
@@ -221,7 +224,8 @@ TEST_CASE("a note about other files is no note", "[commit_log][resting]") {
   SECTION("one file is gone") {
     const Path copy = folder.Copy();
     std::filesystem::remove(copy / "CURRENT");
-    const auto log = OpenRestingLog(PosixFileSystem(), copy, OpenRocksDbLog);
+    const auto log =
+        OpenRestingLog(PosixFileSystem(), copy, OpenRocksDbLog, OpenRocksDbLogReadOnly);
     REQUIRE(!log);
     CHECK(log.error().code == ErrorCode::kCorruption);
   }
@@ -234,10 +238,43 @@ TEST_CASE("a log that is not the one of the note takes no write", "[commit_log][
   Must(OpenMemoryLog(other)->CommitManifest("another"));
   const auto log = Must(OpenRestingLog(
       PosixFileSystem(), folder.path(),
+      [&](const Path&) -> Result<std::unique_ptr<CommitLog>> { return OpenMemoryLog(other); },
       [&](const Path&) -> Result<std::unique_ptr<CommitLog>> { return OpenMemoryLog(other); }));
+  const Status verified = log->Verify();
+  REQUIRE(!verified);
+  CHECK(verified.error().code == ErrorCode::kCorruption);
   const Status appended = log->Append(30, 1, "lost");
   REQUIRE(!appended);
   CHECK(appended.error().code == ErrorCode::kCorruption);
+}
+
+// Of every file but the note and those that recovery does not need.
+TEST_CASE("damage to a log that rests is found by who asks for it", "[commit_log][resting]") {
+  Folder folder;
+  folder.MakeResting();
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    const std::string name = entry.path().filename().string();
+    const std::string content = ContentOf(entry.path());
+    if (content.empty() || name == "RESTING" || name == "IDENTITY") continue;
+    INFO(name);
+    CHECK(folder.Open()->Verify());
+    CHECK(folder.OpenReadOnly()->Verify());
+    std::string changed = content;
+    for (size_t i = 0; i < changed.size(); i += 40) changed[i] ^= 0x20;
+    Overwrite(entry.path(), changed);
+    REQUIRE(folder.has_note());
+    for (const bool read_only : {false, true}) {
+      const auto log = read_only ? folder.OpenReadOnly() : folder.Open();
+      CHECK(log->Manifest() == "the manifest");
+      const Status verified = log->Verify();
+      REQUIRE(!verified);
+      CHECK(verified.error().code == ErrorCode::kCorruption);
+    }
+    Overwrite(entry.path(), content);
+    ++damaged;
+  }
+  CHECK(damaged >= 4);  // CURRENT, MANIFEST, WITNESS, what RocksDB has of ours
 }
 
 TEST_CASE("a log does not follow its path to another folder", "[commit_log][resting]") {
@@ -279,12 +316,14 @@ TEST_CASE("a log that cannot be opened says so at the first write", "[commit_log
   Folder folder;
   folder.MakeResting();
   bool broken = true;
-  const auto log =
-      Must(OpenRestingLog(PosixFileSystem(), folder.path(),
-                          [&](const Path& directory) -> Result<std::unique_ptr<CommitLog>> {
-                            if (broken) return Error{ErrorCode::kIo, "no more files"};
-                            return OpenRocksDbLog(directory);
-                          }));
+  const auto log = Must(OpenRestingLog(
+      PosixFileSystem(), folder.path(),
+      [&](const Path& directory) -> Result<std::unique_ptr<CommitLog>> {
+        if (broken) return Error{ErrorCode::kIo, "no more files"};
+        return OpenRocksDbLog(directory);
+      },
+      OpenRocksDbLogReadOnly));
+  CHECK(log->Verify());
   const Status appended = log->Append(30, 1, BytesFor(30));
   REQUIRE(!appended);
   CHECK(appended.error().message == "no more files");

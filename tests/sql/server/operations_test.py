@@ -4,6 +4,8 @@ Method: servers as processes, and the programs that work with them, as an operat
 operations_test.py SIBYL [PART ...]
 """
 
+import contextlib
+import ctypes
 import os
 import pty
 import select
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -209,6 +212,28 @@ def shutdown(folder):
     client = connect(server)
     equal(rows(client.query("SELECT a FROM s")), [[b"1"]])
     client.close()
+    equal(server.stop(), 0)
+
+
+def shutdown_in_copy(folder):
+    """SIGTERM while clients are in the midst of COPY, in and out: they are sent away in time, and what
+    was not committed is not there."""
+    path = os.path.join(folder, "copying.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("shutdown_timeout_ms = 300\n")
+    server = ServerProcess(SIBYL, folder, "--config", path, name="copying.db")
+    writer, reader = connect(server), connect(server)
+    writer.query("CREATE TABLE c(a int PRIMARY KEY, b text); WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL "
+                 "SELECT n + 1 FROM i WHERE n < 60000) INSERT INTO c SELECT n, hex(zeroblob(100)) FROM i")
+    reader.send(b"Q", b"COPY c TO STDOUT\0")  # and reads nothing
+    writer.send(b"Q", b"COPY c FROM STDIN\0")
+    for i in range(1000):
+        writer.send(b"d", f"{-i}\trow {i}\n".encode())
+    equal(server.stop(), 0)
+    server = ServerProcess(SIBYL, folder, name="copying.db")
+    client = connect(server)
+    equal(rows(client.query("SELECT count(*), min(a) FROM c")), [[b"60000", b"1"]])
+    equal(rows(client.query("PRAGMA integrity_check")), [[b"ok"]])
     equal(server.stop(), 0)
 
 
@@ -512,10 +537,75 @@ def shell_of_a_server(folder):
         equal(server.stop(), 0)
 
 
+@contextlib.contextmanager
+def small_disk(at):
+    """24 MB of memory mounted there, for this thread and what it starts; False: that may not be done."""
+    new_namespace, private, recursive, lazily = 0x20000, 1 << 18, 0x4000, 2
+    os.mkdir(at)
+    libc = ctypes.CDLL(None)
+    mounted = (libc.unshare(new_namespace) == 0 and
+               libc.mount(None, b"/", None, private | recursive, None) == 0 and
+               libc.mount(b"tmpfs", at.encode(), b"tmpfs", 0, b"size=24m") == 0)
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            libc.umount2(at.encode(), lazily)
+
+
+def health(server):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/health") as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def disk_full(folder):
+    """A commit that the disk has no room for fails as such; reading goes on, the supervisor is told,
+    and with room and a new start everything acknowledged is there and writing goes on."""
+    disk = os.path.join(folder, "small")
+    with small_disk(disk) as mounted:
+        if not mounted:
+            return "may not mount a file system"
+        fill_disk(disk)
+    return None
+
+
+def fill_disk(disk):
+    filler = os.path.join(disk, "filler")
+    with open(filler, "wb") as file:
+        file.write(bytes(8 << 20))
+    options = ("--metrics", "127.0.0.1:0")
+    server = ServerProcess(SIBYL, disk, *options, name="full.db")
+    client, reader = connect(server), connect(server)
+    client.query("CREATE TABLE f(a int primary key, b text)")
+    equal(health(server), (200, b"ok\n"))
+    acknowledged = 0
+    while not errors(answer := client.query(f"INSERT INTO f VALUES ({acknowledged}, hex(randomblob(9000)))")):
+        acknowledged += 1
+    equal(errors(answer), ["53100"])
+    check(acknowledged > 100, acknowledged)
+    equal(errors(client.query("INSERT INTO f VALUES (-1, 'more')")), ["25006"])
+    equal(rows(reader.query("SELECT count(*), min(length(b)) FROM f")), [[b"%d" % acknowledged, b"18000"]])
+    status, text = health(server)
+    check(status == 503 and b"No space left" in text, status, text)
+    equal(metrics(server)["sibyl_writes_stopped"], 1)
+    equal(server.stop(), 0)
+    os.remove(filler)
+    server = ServerProcess(SIBYL, disk, *options, name="full.db")
+    client = connect(server)
+    equal(rows(client.query("SELECT count(*) FROM f")), [[b"%d" % acknowledged]])
+    equal(errors(client.query("INSERT INTO f VALUES (-1, 'more')")), [])
+    equal(rows(client.query("PRAGMA integrity_check")), [[b"ok"]])
+    equal(health(server), (200, b"ok\n"))
+    equal(server.stop(), 0)
+
+
 SHARED = [operations, gathering, shared_syncs]
-OWN = [passwords, tls, killed, shutdown, few_descriptors, cursor_memory,
+OWN = [passwords, tls, killed, shutdown, shutdown_in_copy, few_descriptors, cursor_memory,
        client_memory, limits, users_while_serving, backup_while_serving,
-       shell_of_a_server]
+       shell_of_a_server, disk_full]
 
 if __name__ == "__main__":
     sys.exit(run_parts(SHARED, OWN, "--metrics", "127.0.0.1:0"))

@@ -345,6 +345,40 @@ def cancel(server):
     client.close()
 
 
+def copy_canceled(server):
+    """COPY that is canceled, in or out: its rows are taken back, others write at once, the session goes on."""
+    client, other = connect(server), connect(server)
+    client.query("CREATE TABLE half(a int PRIMARY KEY, b text)")
+
+    def cancel_it():
+        canceler = WireClient(server.port)
+        canceler.send_raw(struct.pack("!II", 16, 80877102) + client.key)
+        expect_closed(canceler)
+
+    client.send(b"Q", b"COPY half FROM STDIN\0")
+    for i in range(1000):
+        client.send(b"d", f"{i}\trow {i}\n".encode())
+    cancel_it()
+    while (message := client.read())[0] != b"E":  # while the client could send more
+        pass
+    equal(errors([message]), ["57014"])
+    equal(tags(other.query("INSERT INTO half VALUES (-1, 'other')")), ["INSERT 0 1"])
+    client.send(b"d", b"2000\ttoo late\n")
+    client.send(b"c")
+    equal(errors(client.read_until_ready()), [])
+    equal(rows(client.query("SELECT a FROM half")), [[b"-1"]])
+
+    client.query("WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 60000) "
+                 "INSERT INTO half SELECT n, hex(zeroblob(100)) FROM i")
+    client.send(b"Q", b"COPY half TO STDOUT\0")
+    time.sleep(0.2)  # nothing is read: the server waits for this client, in the midst
+    cancel_it()
+    equal(errors(client.read_until_ready()), ["57014"])
+    equal(rows(client.query("SELECT count(*) FROM half")), [[b"60001"]])
+    client.close()
+    other.close()
+
+
 def copy_in(server):
     """Rows are inserted in blocks: an error is still that of the first wrong row, and takes all back."""
     client = connect(server)
@@ -492,7 +526,7 @@ def parallel_writers(server):
 
 
 PARTS = [startup, simple_query, transactions, isolation, extended_query, row_limits, cursors,
-         settings, startup_options, transaction_time, temporary_tables, sequences, cancel, copy_in,
+         settings, startup_options, transaction_time, temporary_tables, sequences, cancel, copy_canceled, copy_in,
          copy_in_plain, numeric_places, parallel_writers]
 
 if __name__ == "__main__":
