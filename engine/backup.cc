@@ -168,7 +168,7 @@ class BackupWriter {
   }
 
   Status AddSegment(const LearnedSegment& segment) {
-    const storage::Path& from = segment.file().path();
+    const storage::Path& from = segment.path();
     SIBYL_ASSIGN_OR_RETURN(const uint64_t identity, IdentityOf(folder_.files, from));
     const std::string name =
         BackupSegmentName(record_.manifest.database_id, segment.id(), identity);

@@ -17,9 +17,9 @@ Result<CheckpointInfo> WriteCheckpoint(const Environment& environment,
           copy->segments_directory() / storage::SegmentFileName(segment->id());
       SIBYL_ASSIGN_OR_RETURN(
           const uint64_t copied_bytes,
-          storage::LinkOrCopyFile(*environment.files, segment->file().path(), to));
+          storage::LinkOrCopyFile(*environment.files, segment->path(), to));
       ++info.segments;
-      info.bytes += segment->file().file_bytes();
+      info.bytes += segment->file_bytes();
       info.copied_bytes += copied_bytes;
     }
   }

@@ -39,7 +39,7 @@ uint64_t RecordsOf(const View& view) {
   uint64_t records = 0;
   for (const auto& level : view.levels) {
     for (const SegmentPtr& segment : level->segments()) {
-      records += segment->file().properties().records;
+      records += segment->properties().records;
     }
   }
   return records;
@@ -279,7 +279,7 @@ Status Compactor::DrainWaiting(bool merging, bool* drained) {
                        {"bytes", memory_bytes},
                        {"ns", base::NowNs() - began_ns},
                        {"training_ns", builder.training_ns()}},
-                      output.empty() ? "" : output.front()->file().properties().model_note);
+                      output.empty() ? "" : output.front()->properties().model_note);
   Announce();
   log_floor_ = edit.generation_floor;
   return ForgetLog();
@@ -478,7 +478,7 @@ Status Compactor::RunMerge(MergePlan plan) {
                        {"generations", plan.generations.size()},
                        {"ns", base::NowNs() - began_ns},
                        {"training_ns", builder.training_ns()}},
-                      output.empty() ? "" : output.front()->file().properties().model_note);
+                      output.empty() ? "" : output.front()->properties().model_note);
   return Ok();
 }
 

@@ -136,7 +136,7 @@ void CheckLevels(const storage::Manifest& manifest, const View& view, VerifyRepo
       levels.back().push_back(Describe(*segment));
       const Tree last_tree = TreeOf(segment->largest_key());
       if (last_tree.id < manifest.next_tree_id) continue;
-      report->problems.push_back(segment->file().path().string() + ": has records of tree " +
+      report->problems.push_back(segment->path().string() + ": has records of tree " +
                                  std::to_string(last_tree.id) + ", which never existed");
     }
   }
@@ -458,7 +458,7 @@ Result<IngestResult> DatabaseImpl::Ingest(Tree tree, const RecordSource& source,
   }));
   IngestResult result;
   result.segments = segments.size();
-  for (const auto& segment : segments) result.records += segment->file().properties().records;
+  for (const auto& segment : segments) result.records += segment->properties().records;
   compactor_->WorkArrived();  // levels may be over-full now
   state_->events.Write("ingest", {{"segments", result.segments}, {"records", result.records}});
   return result;
@@ -546,7 +546,7 @@ Result<VerifyReport> DatabaseImpl::Verify() {
       previous = segment.get();
       ++report.segments;
       report.blocks += segment->file().block_count();
-      report.records += segment->file().properties().records;
+      report.records += segment->properties().records;
     }
   }
   return report;

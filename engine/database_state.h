@@ -76,7 +76,7 @@ struct DatabaseState {
                chosen.event_listener) {
     segments.SetViolationListener([this](const LearnedSegment& segment) {
       events.Write("model_bound_violation", {{"segment", segment.id()}},
-                   segment.file().path().string());
+                   segment.path().string());
     });
   }
 

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/status_macros.h"
+
 namespace sibyl::engine {
 
 namespace {
@@ -54,20 +56,25 @@ void EventLog::Write(std::string_view event, Numbers numbers, std::string_view m
 void EventLog::WriteToFile(const std::string& line) {
   const std::lock_guard lock(mutex_);
   if (failed_) return;
-  if (file_ == nullptr || written_bytes_ + line.size() > file_bytes_) {
-    file_.reset();
-    storage::Path older = path_;
-    older += ".1";
-    const auto exists = files_.Exists(path_);
-    if (exists && *exists) (void)files_.Rename(path_, older);
-    auto created = files_.Create(path_);
-    failed_ = !created;
-    if (failed_) return;
-    file_ = std::move(*created);
-    written_bytes_ = 0;
-  }
-  failed_ = !file_->Append(line);
+  failed_ = (file_ == nullptr && !GoOn()) ||
+            (written_bytes_ + line.size() > file_bytes_ && !StartAnew()) || !file_->Append(line);
   written_bytes_ += line.size();
+}
+
+Status EventLog::GoOn() {
+  SIBYL_ASSIGN_OR_RETURN(file_, files_.OpenToAppend(path_));
+  SIBYL_ASSIGN_OR_RETURN(const auto present, files_.Open(path_));
+  written_bytes_ = present->size_bytes();
+  return Ok();
+}
+
+Status EventLog::StartAnew() {
+  storage::Path older = path_;
+  older += ".1";
+  (void)files_.Rename(path_, older);
+  SIBYL_ASSIGN_OR_RETURN(file_, files_.Create(path_));
+  written_bytes_ = 0;
+  return Ok();
 }
 
 }  // namespace sibyl::engine

@@ -1,7 +1,7 @@
 // The event log: what a database does on its own, one line of JSON each, for people and for programs.
 //
-// In the file EVENTS of the database's folder, which becomes EVENTS.1 when it is full or the database
-// is opened again; and to the listener in the options.
+// In the file EVENTS of the database's folder, which becomes EVENTS.1 when it is full; and to the
+// listener in the options.
 
 #ifndef SIBYL_ENGINE_EVENT_LOG_H_
 #define SIBYL_ENGINE_EVENT_LOG_H_
@@ -38,6 +38,8 @@ class EventLog {
 
  private:
   void WriteToFile(const std::string& line);
+  Status GoOn();
+  Status StartAnew();
 
   storage::FileSystem& files_;
   const storage::Path path_;
@@ -45,7 +47,7 @@ class EventLog {
   const Listener listener_;
   std::mutex mutex_;  // guards the rest
   std::unique_ptr<storage::WritableFile> file_;
-  uint64_t written_bytes_ = 0;
+  uint64_t written_bytes_ = 0;  // to the file, in earlier lives of the database too
   bool failed_ = false;
 };
 

@@ -232,38 +232,64 @@ Result<std::vector<TreeModel>> DecodeTreeModels(std::string_view bytes, uint32_t
   return models;
 }
 
+Result<std::shared_ptr<LearnedSegment>> LearnedSegment::OpenLazily(
+    storage::FileSystem& files, const storage::Path& path, uint64_t id,
+    const storage::SegmentReadOptions& options) {
+  SIBYL_ASSIGN_OR_RETURN(auto opened, storage::SegmentFile::Open(files, path));
+  return std::shared_ptr<LearnedSegment>(
+      new LearnedSegment(files, std::move(opened), id, options));
+}
+
 Result<std::shared_ptr<LearnedSegment>> LearnedSegment::Open(
     storage::FileSystem& files, const storage::Path& path, uint64_t id,
     const storage::SegmentReadOptions& options) {
-  std::shared_ptr<LearnedSegment> segment(new LearnedSegment(files, id));
-  SIBYL_ASSIGN_OR_RETURN(segment->file_, storage::Segment::Open(files, path, options));
-  auto models = DecodeTreeModels(segment->file_->model(), segment->file_->block_count());
-  if (!models) {
-    return Error{models.error().code, path.string() + ": " + models.error().message};
-  }
-  segment->models_ = std::move(*models);
-  auto filter = SegmentFilter::Decode(segment->file_->TakeFilter());
-  if (!filter) return Error{filter.error().code, path.string() + ": " + filter.error().message};
-  segment->filter_ = std::move(*filter);
+  SIBYL_ASSIGN_OR_RETURN(auto segment, OpenLazily(files, path, id, options));
+  SIBYL_RETURN_IF_ERROR(segment->Load());
   return segment;
 }
 
-LearnedSegment::~LearnedSegment() {
-  if (!obsolete_.load(std::memory_order_relaxed)) return;
-  const storage::Path path = file_->path();
-  file_.reset();
-  // A file that cannot be removed now is found unnamed at the next opening.
-  (void)files_.Remove(path);
+Status LearnedSegment::Load() const {
+  const std::lock_guard lock(load_mutex_);
+  if (is_loaded_.load(std::memory_order_relaxed)) return load_status_;
+  if (auto read = Read()) {
+    loaded_ = std::move(*read);
+  } else {
+    load_status_ = read.error();
+    loaded_.file = storage::MakeUnreadableSegment(opened_, std::move(read).error());
+  }
+  is_loaded_.store(true, std::memory_order_release);
+  return load_status_;
 }
 
-const TreeModel* LearnedSegment::FindModelAmongMany(Tree tree) const {
-  return std::lower_bound(models_.data(), models_.data() + models_.size(), tree,
+Result<LearnedSegment::Loaded> LearnedSegment::Read() const {
+  const auto in_file = [this](const Error& error) {
+    return Error{error.code, path().string() + ": " + error.message};
+  };
+  Loaded loaded;
+  SIBYL_ASSIGN_OR_RETURN(loaded.file, storage::Segment::Open(opened_, options_));
+  auto models = DecodeTreeModels(loaded.file->model(), loaded.file->block_count());
+  if (!models) return in_file(models.error());
+  loaded.models = std::move(*models);
+  auto filter = SegmentFilter::Decode(loaded.file->TakeFilter());
+  if (!filter) return in_file(filter.error());
+  loaded.filter = std::move(*filter);
+  return loaded;
+}
+
+LearnedSegment::~LearnedSegment() {
+  // A file that cannot be removed now is found unnamed at the next opening.
+  if (obsolete_.load(std::memory_order_relaxed)) (void)files_.Remove(path());
+}
+
+const TreeModel* LearnedSegment::FindModelAmongMany(const std::vector<TreeModel>& models,
+                                                    Tree tree) {
+  return std::lower_bound(models.data(), models.data() + models.size(), tree,
                           [](const TreeModel& a, Tree wanted) { return a.tree < wanted; });
 }
 
 index::BlockPosition LearnedSegment::BorderBefore(const TreeModel* model) const {
-  if (model != models_.data() + models_.size()) return {model->first_block, 0};
-  return {std::max(1u, file_->block_count()) - 1, 0xffff};  // the end of the last block
+  if (model != models().data() + models().size()) return {model->first_block, 0};
+  return {std::max(1u, file().block_count()) - 1, 0xffff};  // the end of the last block
 }
 
 bool LearnedSegment::IsSample(std::string_view internal_key) const {
@@ -273,8 +299,8 @@ bool LearnedSegment::IsSample(std::string_view internal_key) const {
 Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_key,
                                                       Value* value) const {
   const index::BlockPosition position = Predict(internal_key);
-  auto outcome = file_->Lookup(internal_key, position.block, position.fraction, value);
-  if (outcome && *outcome == storage::LookupOutcome::kAbsent && file_->block_count() > 0 &&
+  auto outcome = file().Lookup(internal_key, position.block, position.fraction, value);
+  if (outcome && *outcome == storage::LookupOutcome::kAbsent && file().block_count() > 0 &&
       IsSample(internal_key)) [[unlikely]] {
     outcome = LookupWithoutModel(internal_key, value);
     if (outcome && *outcome != storage::LookupOutcome::kAbsent) {
@@ -288,7 +314,7 @@ Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_
 Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_view internal_key,
                                                                   Value* value) const {
   SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, SearchBlock(internal_key));
-  return file_->Lookup(internal_key, position.block, position.fraction, value);
+  return file().Lookup(internal_key, position.block, position.fraction, value);
 }
 
 // Binary search over the blocks by their first keys: the last block that begins at or before the
@@ -296,12 +322,12 @@ Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_vi
 Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view internal_key) const {
   std::string first_key;
   uint32_t begin = 0;  // the record, if present, is in a block of [begin, end)
-  uint32_t end = file_->block_count();
+  uint32_t end = file().block_count();
   while (end - begin > 1) {
     const uint32_t middle = begin + (end - begin) / 2;
     uint32_t probe = middle;  // skip empty blocks
     for (; probe < end; ++probe) {
-      SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file_->ReadBlock(probe));
+      SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file().ReadBlock(probe));
       if (block.view().record_count() == 0) continue;
       block.view().KeyAt(0, &first_key);
       break;
@@ -316,12 +342,12 @@ Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view intern
 }
 
 std::vector<const void*> LearnedSegment::HotPlaces() const {
-  std::vector<const void*> places = {&file_, &filter_};
-  if (!models_.empty()) {
-    places.push_back(models_.data());
-    models_.front().model.AddHotPlaces(&places);
+  std::vector<const void*> places = {&loaded().file, &loaded().filter};
+  if (!models().empty()) {
+    places.push_back(models().data());
+    models().front().model.AddHotPlaces(&places);
   }
-  file_->AddHotPlaces(&places);
+  file().AddHotPlaces(&places);
   return places;
 }
 
@@ -330,43 +356,43 @@ std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
 }
 
 Status LearnedSegment::Verify() const {
-  SIBYL_RETURN_IF_ERROR(file_->Verify());
-  const TreeModel* const first_model = models_.data();
-  const TreeModel* const models_end = first_model + models_.size();
-  std::vector<uint64_t> records(models_.size());  // found, per model
+  SIBYL_RETURN_IF_ERROR(file().Verify());
+  const TreeModel* const first_model = models().data();
+  const TreeModel* const models_end = first_model + models().size();
+  std::vector<uint64_t> records(models().size());  // found, per model
   std::string key;
-  for (uint32_t number = 0; number < file_->block_count(); ++number) {
-    SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file_->ReadBlock(number));
+  for (uint32_t number = 0; number < file().block_count(); ++number) {
+    SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file().ReadBlock(number));
     for (uint32_t slot = 0; slot < block.view().record_count(); ++slot) {
       block.view().KeyAt(slot, &key);
-      const TreeModel* model = key.size() < kTreePrefixBytes ? models_end : FindModel(TreeOf(key));
+      const TreeModel* model = key.size() < kTreePrefixBytes ? models_end : FindModel(models(), TreeOf(key));
       if (model == models_end || Predict(key).block != number) {
-        return Error{ErrorCode::kCorruption, file_->path().string() + ": key " + base::Quoted(key) +
+        return Error{ErrorCode::kCorruption, path().string() + ": key " + base::Quoted(key) +
                                                  " lies in block " + std::to_string(number) +
                                                  ", not where the model predicts it"};
       }
-      if (!filter_.MayContain(base::Checksum(key))) {
-        return Error{ErrorCode::kCorruption, file_->path().string() + ": the filter denies key " +
+      if (!filter().MayContain(base::Checksum(key))) {
+        return Error{ErrorCode::kCorruption, path().string() + ": the filter denies key " +
                                                  base::Quoted(key) + ", which is there"};
       }
       // A tree without a model falls to the next tree's, whose count is then wrong.
       ++records[static_cast<size_t>(model - first_model)];
     }
   }
-  for (size_t i = 0; i < models_.size(); ++i) {
-    if (records[i] == models_[i].records) continue;
-    return Error{ErrorCode::kCorruption, file_->path().string() + ": the model of tree " +
-                                             std::to_string(models_[i].tree.id) + " counts " +
-                                             std::to_string(models_[i].records) + " records, but " +
+  for (size_t i = 0; i < models().size(); ++i) {
+    if (records[i] == models()[i].records) continue;
+    return Error{ErrorCode::kCorruption, path().string() + ": the model of tree " +
+                                             std::to_string(models()[i].tree.id) + " counts " +
+                                             std::to_string(models()[i].records) + " records, but " +
                                              std::to_string(records[i]) + " are there"};
   }
   return Ok();
 }
 
 storage::ManifestSegment Describe(const LearnedSegment& segment) {
-  const storage::SegmentProperties& properties = segment.file().properties();
+  const storage::SegmentProperties& properties = segment.properties();
   return {segment.id(),
-          segment.file().file_bytes(),
+          segment.file_bytes(),
           properties.records,
           properties.tombstones,
           properties.smallest_key,
@@ -375,12 +401,12 @@ storage::ManifestSegment Describe(const LearnedSegment& segment) {
 }
 
 SegmentStats LearnedSegment::Stats(uint32_t level) const {
-  const storage::SegmentProperties& properties = file_->properties();
+  const storage::SegmentProperties& properties = this->properties();
   SegmentStats stats;
   stats.id = id_;
-  stats.path = file_->path().string();
+  stats.path = path().string();
   stats.level = level;
-  stats.file_bytes = file_->file_bytes();
+  stats.file_bytes = file_bytes();
   stats.records = properties.records;
   stats.tombstones = properties.tombstones;
   stats.blocks = properties.blocks;
@@ -392,10 +418,10 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.training_ns = properties.training_ns;
   stats.build_ns = properties.build_ns;
   stats.model_note = properties.model_note;
-  stats.filter_bytes = filter_.memory_bytes();
-  stats.index_bytes = file_->resident_bytes() + stats.filter_bytes;
+  stats.filter_bytes = filter().memory_bytes();
+  stats.index_bytes = file().resident_bytes() + stats.filter_bytes;
   stats.model_bound_violations = bound_violations();
-  for (const TreeModel& model : models_) {
+  for (const TreeModel& model : models()) {
     const index::BlockModelShape shape = model.model.Shape();
     stats.index_bytes += shape.memory_bytes;
     stats.models.push_back(ModelStats{model.tree, shape.learned ? "learned" : "b-tree",

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "sibyl/value.h"
 #include "storage/manifest.h"
 #include "storage/segment.h"
+#include "storage/segment_file.h"
 
 namespace sibyl::engine {
 
@@ -42,9 +44,18 @@ std::string EncodeTreeModels(const std::vector<TreeModel>& models);
 Result<std::vector<TreeModel>> DecodeTreeModels(std::string_view bytes, uint32_t block_count);
 
 // Immutable and thread-safe. Destroying one that was made obsolete removes its file.
+//
+// What finding records takes (models, filter, where the blocks lie) is read when it is first wanted,
+// once: a database opens without most of it. If it is damaged then, every read of a record is that
+// error, as long as the segment is open.
 class LearnedSegment {
  public:
-  // Errors: those of storage::Segment::Open; kCorruption if the models do not fit the segment.
+  // Errors: those of storage::SegmentFile::Open.
+  static Result<std::shared_ptr<LearnedSegment>> OpenLazily(
+      storage::FileSystem& files, const storage::Path& path, uint64_t id,
+      const storage::SegmentReadOptions& options);
+
+  // The same and Load.
   static Result<std::shared_ptr<LearnedSegment>> Open(storage::FileSystem& files,
                                                       const storage::Path& path, uint64_t id,
                                                       const storage::SegmentReadOptions& options);
@@ -52,17 +63,28 @@ class LearnedSegment {
   LearnedSegment(const LearnedSegment&) = delete;
   LearnedSegment& operator=(const LearnedSegment&) = delete;
 
+  // Reads now what finding records takes, if no read has wanted it yet. Errors: those of
+  // storage::Segment::Open; kCorruption if the models do not fit the segment.
+  Status Load() const;
+
   uint64_t id() const { return id_; }
-  const storage::Segment& file() const { return *file_; }
-  std::string_view smallest_key() const { return file_->properties().smallest_key; }
-  std::string_view largest_key() const { return file_->properties().largest_key; }
+  const storage::Path& path() const { return opened_->path(); }
+  uint64_t file_bytes() const { return opened_->file_bytes(); }
+  const storage::SegmentProperties& properties() const { return opened_->properties(); }
+  std::string_view smallest_key() const { return properties().smallest_key; }
+  std::string_view largest_key() const { return properties().largest_key; }
+
+  // All below, but for obsolescence and settling, begins with Load. What is returned is empty if that
+  // fails, and reads of the file are its error.
+  const storage::Segment& file() const { return *loaded().file; }
 
   // The block that holds `internal_key` if the segment does, and where in it to begin. For a tree
   // without records here: the border where they would be.
   index::BlockPosition Predict(std::string_view internal_key) const {
     const Tree tree = TreeOf(internal_key);
-    const TreeModel* model = FindModel(tree);
-    if (model == models_.data() + models_.size() || model->tree != tree) [[unlikely]]
+    const std::vector<TreeModel>& models = loaded().models;
+    const TreeModel* model = FindModel(models, tree);
+    if (model == models.data() + models.size() || model->tree != tree) [[unlikely]]
       return BorderBefore(model);
     index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
     position.block += model->first_block;
@@ -87,9 +109,9 @@ class LearnedSegment {
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
   // Which keys, by their checksums, the segment certainly does not have.
-  const SegmentFilter& filter() const { return filter_; }
+  const SegmentFilter& filter() const { return loaded().filter; }
 
-  const std::vector<TreeModel>& models() const { return models_; }  // in tree order
+  const std::vector<TreeModel>& models() const { return loaded().models; }  // in tree order
 
   std::unique_ptr<Cursor> NewCursor() const;
 
@@ -100,7 +122,7 @@ class LearnedSegment {
   // Asks for the block that a cursor's Seek will read, if the file is mapped.
   void PrefetchSeek(std::string_view internal_key) const {
     const index::BlockPosition position = Predict(internal_key);
-    file_->PrefetchWalk(position.block, position.fraction);
+    file().PrefetchWalk(position.block, position.fraction);
   }
 
   // Checks the whole file, that every record lies in the block its model predicts, that the
@@ -135,26 +157,45 @@ class LearnedSegment {
  private:
   static constexpr size_t kModelsScanned = 8;
 
-  LearnedSegment(storage::FileSystem& files, uint64_t id) : files_(files), id_(id) {}
+  // What finding records takes.
+  struct Loaded {
+    std::unique_ptr<storage::Segment> file;
+    std::vector<TreeModel> models;  // in tree order
+    SegmentFilter filter;
+  };
+
+  LearnedSegment(storage::FileSystem& files, storage::SegmentFilePtr opened, uint64_t id,
+                 const storage::SegmentReadOptions& options)
+      : files_(files), opened_(std::move(opened)), id_(id), options_(options) {}
+
+  const Loaded& loaded() const {
+    if (!is_loaded_.load(std::memory_order_acquire)) [[unlikely]]
+      (void)Load();
+    return loaded_;
+  }
+  Result<Loaded> Read() const;
 
   // The first model with a tree >= `tree`, or the end.
-  const TreeModel* FindModel(Tree tree) const {
-    const TreeModel* model = models_.data();
-    if (models_.size() > kModelsScanned) return FindModelAmongMany(tree);
-    while (model != models_.data() + models_.size() && model->tree < tree) ++model;
+  static const TreeModel* FindModel(const std::vector<TreeModel>& models, Tree tree) {
+    const TreeModel* model = models.data();
+    if (models.size() > kModelsScanned) return FindModelAmongMany(models, tree);
+    while (model != models.data() + models.size() && model->tree < tree) ++model;
     return model;
   }
-  const TreeModel* FindModelAmongMany(Tree tree) const;
+  static const TreeModel* FindModelAmongMany(const std::vector<TreeModel>& models, Tree tree);
   index::BlockPosition BorderBefore(const TreeModel* model) const;
   Result<index::BlockPosition> SearchBlock(std::string_view internal_key) const;
   Result<storage::LookupOutcome> LookupWithoutModel(std::string_view internal_key,
                                                     Value* value) const;
 
   storage::FileSystem& files_;
-  uint64_t id_;
-  std::unique_ptr<storage::Segment> file_;
-  std::vector<TreeModel> models_;  // in tree order
-  SegmentFilter filter_;
+  const storage::SegmentFilePtr opened_;
+  const uint64_t id_;
+  const storage::SegmentReadOptions options_;
+  mutable std::atomic<bool> is_loaded_{false};
+  mutable Loaded loaded_;  // never changes once is_loaded_
+  mutable Status load_status_ = Ok();
+  mutable std::mutex load_mutex_;
   ViolationListener violation_listener_;
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};

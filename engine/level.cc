@@ -221,14 +221,18 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
     windows_.push_back(WindowOf(UserKeyOf(segment->smallest_key())));
     trees_.back().end = windows_.size();
     records_before_.push_back(records);
-    records += segment->file().properties().records;
-    file_bytes_ += segment->file().file_bytes();
+    records += segment->properties().records;
+    file_bytes_ += segment->file_bytes();
   }
-  if (segments_.size() < kManySegments) return;
-  for (const SegmentPtr& segment : segments_) {
-    std::vector<const void*> places = segment->HotPlaces();
-    places.resize(kHotPlaces);  // asking for nullptr does nothing
-    std::copy(places.begin(), places.end(), hot_places_.emplace_back().begin());
+  if (segments_.size() >= kManySegments) hot_places_ = std::vector<HotPlaces>(segments_.size());
+}
+
+// Threads that do so at once note the same.
+void Level::NoteHotPlaces(size_t segment) const {
+  std::vector<const void*> places = segments_[segment]->HotPlaces();
+  places.resize(kHotPlaces);  // asking for nullptr does nothing
+  for (size_t i = 0; i < kHotPlaces; ++i) {
+    hot_places_[segment][i].store(places[i], std::memory_order_relaxed);
   }
 }
 

@@ -4,6 +4,7 @@
 #define SIBYL_ENGINE_LEVEL_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -31,9 +32,7 @@ class Level {
   const LearnedSegment* FindSegment(std::string_view internal_key) const {
     const size_t at = UpperBound(internal_key);
     if (at == 0) return nullptr;
-    if (!hot_places_.empty()) {
-      for (const void* place : hot_places_[at - 1]) __builtin_prefetch(place);
-    }
+    if (!hot_places_.empty()) PrefetchHotPlaces(at - 1);
     return segments_[at - 1].get();
   }
 
@@ -69,16 +68,25 @@ class Level {
     size_t end = 0;
   };
 
+  void PrefetchHotPlaces(size_t segment) const {
+    const HotPlaces& places = hot_places_[segment];
+    if (places.front().load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+      return NoteHotPlaces(segment);
+    for (const auto& place : places) __builtin_prefetch(place.load(std::memory_order_relaxed));
+  }
+  void NoteHotPlaces(size_t segment) const;
+
   size_t UpperBoundOfEqualWindows(const TreeRange& range, size_t end,
                                   std::string_view internal_key) const;
 
   // Of few segments, what lookups read first is in the processor's cache anyway.
   static constexpr size_t kManySegments = 64;
   static constexpr size_t kHotPlaces = 10;
-  using HotPlaces = std::array<const void*, kHotPlaces>;
+  using HotPlaces = std::array<std::atomic<const void*>, kHotPlaces>;
 
   std::vector<SegmentPtr> segments_;
-  std::vector<HotPlaces> hot_places_;  // per segment, if they are many
+  // Per segment, if they are many; null until it is first read.
+  mutable std::vector<HotPlaces> hot_places_;
   // What finding a segment reads: no key bytes unless two segments begin alike.
   std::vector<TreeRange> trees_;  // in tree order
   std::vector<uint64_t>

@@ -68,6 +68,11 @@ Result<std::vector<SegmentPtr>> TouchedSegments(
 }  // namespace
 
 bool HasLivingTree(const LearnedSegment& segment, const Catalogue& catalogue) {
+  // Whatever lies between: the models need not be read.
+  if (catalogue.Contains(TreeOf(segment.smallest_key())) ||
+      catalogue.Contains(TreeOf(segment.largest_key())) || !segment.Load()) {
+    return true;
+  }
   return std::any_of(segment.models().begin(), segment.models().end(),
                      [&](const TreeModel& model) { return catalogue.Contains(model.tree); });
 }

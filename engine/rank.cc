@@ -33,7 +33,7 @@ constexpr uint32_t kGroupBlocks = 64;
 bool HasTombstones(const Level& level) {
   return std::any_of(
       level.segments().begin(), level.segments().end(),
-      [](const SegmentPtr& segment) { return segment->file().properties().tombstones > 0; });
+      [](const SegmentPtr& segment) { return segment->properties().tombstones > 0; });
 }
 
 // The records of `level` before `internal_key`.
@@ -196,7 +196,7 @@ Status RankReader::AddHidden(const RangeDeletions::Piece& piece, std::string_vie
     const LearnedSegment& segment = *base_->segments()[i];
     if (segment.settled_sequence() >= piece.sequence) continue;
     uint64_t first = 0;
-    uint64_t last = segment.file().properties().records;
+    uint64_t last = segment.properties().records;
     if (begin > segment.smallest_key()) {
       SIBYL_ASSIGN_OR_RETURN(first, RankInSegment(segment, begin));
     }

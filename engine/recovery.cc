@@ -43,7 +43,7 @@ Status CheckAgainstManifest(const storage::ManifestSegment& claimed,
                             const LearnedSegment& segment) {
   if (claimed == Describe(segment)) return Ok();
   return Error{ErrorCode::kCorruption,
-               segment.file().path().string() + ": is not the segment that the manifest names"};
+               segment.path().string() + ": is not the segment that the manifest names"};
 }
 
 Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore& store,
@@ -58,7 +58,7 @@ Result<std::vector<std::shared_ptr<const Level>>> OpenLevels(const SegmentStore&
         return Error{ErrorCode::kCorruption,
                      path.string() + ": missing, but the manifest names it"};
       }
-      SIBYL_ASSIGN_OR_RETURN(auto segment, store.Open(claimed.id));
+      SIBYL_ASSIGN_OR_RETURN(auto segment, store.OpenLazily(claimed.id));
       segment->SettleUpTo(claimed.settled_sequence);
       SIBYL_RETURN_IF_ERROR(CheckAgainstManifest(claimed, *segment));
       segments.push_back(std::move(segment));

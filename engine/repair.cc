@@ -158,7 +158,7 @@ class Repairer {
     SIBYL_ASSIGN_OR_RETURN(auto built, builder->Finish());
     for (const auto& segment : built) {
       segment->Keep();
-      report_.records += segment->file().properties().records;
+      report_.records += segment->properties().records;
     }
     return built;
   }

@@ -41,10 +41,16 @@ Status SegmentStore::SetAsideUnnamed(const storage::Manifest& manifest) {
   return Ok();
 }
 
-Result<std::shared_ptr<LearnedSegment>> SegmentStore::Open(uint64_t id) const {
+Result<std::shared_ptr<LearnedSegment>> SegmentStore::OpenLazily(uint64_t id) const {
   SIBYL_ASSIGN_OR_RETURN(auto segment,
-                         LearnedSegment::Open(files_, PathOf(id), id, read_options_));
+                         LearnedSegment::OpenLazily(files_, PathOf(id), id, read_options_));
   segment->SetViolationListener(violation_listener_);
+  return segment;
+}
+
+Result<std::shared_ptr<LearnedSegment>> SegmentStore::Open(uint64_t id) const {
+  SIBYL_ASSIGN_OR_RETURN(auto segment, OpenLazily(id));
+  SIBYL_RETURN_IF_ERROR(segment->Load());
   return segment;
 }
 

@@ -43,7 +43,9 @@ class SegmentStore {
     violation_listener_ = std::move(listener);
   }
 
+  // LearnedSegment has what the two differ in.
   Result<std::shared_ptr<LearnedSegment>> Open(uint64_t id) const;
+  Result<std::shared_ptr<LearnedSegment>> OpenLazily(uint64_t id) const;
 
   // Makes the names of new segments durable.
   Status SyncDirectory() const { return files_.SyncDirectory(directory_); }

@@ -59,6 +59,8 @@ class FileSystem {
 
   // Errors: kIo; if the file exists, it is emptied first.
   virtual Result<std::unique_ptr<WritableFile>> Create(const Path& path) = 0;
+  // Goes on behind what the file has; creates it if it is missing.
+  virtual Result<std::unique_ptr<WritableFile>> OpenToAppend(const Path& path) = 0;
   virtual Result<std::unique_ptr<ReadableFile>> Open(const Path& path) = 0;
   virtual Result<std::string> ReadAll(const Path& path) = 0;  // for small files
 

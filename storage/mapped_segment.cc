@@ -21,10 +21,9 @@ constexpr size_t kPrefetchedValueBytes = 512;
 template <bool kMayBeCompressed>
 class MappedSegment final : public SegmentBase {
  public:
-  MappedSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
-                std::unique_ptr<Mapping> mapping, const SegmentReadOptions& options,
-                uint32_t window_share)
-      : SegmentBase(std::move(path), std::move(file), std::move(parts)),
+  MappedSegment(SegmentFilePtr file, SegmentParts parts, std::unique_ptr<Mapping> mapping,
+                const SegmentReadOptions& options, uint32_t window_share)
+      : SegmentBase(std::move(file), std::move(parts)),
         mapping_(std::move(mapping)),
         start_(mapping_->bytes().data()),
         verify_every_read_(options.verify_every_read),
@@ -227,33 +226,30 @@ class MappedSegment final : public SegmentBase {
 };
 
 template <bool kMayBeCompressed>
-std::unique_ptr<Segment> NewMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                          SegmentParts parts, std::unique_ptr<Mapping> mapping,
+std::unique_ptr<Segment> NewMappedSegment(SegmentFilePtr file, SegmentParts parts,
+                                          std::unique_ptr<Mapping> mapping,
                                           const SegmentReadOptions& options,
                                           uint32_t window_share) {
-  return std::make_unique<MappedSegment<kMayBeCompressed>>(std::move(path), std::move(file),
-                                                           std::move(parts), std::move(mapping),
-                                                           options, window_share);
+  return std::make_unique<MappedSegment<kMayBeCompressed>>(
+      std::move(file), std::move(parts), std::move(mapping), options, window_share);
 }
 
-uint32_t WindowShare(const SegmentParts& parts) {
+uint32_t WindowShare(const SegmentProperties& properties, const SegmentParts& parts) {
   const double blocks_bytes = static_cast<double>(parts.blocks.size_bytes);
-  const double windows_bytes = static_cast<double>(parts.properties.records) * kWindowBytes;
+  const double windows_bytes = static_cast<double>(properties.records) * kWindowBytes;
   return windows_bytes < blocks_bytes ? static_cast<uint32_t>(65536 * windows_bytes / blocks_bytes)
                                       : 0;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Segment>> OpenMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                                   SegmentParts parts,
+Result<std::unique_ptr<Segment>> OpenMappedSegment(SegmentFilePtr file, SegmentParts parts,
                                                    const SegmentReadOptions& options) {
-  SIBYL_ASSIGN_OR_RETURN(auto mapping, file->Map());
-  const uint32_t window_share = WindowShare(parts);
-  const auto make = parts.properties.compressed_blocks > 0 ? NewMappedSegment<true>
-                                                           : NewMappedSegment<false>;
-  return make(std::move(path), std::move(file), std::move(parts), std::move(mapping), options,
-              window_share);
+  SIBYL_ASSIGN_OR_RETURN(auto mapping, file->bytes().Map());
+  const uint32_t window_share = WindowShare(file->properties(), parts);
+  const auto make = file->properties().compressed_blocks > 0 ? NewMappedSegment<true>
+                                                             : NewMappedSegment<false>;
+  return make(std::move(file), std::move(parts), std::move(mapping), options, window_share);
 }
 
 }  // namespace sibyl::storage

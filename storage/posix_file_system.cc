@@ -203,6 +203,12 @@ class PosixFiles final : public FileSystem {
     return std::unique_ptr<WritableFile>(new PosixWritableFile(path, std::move(descriptor)));
   }
 
+  Result<std::unique_ptr<WritableFile>> OpenToAppend(const Path& path) override {
+    SIBYL_ASSIGN_OR_RETURN(Descriptor descriptor,
+                           OpenDescriptor("append to", path, O_WRONLY | O_CREAT | O_APPEND));
+    return std::unique_ptr<WritableFile>(new PosixWritableFile(path, std::move(descriptor)));
+  }
+
   Result<std::unique_ptr<ReadableFile>> Open(const Path& path) override {
     SIBYL_ASSIGN_OR_RETURN(Descriptor descriptor, OpenDescriptor("open", path, O_RDONLY));
     struct stat status;

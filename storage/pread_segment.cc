@@ -13,9 +13,8 @@ class PreadSegment final : public SegmentBase {
   // The cache costs more than these.
   void AddHotPlaces(std::vector<const void*>*) const override {}
 
-  PreadSegment(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts,
-               const SegmentReadOptions& options)
-      : SegmentBase(std::move(path), std::move(file), std::move(parts)),
+  PreadSegment(SegmentFilePtr file, SegmentParts parts, const SegmentReadOptions& options)
+      : SegmentBase(std::move(file), std::move(parts)),
         verify_every_read_(options.verify_every_read),
         cache_(options.cache),
         owner_(options.cache->NewOwnerId()) {}
@@ -41,7 +40,7 @@ class PreadSegment final : public SegmentBase {
     // Whatever enters the cache has been verified, and is plain.
     const auto read = [&]() -> Result<OwnedBytes> {
       OwnedBytes stored = OwnedBytes::OfSize(size_bytes);
-      SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, stored.bytes.get()));
+      SIBYL_RETURN_IF_ERROR(bytes().Read(offset, size_bytes, stored.bytes.get()));
       if (IsCompressedBlock(stored.view())) {
         return Decompress(stored.view(), block, verify_every_read_);
       }
@@ -58,7 +57,7 @@ class PreadSegment final : public SegmentBase {
   Result<std::string_view> ValueBytes(uint64_t offset, uint64_t size_bytes,
                                       std::string* scratch) const override {
     scratch->resize(size_bytes);
-    SIBYL_RETURN_IF_ERROR(file().Read(offset, size_bytes, scratch->data()));
+    SIBYL_RETURN_IF_ERROR(bytes().Read(offset, size_bytes, scratch->data()));
     return std::string_view(*scratch);
   }
 
@@ -75,10 +74,9 @@ class PreadSegment final : public SegmentBase {
 
 }  // namespace
 
-std::unique_ptr<Segment> OpenPreadSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                          SegmentParts parts, const SegmentReadOptions& options) {
-  return std::make_unique<PreadSegment>(std::move(path), std::move(file), std::move(parts),
-                                        options);
+std::unique_ptr<Segment> OpenPreadSegment(SegmentFilePtr file, SegmentParts parts,
+                                          const SegmentReadOptions& options) {
+  return std::make_unique<PreadSegment>(std::move(file), std::move(parts), options);
 }
 
 }  // namespace sibyl::storage

@@ -10,17 +10,20 @@ namespace sibyl::storage {
 
 Result<std::unique_ptr<Segment>> Segment::Open(FileSystem& files, const Path& path,
                                                const SegmentReadOptions& options) {
-  SIBYL_ASSIGN_OR_RETURN(auto file, files.Open(path));
-  SIBYL_ASSIGN_OR_RETURN(SegmentParts parts, ReadSegmentParts(*file, path));
-  if (options.pread) return OpenPreadSegment(path, std::move(file), std::move(parts), options);
-  return OpenMappedSegment(path, std::move(file), std::move(parts), options);
+  SIBYL_ASSIGN_OR_RETURN(SegmentFilePtr file, SegmentFile::Open(files, path));
+  return Open(std::move(file), options);
 }
 
-SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts)
-    : file_(std::move(file)), directory_(std::move(parts.directory)), values_(parts.values) {
-  path_ = std::move(path);
-  file_bytes_ = file_->size_bytes();
-  properties_ = std::move(parts.properties);
+Result<std::unique_ptr<Segment>> Segment::Open(SegmentFilePtr file,
+                                               const SegmentReadOptions& options) {
+  SIBYL_ASSIGN_OR_RETURN(SegmentParts parts,
+                         ReadSegmentParts(file->bytes(), file->path(), file->outline()));
+  if (options.pread) return OpenPreadSegment(std::move(file), std::move(parts), options);
+  return OpenMappedSegment(std::move(file), std::move(parts), options);
+}
+
+SegmentBase::SegmentBase(SegmentFilePtr file, SegmentParts parts)
+    : Segment(std::move(file)), directory_(std::move(parts.directory)), values_(parts.values) {
   model_ = std::move(parts.model);
   filter_ = std::move(parts.filter);
   block_count_ = directory_->block_count();
@@ -30,7 +33,7 @@ SegmentBase::SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentP
 
 Error SegmentBase::DamagedBlock(uint32_t block, const std::string& what) const {
   return Error{ErrorCode::kCorruption,
-               path_.string() + ": block " + std::to_string(block) + " at offset " +
+               path().string() + ": block " + std::to_string(block) + " at offset " +
                    std::to_string(directory_->Offset(block)) + ": " + what};
 }
 
@@ -66,7 +69,7 @@ Result<std::string_view> SegmentBase::OutOfLineValue(std::string_view encoded_re
   const uint64_t offset = values_.offset + reference.offset;
   const auto damaged = [&](const char* what) {
     return Error{ErrorCode::kCorruption,
-                 path_.string() + ": value of " + std::to_string(reference.stored_bytes) +
+                 path().string() + ": value of " + std::to_string(reference.stored_bytes) +
                      " bytes at offset " + std::to_string(offset) + ": " + what};
   };
   if (reference.offset > values_.size_bytes ||
@@ -111,6 +114,6 @@ Result<uint64_t> SegmentBase::RankOfBlock(uint32_t block) const {
   return rank;
 }
 
-Status SegmentBase::Verify() const { return VerifySegment(*file_, path_); }
+Status SegmentBase::Verify() const { return VerifySegment(bytes(), path()); }
 
 }  // namespace sibyl::storage

@@ -20,6 +20,7 @@
 #include "storage/block_cache.h"
 #include "storage/block_quartiles.h"
 #include "storage/file_system.h"
+#include "storage/segment_file.h"
 #include "storage/segment_writer.h"
 
 namespace sibyl::storage {
@@ -57,11 +58,14 @@ class Segment {
   // format version; kIo.
   static Result<std::unique_ptr<Segment>> Open(FileSystem& files, const Path& path,
                                                const SegmentReadOptions& options);
+  // The same for a file that is open: what its opening has not verified.
+  static Result<std::unique_ptr<Segment>> Open(SegmentFilePtr file,
+                                               const SegmentReadOptions& options);
   virtual ~Segment() = default;
 
-  const Path& path() const { return path_; }
-  uint64_t file_bytes() const { return file_bytes_; }
-  const SegmentProperties& properties() const { return properties_; }
+  const Path& path() const { return file_->path(); }
+  uint64_t file_bytes() const { return file_->file_bytes(); }
+  const SegmentProperties& properties() const { return file_->properties(); }
   std::string_view model() const { return model_; }  // the bytes given to SegmentWriter::Finish
 
   // The bytes of the filter given there, empty if there was none. They are handed over, not kept.
@@ -133,15 +137,21 @@ class Segment {
   virtual Status Verify() const = 0;
 
  protected:
-  Path path_;
-  uint64_t file_bytes_ = 0;
-  SegmentProperties properties_;
+  explicit Segment(SegmentFilePtr file) : file_(std::move(file)) {}
+  const ReadableFile& bytes() const { return file_->bytes(); }
+
   std::string model_;
   std::string filter_;
   BlockQuartiles quartiles_;
   uint32_t block_count_ = 0;
   uint64_t resident_bytes_ = 0;
+
+ private:
+  const SegmentFilePtr file_;
 };
+
+// Stands for the segment of a file whose index is damaged: every read of a record is `error`.
+std::unique_ptr<Segment> MakeUnreadableSegment(SegmentFilePtr file, Error error);
 
 }  // namespace sibyl::storage
 

@@ -27,7 +27,7 @@ struct BlockHandleAccess {
 
 class SegmentBase : public Segment {
  public:
-  SegmentBase(Path path, std::unique_ptr<ReadableFile> file, SegmentParts parts);
+  SegmentBase(SegmentFilePtr file, SegmentParts parts);
 
   Result<std::string_view> ValueAt(const BlockView& block, uint32_t slot,
                                    std::string* scratch) const final;
@@ -43,7 +43,6 @@ class SegmentBase : public Segment {
   // The number of records in `block`, which is not empty.
   virtual Result<uint32_t> RecordsIn(uint32_t block) const = 0;
 
-  const ReadableFile& file() const { return *file_; }
   const BlockDirectory& directory() const { return *directory_; }
 
   Error DamagedBlock(uint32_t block, const std::string& what) const;
@@ -87,17 +86,15 @@ class SegmentBase : public Segment {
   Result<std::string_view> OutOfLineValue(std::string_view encoded_reference,
                                           std::string* scratch) const;
 
-  const std::unique_ptr<ReadableFile> file_;
   const std::unique_ptr<const BlockDirectory> directory_;
   const Section values_;
 };
 
 // The two readers. options.cache must outlive the segment.
-Result<std::unique_ptr<Segment>> OpenMappedSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                                   SegmentParts parts,
+Result<std::unique_ptr<Segment>> OpenMappedSegment(SegmentFilePtr file, SegmentParts parts,
                                                    const SegmentReadOptions& options);
-std::unique_ptr<Segment> OpenPreadSegment(Path path, std::unique_ptr<ReadableFile> file,
-                                          SegmentParts parts, const SegmentReadOptions& options);
+std::unique_ptr<Segment> OpenPreadSegment(SegmentFilePtr file, SegmentParts parts,
+                                          const SegmentReadOptions& options);
 
 // Reads every byte of the file and checks it, the parts given included. Errors: see
 // Segment::Verify.

@@ -55,8 +55,7 @@ Result<std::string> ReadSection(const ReadableFile& file, const Section& section
 namespace {
 
 // What the sections must say of each other.
-Status CheckProperties(const SegmentParts& parts) {
-  const SegmentProperties& properties = parts.properties;
+Status CheckProperties(const SegmentProperties& properties, const SegmentParts& parts) {
   if (properties.blocks != parts.directory->block_count() ||
       properties.tombstones > properties.records ||
       properties.smallest_key > properties.largest_key ||
@@ -67,23 +66,33 @@ Status CheckProperties(const SegmentParts& parts) {
   return Ok();
 }
 
-Result<SegmentParts> ReadParts(const ReadableFile& file) {
-  SIBYL_ASSIGN_OR_RETURN(const auto sections, ReadSections(file));
+Result<SegmentOutline> ReadOutline(const ReadableFile& file) {
+  SegmentOutline outline;
+  SIBYL_ASSIGN_OR_RETURN(outline.sections, ReadSections(file));
+  std::string properties;
+  for (const Section& section : outline.sections) {
+    if (section.kind != SectionKind::kProperties) continue;
+    SIBYL_ASSIGN_OR_RETURN(properties, ReadSection(file, section));
+  }
+  SIBYL_ASSIGN_OR_RETURN(outline.properties, DecodeSegmentProperties(properties));
+  return outline;
+}
+
+Result<SegmentParts> ReadParts(const ReadableFile& file, const SegmentOutline& outline) {
   SegmentParts parts;
-  std::string offsets, ranks, quartiles, properties;
-  for (const Section& section : sections) {
+  std::string offsets, ranks, quartiles;
+  for (const Section& section : outline.sections) {
     if (section.kind == SectionKind::kBlocks) {
       parts.blocks = section;
     } else if (section.kind == SectionKind::kValues) {
       parts.values = section;
-    } else {
+    } else if (section.kind != SectionKind::kProperties) {
       SIBYL_ASSIGN_OR_RETURN(std::string bytes, ReadSection(file, section));
       if (section.kind == SectionKind::kBlockOffsets) offsets = std::move(bytes);
       if (section.kind == SectionKind::kRanks) ranks = std::move(bytes);
       if (section.kind == SectionKind::kQuartiles) quartiles = std::move(bytes);
       if (section.kind == SectionKind::kModel) parts.model = std::move(bytes);
       if (section.kind == SectionKind::kFilter) parts.filter = std::move(bytes);
-      if (section.kind == SectionKind::kProperties) properties = std::move(bytes);
     }
   }
   SIBYL_ASSIGN_OR_RETURN(parts.directory,
@@ -91,8 +100,7 @@ Result<SegmentParts> ReadParts(const ReadableFile& file) {
                                                 parts.blocks.offset + parts.blocks.size_bytes));
   SIBYL_ASSIGN_OR_RETURN(parts.quartiles,
                          BlockQuartiles::Decode(quartiles, parts.directory->block_count()));
-  SIBYL_ASSIGN_OR_RETURN(parts.properties, DecodeSegmentProperties(properties));
-  SIBYL_RETURN_IF_ERROR(CheckProperties(parts));
+  SIBYL_RETURN_IF_ERROR(CheckProperties(outline.properties, parts));
   return parts;
 }
 
@@ -105,8 +113,15 @@ Error InFile(const Path& path, Error error) {
   return error;
 }
 
-Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path) {
-  auto parts = ReadParts(file);
+Result<SegmentOutline> ReadSegmentOutline(const ReadableFile& file, const Path& path) {
+  auto outline = ReadOutline(file);
+  if (!outline) return InFile(path, std::move(outline).error());
+  return outline;
+}
+
+Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path,
+                                      const SegmentOutline& outline) {
+  auto parts = ReadParts(file, outline);
   if (!parts) return InFile(path, std::move(parts).error());
   return parts;
 }

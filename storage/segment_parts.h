@@ -1,4 +1,5 @@
-// Everything of a segment file but its blocks and values, read and verified.
+// Everything of a segment file but its blocks and values, read and verified: first the outline, by which
+// the rest is found.
 
 #ifndef SIBYL_STORAGE_SEGMENT_PARTS_H_
 #define SIBYL_STORAGE_SEGMENT_PARTS_H_
@@ -15,6 +16,11 @@
 
 namespace sibyl::storage {
 
+struct SegmentOutline {
+  std::vector<Section> sections;
+  SegmentProperties properties;
+};
+
 struct SegmentParts {
   Section blocks;
   Section values;
@@ -22,12 +28,13 @@ struct SegmentParts {
   BlockQuartiles quartiles;
   std::string model;
   std::string filter;  // empty: the segment has none
-  SegmentProperties properties;
 };
 
-// Errors, all naming `path`: kCorruption saying what is wrong; kNotSupported for a newer format
+// Errors of both, all naming `path`: kCorruption saying what is wrong; kNotSupported for a newer format
 // version; kIo.
-Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path);
+Result<SegmentOutline> ReadSegmentOutline(const ReadableFile& file, const Path& path);
+Result<SegmentParts> ReadSegmentParts(const ReadableFile& file, const Path& path,
+                                      const SegmentOutline& outline);
 
 // The steps of it, for who wants what is left of a damaged file. Errors as above, without the path.
 Result<std::vector<Section>> ReadSections(const ReadableFile& file);

@@ -11,8 +11,8 @@ namespace {
 // Walks through all blocks and recomputes what the other sections say of them.
 class SegmentVerifier {
  public:
-  SegmentVerifier(const ReadableFile& file, const SegmentParts& parts)
-      : file_(file), parts_(parts) {}
+  SegmentVerifier(const ReadableFile& file, const SegmentProperties& said, const SegmentParts& parts)
+      : file_(file), said_(said), parts_(parts) {}
 
   Status Run() {
     const BlockDirectory& directory = *parts_.directory;
@@ -117,12 +117,11 @@ class SegmentVerifier {
   }
 
   Status CompareProperties() {
-    const SegmentProperties& said = parts_.properties;
-    if (found_.records != said.records || found_.tombstones != said.tombstones ||
-        found_.largest_block_records != said.largest_block_records ||
-        found_.largest_block_bytes != said.largest_block_bytes ||
-        found_.smallest_key != said.smallest_key || found_.largest_key != said.largest_key ||
-        found_.fingerprint != said.fingerprint || !FormsAreAsSaid()) {
+    if (found_.records != said_.records || found_.tombstones != said_.tombstones ||
+        found_.largest_block_records != said_.largest_block_records ||
+        found_.largest_block_bytes != said_.largest_block_bytes ||
+        found_.smallest_key != said_.smallest_key || found_.largest_key != said_.largest_key ||
+        found_.fingerprint != said_.fingerprint || !FormsAreAsSaid()) {
       return Damaged("the properties are not those of the records");
     }
     return Ok();
@@ -130,13 +129,13 @@ class SegmentVerifier {
 
   // Files of version 1 do not say the bytes of their blocks: those are their section.
   bool FormsAreAsSaid() const {
-    const SegmentProperties& said = parts_.properties;
-    return found_.compressed_blocks == said.compressed_blocks &&
-           found_.packed_blocks == said.packed_blocks &&
-           (said.plain_blocks_bytes == 0 || found_.plain_blocks_bytes == said.plain_blocks_bytes);
+    return found_.compressed_blocks == said_.compressed_blocks &&
+           found_.packed_blocks == said_.packed_blocks &&
+           (said_.plain_blocks_bytes == 0 || found_.plain_blocks_bytes == said_.plain_blocks_bytes);
   }
 
   const ReadableFile& file_;
+  const SegmentProperties& said_;
   const SegmentParts& parts_;
   SegmentProperties found_;  // of the records so far
   uint64_t values_bytes_ = 0;
@@ -149,8 +148,9 @@ class SegmentVerifier {
 }  // namespace
 
 Status VerifySegment(const ReadableFile& file, const Path& path) {
-  SIBYL_ASSIGN_OR_RETURN(const SegmentParts parts, ReadSegmentParts(file, path));
-  Status verified = SegmentVerifier(file, parts).Run();
+  SIBYL_ASSIGN_OR_RETURN(const SegmentOutline outline, ReadSegmentOutline(file, path));
+  SIBYL_ASSIGN_OR_RETURN(const SegmentParts parts, ReadSegmentParts(file, path, outline));
+  Status verified = SegmentVerifier(file, outline.properties, parts).Run();
   if (!verified) return InFile(path, std::move(verified).error());
   return verified;
 }

@@ -148,8 +148,8 @@ struct Options {
   // ---- Observation ----
 
   // Size of the event log: the file EVENTS in the database's folder, a line of JSON for each drain,
-  // compaction, stall, error and the like. A full one becomes EVENTS.1, as does the one of the last
-  // opening, so at most twice this is kept. 0: no file.
+  // compaction, stall, error and the like. A full one becomes EVENTS.1, so at most twice this is
+  // kept. 0: no file.
   uint64_t event_log_bytes = 1 << 20;
 
   // Called with each such line, without newline, by whichever thread was at it: return quickly and

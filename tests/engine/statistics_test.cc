@@ -206,5 +206,18 @@ TEST_CASE("events are lines of JSON, in a file that is rotated and to a listener
   CHECK_FALSE(std::filesystem::exists(database.path() / "EVENTS"));
 }
 
+TEST_CASE("an opening goes on with the events of earlier ones", "[engine][stats]") {
+  TestDatabase database;
+  for (int opening = 0; opening < 3; ++opening) database.Reopen();
+  database.Close();
+  std::ifstream file(database.path() / "EVENTS");
+  size_t openings = 0;
+  for (std::string line; std::getline(file, line);) {
+    openings += line.find("\"event\":\"open\"") != std::string::npos;
+  }
+  CHECK(openings == 4);
+  CHECK_FALSE(std::filesystem::exists(database.path() / "EVENTS.1"));
+}
+
 }  // namespace
 }  // namespace sibyl::testing

@@ -23,6 +23,9 @@ class MemoryFile final : public storage::FileSystem {
     bytes_ = std::make_shared<std::string>();
     return std::unique_ptr<storage::WritableFile>(std::make_unique<Writer>(bytes_));
   }
+  Result<std::unique_ptr<storage::WritableFile>> OpenToAppend(const storage::Path&) override {
+    return None();
+  }
   Result<std::unique_ptr<storage::ReadableFile>> Open(const storage::Path&) override {
     return std::unique_ptr<storage::ReadableFile>(std::make_unique<Reader>(bytes_));
   }

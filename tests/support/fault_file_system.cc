@@ -178,6 +178,24 @@ Result<std::unique_ptr<storage::WritableFile>> FaultFileSystem::Create(const Pat
       new FaultWritableFile(*this, path, std::move(state), power_cuts_, std::move(base)));
 }
 
+// What the file has already counts as durable.
+Result<std::unique_ptr<storage::WritableFile>> FaultFileSystem::OpenToAppend(const Path& path) {
+  SIBYL_RETURN_IF_ERROR(CountCall("append to", path));
+  const std::lock_guard lock(mutex_);
+  SIBYL_ASSIGN_OR_RETURN(const bool existed, base_.Exists(path));
+  SIBYL_ASSIGN_OR_RETURN(auto base, base_.OpenToAppend(path));
+  auto state = std::make_shared<FileState>();
+  if (existed) {
+    SIBYL_ASSIGN_OR_RETURN(const auto present, base_.Open(path));
+    state->written_bytes = state->synced_bytes = present->size_bytes();
+  } else {
+    undo_.push_back({path.parent_path(), [this, path] { PutBack(path, {}); }});
+  }
+  files_[path] = state;
+  return std::unique_ptr<storage::WritableFile>(
+      new FaultWritableFile(*this, path, std::move(state), power_cuts_, std::move(base)));
+}
+
 Result<std::unique_ptr<storage::ReadableFile>> FaultFileSystem::Open(const Path& path) {
   SIBYL_RETURN_IF_ERROR(CountCall("open", path));
   const std::lock_guard lock(mutex_);

@@ -46,6 +46,7 @@ class FaultFileSystem final : public storage::FileSystem {
   void PowerCut();
 
   Result<std::unique_ptr<storage::WritableFile>> Create(const Path& path) override;
+  Result<std::unique_ptr<storage::WritableFile>> OpenToAppend(const Path& path) override;
   Result<std::unique_ptr<storage::ReadableFile>> Open(const Path& path) override;
   Result<std::string> ReadAll(const Path& path) override;
   Result<bool> Exists(const Path& path) override;
