@@ -1,5 +1,6 @@
-// A segment file that is open, of which only header, footer, section table and properties are read: a
-// few hundred bytes, whatever its size. Its index (storage/segment.h) is read when a record is wanted.
+// A segment file that is open, of which only header, footer, section table and properties are read:
+// a few hundred bytes, whatever its size. Its index (storage/segment.h) is read when a record is
+// wanted.
 
 #ifndef SIBYL_STORAGE_SEGMENT_FILE_H_
 #define SIBYL_STORAGE_SEGMENT_FILE_H_

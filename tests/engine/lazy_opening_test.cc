@@ -1,8 +1,7 @@
 // Goal: a database opens without reading the indexes of its segments; each is read when it is first
-// wanted, by whichever threads want it; one that is damaged is an error of every read that needs it, and
-// of no other.
-// Method: two segments far apart; each section of the second, which an opening has no use for, is
-// damaged while the database is closed.
+// wanted, by whichever threads want it; one that is damaged is an error of every read that needs
+// it, and of no other. Method: two segments far apart; each section of the second, which an opening
+// has no use for, is damaged while the database is closed.
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -72,8 +71,7 @@ TEST_CASE("a damaged index is an error of the reads that need it", "[engine][ope
   INFO("section " << static_cast<uint32_t>(kind));
   TwoSegments segments;
   MemoryLogDatabase& database = segments.database;
-  const auto file =
-      Must(storage::SegmentFile::Open(storage::PosixFileSystem(), segments.far_file));
+  const auto file = Must(storage::SegmentFile::Open(storage::PosixFileSystem(), segments.far_file));
   for (const storage::Section& section : file->outline().sections) {
     if (section.kind == kind) segments.Damage(section);
   }
@@ -99,8 +97,7 @@ TEST_CASE("a damaged index is an error of the reads that need it", "[engine][ope
 
 TEST_CASE("what an opening reads of a segment is verified at once", "[engine][open]") {
   TwoSegments segments;
-  const auto file =
-      Must(storage::SegmentFile::Open(storage::PosixFileSystem(), segments.far_file));
+  const auto file = Must(storage::SegmentFile::Open(storage::PosixFileSystem(), segments.far_file));
   SECTION("properties") {
     for (const storage::Section& section : file->outline().sections) {
       if (section.kind == storage::SectionKind::kProperties) segments.Damage(section);
