@@ -223,6 +223,25 @@ TEST_CASE("folders that are none, and backups that are not there, are refused",
   CHECK_FALSE(fs::exists(place.path() / "x"));
 }
 
+TEST_CASE("a folder of backups of a newer version is left as it is", "[engine][backup]") {
+  TestDatabase database;
+  TemporaryDirectory place;
+  const fs::path backups = place.path() / "backups";
+  Must(database->Backup(backups));
+  std::ofstream(backups / "BACKUPS") << "SibylDB backups, layout version 2\n";
+  const auto refused = [](const auto& result) {
+    REQUIRE_FALSE(result);
+    CHECK_THAT(result.error().message, Catch::Contains("newer version"));
+    return result.error().code == ErrorCode::kNotSupported;
+  };
+  CHECK(refused(ListBackups(backups)));
+  CHECK(refused(VerifyBackups(backups)));
+  CHECK(refused(RestoreBackup(backups, 1, place.path() / "x")));
+  CHECK(refused(DeleteOldBackups(backups, 1)));
+  CHECK(refused(database->Backup(backups)));
+  CHECK_FALSE(fs::exists(place.path() / "x"));
+}
+
 TEST_CASE("every damaged byte of a backup is found, and not restored", "[engine][backup]") {
   TestDatabase database;
   for (uint64_t i = 0; i < 200; ++i) Must(database->Put(BigEndianKey(i), "value"));

@@ -41,8 +41,7 @@ void WriteSegment(const SegmentStore& store, uint64_t id, uint32_t shift) {
 
 bool Finds(const LearnedSegment& segment, size_t i) {
   Value value;
-  const auto outcome =
-      Must(segment.Lookup(EncodeInternalKey(kDefaultTree, KeyOf(i)), &value));
+  const auto outcome = Must(segment.Lookup(EncodeInternalKey(kDefaultTree, KeyOf(i)), &value));
   return outcome == storage::LookupOutcome::kValue && value.view() == "value of " + KeyOf(i);
 }
 
@@ -87,6 +86,15 @@ TEST_CASE("a wrong model is noticed, told, and no longer trusted", "[engine][mod
     REQUIRE(UserKeyOf(cursor->key()) == KeyOf(i));
   }
   CHECK(told == 1);
+}
+
+TEST_CASE("models of a newer version are refused as such", "[engine][segment]") {
+  std::string bytes = EncodeTreeModels({});
+  REQUIRE(DecodeTreeModels(bytes, 0));
+  ++bytes[0];
+  const auto newer = DecodeTreeModels(bytes, 0);
+  REQUIRE_FALSE(newer);
+  CHECK(newer.error().code == ErrorCode::kNotSupported);
 }
 
 }  // namespace

@@ -240,6 +240,20 @@ TEST_CASE("a damaged marker is an error, whatever byte it is", "[sql][marker]") 
   CHECK(db.Line("SELECT a FROM t") == "1 2 3");
 }
 
+TEST_CASE("a marker of a newer version is refused as such", "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  std::string marker = Contents(path);
+  REQUIRE(marker.starts_with("SibylDB marker 1\n"));
+  marker[15] = '2';
+  std::ofstream(path, std::ios::trunc) << marker;
+  Connection db(path);
+  CHECK_THAT(db.Try("SELECT * FROM t"), Catch::Contains("newer version"));
+  CHECK_THAT(db.Try("CREATE TABLE u(a)"), Catch::Contains("newer version"));
+  CHECK(Contents(path) == marker);
+}
+
 TEST_CASE("a deleted database does not come back, nor is its data lost at once", "[sql][marker]") {
   const TemporaryDirectory folder;
   const fs::path path = folder.path() / "x.db";
