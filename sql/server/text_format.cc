@@ -188,28 +188,9 @@ SqlResult<SqlValue> DecodeTextBool(std::string_view bytes) {
 
 // Hex format (\x...), or the older one: octal escapes.
 SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch) {
-  scratch->clear();
-  if (text.starts_with("\\x")) {
-    if (!base::AppendFromHex(text.substr(2), scratch)) return InvalidText(kByteaOid, text);
-    return SqlValue::Blob(*scratch);
-  }
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\') {
-      scratch->push_back(text[i]);
-    } else if (text.substr(i + 1).starts_with('\\')) {
-      scratch->push_back('\\');
-      ++i;
-    } else {
-      unsigned octal = 0;
-      const char* start = text.data() + i + 1;
-      if (i + 3 >= text.size() || std::from_chars(start, start + 3, octal, 8).ptr != start + 3 ||
-          octal > 255) {
-        return InvalidText(kByteaOid, text);
-      }
-      scratch->push_back(static_cast<char>(octal));
-      i += 3;
-    }
-  }
+  auto bytes = ParseBytea(text);
+  if (!bytes) return InvalidText(kByteaOid, text);
+  *scratch = *std::move(bytes);
   return SqlValue::Blob(*scratch);
 }
 

@@ -36,16 +36,7 @@ void Element(sqlite3_context* context, int, sqlite3_value** values) {
   if (!elements) return;
   const int64_t place = sqlite3_value_int64(values[1]) - (IsVector(values[0]) ? 0 : 1);
   if (place < 0 || place >= static_cast<int64_t>(elements->size())) return;
-  const auto& element = (*elements)[place];
-  if (!element) return;
-  // A number where it looks like one, so that it compares with numbers.
-  const bool number = !element->empty() && element->size() < 18 &&
-                      element->find_first_not_of("0123456789") == std::string::npos;
-  if (number) {
-    sqlite3_result_int64(context, std::stoll(*element));
-  } else {
-    ResultText(context, element);
-  }
+  ResultText(context, (*elements)[place]);
 }
 
 // NULL is an array without elements here.
@@ -140,18 +131,12 @@ void StringToArray(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 constexpr SqlFunction kFunctions[] = {
-    {"pg_array", -1, MakeArray, false},
-    {"pg_array_cat", 2, Concatenate, false},
-    {"pg_array_element", 2, Element},
-    {"pg_array_length", 2, Length},
-    {"pg_array_lower", 2, LowerBound},
-    {"pg_array_position", 2, Position, false},
-    {"pg_array_remove", 2, Remove, false},
-    {"pg_array_to_string", 2, ToString, false},
-    {"pg_array_to_string", 3, ToString, false},
-    {"pg_array_upper", 2, Upper},
-    {"pg_cardinality", 1, Cardinality},
-    {"pg_string_to_array", 2, StringToArray, false},
+    {"pg_array", -1, MakeArray, false},         {"pg_array_cat", 2, Concatenate, false},
+    {"pg_array_element", 2, Element},           {"pg_array_length", 2, Length},
+    {"pg_array_lower", 2, LowerBound},          {"pg_array_position", 2, Position, false},
+    {"pg_array_remove", 2, Remove, false},      {"pg_array_to_string", 2, ToString, false},
+    {"pg_array_to_string", 3, ToString, false}, {"pg_array_upper", 2, Upper},
+    {"pg_cardinality", 1, Cardinality},         {"pg_string_to_array", 2, StringToArray, false},
 };
 
 }  // namespace

@@ -159,26 +159,17 @@ void ToText(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 void ToBytea(sqlite3_context* context, int, sqlite3_value** values) {
-  const bool is_bytes = sqlite3_value_type(values[0]) == SQLITE_BLOB;  // asked before it is text
-  std::string_view text = TextArgument(values[0]);
-  if (is_bytes || !text.starts_with("\\x")) {
-    sqlite3_result_blob64(context, text.data(), text.size(), SQLITE_TRANSIENT);
+  if (sqlite3_value_type(values[0]) == SQLITE_BLOB) {
+    sqlite3_result_value(context, values[0]);
     return;
   }
-  std::string bytes;
-  const std::string_view whole = text;
-  text.remove_prefix(2);
-  for (; text.size() >= 2; text.remove_prefix(2)) {
-    unsigned byte = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + 2, byte, 16);
-    if (error != std::errc() || end != text.data() + 2) break;
-    bytes += static_cast<char>(byte);
+  const std::string_view text = TextArgument(values[0]);
+  const auto bytes = ParseBytea(text);
+  if (bytes) {
+    sqlite3_result_blob64(context, bytes->data(), bytes->size(), SQLITE_TRANSIENT);
+  } else {
+    FailFunction(context, "22P02", "invalid input syntax for type bytea");
   }
-  if (!text.empty()) {
-    InvalidInput(context, "bytea", whole);
-    return;
-  }
-  sqlite3_result_blob64(context, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
 }
 
 template <typename Normalize>

@@ -13,8 +13,9 @@ namespace {
 std::optional<int64_t> TimestampArgument(sqlite3_context* context, sqlite3_value* value) {
   const auto micros = ParseTimestamp(TextArgument(value), true);
   if (!micros) {
-    FailFunction(context, "22007", "invalid input syntax for type timestamp: \"" +
-                                       std::string(TextArgument(value)) + "\"");
+    FailFunction(
+        context, "22007",
+        "invalid input syntax for type timestamp: \"" + std::string(TextArgument(value)) + "\"");
   }
   return micros;
 }
@@ -22,8 +23,9 @@ std::optional<int64_t> TimestampArgument(sqlite3_context* context, sqlite3_value
 std::optional<Interval> IntervalArgument(sqlite3_context* context, sqlite3_value* value) {
   const auto interval = ParseInterval(TextArgument(value));
   if (!interval) {
-    FailFunction(context, "22007", "invalid input syntax for type interval: \"" +
-                                       std::string(TextArgument(value)) + "\"");
+    FailFunction(
+        context, "22007",
+        "invalid input syntax for type interval: \"" + std::string(TextArgument(value)) + "\"");
   }
   return interval;
 }
@@ -52,8 +54,8 @@ void DateAdd(sqlite3_context* context, int, sqlite3_value** values) {
   if (!date) return;
   const int64_t days = sqlite3_value_int64(values[1]);
   const int64_t sign = sqlite3_value_int64(values[2]);
-  const auto text = std::abs(days) < 10'000'000 ? FormatDate(DayOf(*date) + sign * days)
-                                                : std::nullopt;
+  const auto text =
+      std::abs(days) < 10'000'000 ? FormatDate(DayOf(*date) + sign * days) : std::nullopt;
   if (!text) {
     FailFunction(context, "22008", "date out of range");
     return;
@@ -126,8 +128,8 @@ void IntervalOrder(sqlite3_context* context, int, sqlite3_value** values) {
   const auto interval = IntervalArgument(context, values[0]);
   if (!interval) return;
   const double days = interval->months * 30.0 + interval->days;
-  sqlite3_result_double(context, days * static_cast<double>(kMicrosPerDay) +
-                                     static_cast<double>(interval->micros));
+  sqlite3_result_double(
+      context, days * static_cast<double>(kMicrosPerDay) + static_cast<double>(interval->micros));
 }
 
 // ---- extract, date_trunc ----
@@ -204,8 +206,7 @@ void Extract(sqlite3_context* context, int, sqlite3_value** values) {
   const std::string field = Lower(TextArgument(values[0]));
   const std::string_view text = TextArgument(values[1]);
   const bool time_only = text.size() > 2 && text[2] == ':';
-  const auto micros =
-      time_only ? ParseTime(text) : TimestampArgument(context, values[1]);
+  const auto micros = time_only ? ParseTime(text) : TimestampArgument(context, values[1]);
   if (micros) ResultNumber(context, Field(field, *micros), field);
 }
 
@@ -322,8 +323,9 @@ void FromEpoch(sqlite3_context* context, int, sqlite3_value** values) {
 
 // ---- to_char ----
 
-constexpr std::array kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array kMonths = {"January",   "February", "March",    "April",
+                                "May",       "June",     "July",     "August",
+                                "September", "October",  "November", "December"};
 constexpr std::array kDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                               "Thursday", "Friday", "Saturday"};
 
@@ -413,8 +415,8 @@ void ToChar(sqlite3_context* context, int, sqlite3_value** values) {
     const size_t taken = TakePattern(format, parts, fill, &text);
     if (taken == 0) {
       if (std::isalpha(static_cast<unsigned char>(format[0])) != 0 && format[0] != 'T') {
-        FailFunction(context, "0A000", "to_char pattern \"" + std::string(format) +
-                                           "\" is not supported");
+        FailFunction(context, "0A000",
+                     "to_char pattern \"" + std::string(format) + "\" is not supported");
         return;
       }
       text += format[0];

@@ -240,8 +240,9 @@ void Exact(sqlite3_context* context, int, sqlite3_value** values) {
 // ---- Functions of reals, whose domains SQLite answers with NULL ----
 
 void ResultReal(sqlite3_context* context, double result, bool arguments_finite) {
-  if (arguments_finite && std::isinf(result)) {
-    FailFunction(context, "22003", "value out of range: overflow");
+  if (arguments_finite && (std::isinf(result) || result == 0)) {
+    FailFunction(context, "22003",
+                 std::string("value out of range: ") + (result == 0 ? "underflow" : "overflow"));
   } else {
     sqlite3_result_double(context, result);
   }
@@ -300,7 +301,8 @@ void Power(sqlite3_context* context, int, sqlite3_value** values) {
     FailFunction(context, "2201F",
                  "a negative number raised to a non-integer power yields a complex result");
   } else {
-    ResultReal(context, std::pow(base, exponent), std::isfinite(base) && std::isfinite(exponent));
+    ResultReal(context, std::pow(base, exponent),
+               base != 0 && std::isfinite(base) && std::isfinite(exponent));
   }
 }
 

@@ -200,9 +200,8 @@ int RegisterFunctions(sqlite3* db, const SessionFacts* const* session) {
   if (code == SQLITE_OK) code = RegisterAll(db, kOtherFunctions, nullptr, false);
   for (const auto register_part :
        {RegisterCastFunctions, RegisterNumberFunctions, RegisterTextFunctions,
-        RegisterPatternFunctions, RegisterDateFunctions, RegisterArrayFunctions, RegisterJsonFunctions,
-        RegisterAggregates,
-        RegisterTableFunctions}) {
+        RegisterPatternFunctions, RegisterDateFunctions, RegisterArrayFunctions,
+        RegisterJsonFunctions, RegisterAggregates, RegisterTableFunctions}) {
     if (code == SQLITE_OK) code = register_part(db);
   }
   return code;

@@ -231,8 +231,23 @@ void ToHex(sqlite3_context* context, int, sqlite3_value** values) {
 void QuoteIdent(sqlite3_context* context, int, sqlite3_value** values) {
   ResultText(context, std::string_view(Quoted(TextArgument(values[0]))));
 }
+// Of what has a backslash the form that reads alike whatever the client's settings are: E'a\\b'.
 void QuoteLiteral(sqlite3_context* context, int, sqlite3_value** values) {
-  ResultText(context, std::string_view(Literal(TextArgument(values[0]))));
+  std::string literal = Literal(TextArgument(values[0]));
+  if (literal.find('\\') != std::string::npos) {
+    for (size_t i = 0; i < literal.size(); ++i) {
+      if (literal[i] == '\\') literal.insert(i++, 1, '\\');
+    }
+    literal.insert(0, 1, 'E');
+  }
+  ResultText(context, std::string_view(literal));
+}
+void QuoteNullable(sqlite3_context* context, int count, sqlite3_value** values) {
+  if (IsNull(values[0])) {
+    ResultText(context, std::string_view("NULL"));
+  } else {
+    QuoteLiteral(context, count, values);
+  }
 }
 
 void Encode(sqlite3_context* context, int, sqlite3_value** values) {
@@ -296,6 +311,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_octet_length", 1, OctetLength},
     {"pg_quote_ident", 1, QuoteIdent},
     {"pg_quote_literal", 1, QuoteLiteral},
+    {"pg_quote_nullable", 1, QuoteNullable, false},
     {"pg_repeat", 2, Repeat},
     {"pg_reverse", 1, Reverse},
     {"pg_right", 2, Right},

@@ -69,31 +69,6 @@ std::string HexLiteral(std::string_view bytes) {
   return text + "'";
 }
 
-// "\x00ff", or bytes with \\ and \ooo.
-std::optional<std::string> ParseBytes(std::string_view text) {
-  std::string bytes;
-  if (text.starts_with("\\x")) {
-    if (!base::AppendFromHex(text.substr(2), &bytes)) return std::nullopt;
-    return bytes;
-  }
-  while (!text.empty()) {
-    const auto octal = [&](size_t i, char most) { return text[i] >= '0' && text[i] <= most; };
-    if (text[0] != '\\') {
-      bytes += text[0];
-      text.remove_prefix(1);
-    } else if (text.starts_with("\\\\")) {
-      bytes += '\\';
-      text.remove_prefix(2);
-    } else if (text.size() >= 4 && octal(1, '3') && octal(2, '7') && octal(3, '7')) {
-      bytes += static_cast<char>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-      text.remove_prefix(4);
-    } else {
-      return std::nullopt;
-    }
-  }
-  return bytes;
-}
-
 const char* NameOfType(uint32_t type_oid) {
   const TypeInfo* type = FindType(type_oid);
   return type != nullptr ? type->sql_name : "unknown";
@@ -179,7 +154,7 @@ Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, 
       if (TypeClassOf(type_oid) == TypeClass::kReal) value.sql = "CAST(" + value.sql + " AS REAL)";
       return value;
     case TypeClass::kBytes: {
-      const auto bytes = ParseBytes(text);
+      const auto bytes = ParseBytea(text);
       if (!bytes) refuse("22P02");
       value.sql = HexLiteral(bytes.value_or(""));
       return value;

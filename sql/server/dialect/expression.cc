@@ -544,11 +544,14 @@ Expression Translator::QuantifiedSublink(const pg::SubLink& link, QueryText quer
   } else if (all && op == "<>") {
     value.sql = "(" + left.sql + " NOT IN (" + query.sql + "))";
   } else if (query.is_known && query.columns.size() == 1) {
+    // A name of its own: what the left side means must not be a column of the query's.
     Expression element = query.columns[0];
-    element.sql = Quoted(element.name);
+    element.sql = "element_" + std::to_string(++generated_names_);
     element.is_untyped_literal = false;
     const Expression compared = BinaryOperator(op, left, element, link.location);
-    value.sql = Quantified("SELECT " + compared.sql + " AS c FROM (" + query.sql + ")", all);
+    value.sql = Quantified("WITH elements(" + element.sql + ") AS (" + query.sql + ") SELECT " +
+                               compared.sql + " AS c FROM elements",
+                           all);
   } else {
     Unsupported("this comparison with a sub-query", link.location);
   }
@@ -587,12 +590,13 @@ Expression Translator::Membership(const std::string& op, Expression left, const 
     return value;
   }
   Expression element;
-  element.sql = "value";
+  element.sql = "element_" + std::to_string(++generated_names_);
   element.type_oid = element_oid;
   const Expression compared = BinaryOperator(op, left, element, location);
-  value.sql = Quantified("SELECT " + compared.sql + " AS c FROM pg_elements(" + right.sql + ", " +
-                             std::to_string(element_oid) + ")",
-                         all);
+  value.sql =
+      Quantified("SELECT " + compared.sql + " AS c FROM (SELECT value AS " + element.sql +
+                     " FROM pg_elements(" + right.sql + ", " + std::to_string(element_oid) + "))",
+                 all);
   return value;
 }
 
@@ -630,6 +634,20 @@ Expression Translator::ArrayLiteral(const pg::AArrayExpr& array) {
 }
 
 // array[i], and (composite).field where the composite is one of ours.
+// Arrays are kept as text, and so are their elements: numbers and truth are made of them.
+Expression Translator::ArrayElement(Expression array, const Expression& place) {
+  const TypeInfo* type = FindType(array.type_oid);
+  const uint32_t element_oid = type != nullptr ? type->element_oid : 0;
+  Expression element;
+  element.name = array.name;
+  element.sql = "pg_array_element(" + array.sql + ", " + place.sql + ")";
+  element.type_oid = kTextOid;
+  const TypeClass c = TypeClassOf(element_oid);
+  if (IsNumber(c) || c == TypeClass::kBool) return CastTo(std::move(element), element_oid, -1, -1);
+  element.type_oid = element_oid;
+  return element;
+}
+
 Expression Translator::Indirection(const pg::AIndirection& indirection) {
   Expression value = Expr(indirection.arg);
   for (const pg::Node* step : Items(indirection.n_indirection, indirection.indirection)) {
@@ -639,9 +657,7 @@ Expression Translator::Indirection(const pg::AIndirection& indirection) {
       value.type_oid = kInt4Oid;
       value.name = step->string->sval;
     } else if (step->node_case == PG_QUERY__NODE__NODE_A_INDICES && !step->a_indices->is_slice) {
-      const TypeInfo* type = FindType(value.type_oid);
-      value.sql = "pg_array_element(" + value.sql + ", " + Expr(step->a_indices->uidx).sql + ")";
-      value.type_oid = type != nullptr ? type->element_oid : 0;
+      value = ArrayElement(std::move(value), Expr(step->a_indices->uidx));
     } else {
       Unsupported("this kind of subscript");
     }

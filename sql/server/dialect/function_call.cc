@@ -248,6 +248,8 @@ Expression Translator::JsonArgument(Expression value) {
                  : c == TypeClass::kBool ? "'b'"
                                          : "'s'") +
                 ")";
+  } else if (value.type_class() == TypeClass::kText) {
+    value.sql = "(" + value.sql + " || '')";  // text that is JSON is text
   }
   return value;
 }

@@ -166,7 +166,7 @@ constexpr KnownFunction kFunctions[] = {
     {"power", "pg_power", kFloat8Oid, kFloat8Oid},
     {"quote_ident", "pg_quote_ident", kTextOid, kTextOid},
     {"quote_literal", "pg_quote_literal", kTextOid, kTextOid},
-    {"quote_nullable", "quote", kTextOid, kTextOid},
+    {"quote_nullable", "pg_quote_nullable", kTextOid, kTextOid},
     {"radians", "radians", kFloat8Oid, kFloat8Oid},
     {"random", "pg_random", kFloat8Oid},
     {"rank", "rank", kInt8Oid, 0, true},

@@ -119,20 +119,35 @@ Expression Translator::AssignedValue(const pg::Node* node, const ColumnInfo* col
     Coerce(&value, kTextOid);
     return value;
   }
+  return Assigned(std::move(value), *column);
+}
+
+namespace {
+
+// A type of integers that has numbers which the other one has not.
+bool IsWider(uint32_t type_oid, uint32_t other_oid) {
+  const auto bytes = [](uint32_t oid) { return oid == kInt2Oid ? 2 : oid == kInt8Oid ? 8 : 4; };
+  return bytes(type_oid) > bytes(other_oid);
+}
+
+}  // namespace
+
+Expression Translator::Assigned(Expression value, const ColumnInfo& column) {
   const bool open = value.type_oid == 0;
-  Coerce(&value, column->type_oid);
-  const TypeClass to = column->type_oid != 0 ? TypeClassOf(column->type_oid) : TypeClass::kUnknown;
+  Coerce(&value, column.type_oid);
+  const TypeClass to = column.type_oid != 0 ? TypeClassOf(column.type_oid) : TypeClass::kUnknown;
   const TypeClass from = value.type_class();
   // Assignment converts where the value kept would be another one.
   const bool converts =
-      !open && value.type_oid != column->type_oid &&
+      !open && value.type_oid != column.type_oid &&
       ((to == TypeClass::kInteger && (from == TypeClass::kReal || from == TypeClass::kNumeric)) ||
+       (to == TypeClass::kInteger && from == to && IsWider(value.type_oid, column.type_oid)) ||
        (to == TypeClass::kTimestamp && from == TypeClass::kDate) ||
        (to == TypeClass::kDate && from == TypeClass::kTimestamp) ||
        (to == TypeClass::kText && (from == TypeClass::kBool || IsNumber(from))));
-  if (converts) value = CastTo(std::move(value), column->type_oid, -1, -1);
-  if (to == TypeClass::kNumeric && column->typmod >= 4) {
-    value.sql = NumericSql(value.sql, column->typmod);
+  if (converts) value = CastTo(std::move(value), column.type_oid, -1, -1);
+  if (to == TypeClass::kNumeric && column.typmod >= 4) {
+    value.sql = NumericSql(value.sql, column.typmod);
   }
   return value;
 }
@@ -193,6 +208,23 @@ std::string Translator::InsertSource(const pg::InsertStmt& insert,
   return text;
 }
 
+// The rows of VALUES, UNION and the like, each value as the column keeps it.
+std::string Translator::AssignedRows(const QueryText& query,
+                                     const std::vector<const ColumnInfo*>& columns) {
+  if (!query.is_known || query.columns.size() > columns.size()) return query.sql;
+  std::string names;
+  std::string values;
+  for (size_t i = 0; i < query.columns.size(); ++i) {
+    Expression value = query.columns[i];
+    value.sql = "column_" + std::to_string(++generated_names_);
+    value.is_untyped_literal = value.is_null = false;
+    value.parameter = 0;
+    names += (i == 0 ? "" : ", ") + value.sql;
+    values += (i == 0 ? "" : ", ") + Assigned(std::move(value), *columns[i]).sql;
+  }
+  return "WITH rows(" + names + ") AS (" + query.sql + ") SELECT " + values + " FROM rows";
+}
+
 std::string Translator::InsertedQuery(const pg::SelectStmt& select,
                                       const std::vector<const ColumnInfo*>& columns,
                                       bool conflict_follows) {
@@ -201,6 +233,7 @@ std::string Translator::InsertedQuery(const pg::SelectStmt& select,
   assigned_columns_ = simple ? &columns : nullptr;
   QueryText query = Query(select);
   assigned_columns_ = nullptr;
+  if (!simple) query.sql = AssignedRows(query, columns);
   // Else the ON of ON CONFLICT would be read as that of a join.
   if (conflict_follows) query.sql = "SELECT * FROM (" + query.sql + ") WHERE true";
   return query.sql;

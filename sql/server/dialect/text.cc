@@ -1,5 +1,7 @@
 #include "sql/server/dialect/text.h"
 
+#include "base/hex.h"
+
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -43,12 +45,36 @@ bool EqualIgnoringCase(std::string_view left, std::string_view right) {
 
 std::string Quoted(std::string_view identifier) {
   // true and false are no keywords of SQLite's, yet no names either.
-  const bool keyword = sqlite3_keyword_check(identifier.data(),
-                                             static_cast<int>(identifier.size())) != 0 ||
-                       identifier == "true" || identifier == "false";
+  const bool keyword =
+      sqlite3_keyword_check(identifier.data(), static_cast<int>(identifier.size())) != 0 ||
+      identifier == "true" || identifier == "false";
   return IsPlain(identifier) && !keyword ? std::string(identifier) : Between(identifier, '"');
 }
 
 std::string Literal(std::string_view text) { return Between(text, '\''); }
+
+std::optional<std::string> ParseBytea(std::string_view text) {
+  std::string bytes;
+  if (text.starts_with("\\x")) {
+    if (!base::AppendFromHex(text.substr(2), &bytes)) return std::nullopt;
+    return bytes;
+  }
+  while (!text.empty()) {
+    const auto octal = [&](size_t i, char most) { return text[i] >= '0' && text[i] <= most; };
+    if (text[0] != '\\') {
+      bytes += text[0];
+      text.remove_prefix(1);
+    } else if (text.starts_with("\\\\")) {
+      bytes += '\\';
+      text.remove_prefix(2);
+    } else if (text.size() >= 4 && octal(1, '3') && octal(2, '7') && octal(3, '7')) {
+      bytes += static_cast<char>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
+      text.remove_prefix(4);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return bytes;
+}
 
 }  // namespace sibyl::sql::server

@@ -3,6 +3,7 @@
 #ifndef SIBYL_SQL_SERVER_DIALECT_TEXT_H_
 #define SIBYL_SQL_SERVER_DIALECT_TEXT_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,9 @@ std::string Quoted(std::string_view identifier);
 
 // As a string literal. A NUL byte cannot be in one: the text ends there.
 std::string Literal(std::string_view text);
+
+// The bytes of a bytea's text: "\x00ff", or bytes with \\ and \ooo. nullopt: malformed.
+std::optional<std::string> ParseBytea(std::string_view text);
 
 }  // namespace sibyl::sql::server
 

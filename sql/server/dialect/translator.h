@@ -151,6 +151,7 @@ class Translator {
   Expression Case(const pg::CaseExpr& expr);
   Expression Sublink(const pg::SubLink& link);
   Expression ArrayLiteral(const pg::AArrayExpr& array);
+  Expression ArrayElement(Expression array, const Expression& place);
   Expression Indirection(const pg::AIndirection& indirection);
   Expression Row(const pg::RowExpr& row);
   Expression MinMax(const pg::MinMaxExpr& expr);
@@ -248,6 +249,8 @@ class Translator {
   std::string Assignments(std::span<pg::Node* const> targets, const RelationInfo* table);
   std::string MultipleAssignment(std::span<pg::Node* const> targets, size_t* at,
                                  const RelationInfo* table);
+  Expression Assigned(Expression value, const ColumnInfo& column);
+  std::string AssignedRows(const QueryText& query, const std::vector<const ColumnInfo*>& columns);
   Expression AssignedValue(const pg::Node* node, const ColumnInfo* column);
   std::string Returning(std::span<pg::Node* const> targets, Translated* result);
 
