@@ -172,9 +172,13 @@ class RestingLog final : public CommitLog {
     if (CommitLog* log = Awake()) return log;
     SIBYL_RETURN_IF_ERROR(CheckInPlace());
     SIBYL_RETURN_IF_ERROR(files_.Remove(directory_ / kNoteName));
-    SIBYL_ASSIGN_OR_RETURN(auto log, open_(directory_));
-    if (!IsAsItRested(*log)) return Changed();
-    opened_ = std::move(log);
+    auto log = open_(directory_);
+    if (!log) {  // reading goes on without it, now and later
+      WriteNote(files_, directory_, *rest_);
+      return std::move(log).error();
+    }
+    if (!IsAsItRested(**log)) return Changed();
+    opened_ = std::move(*log);
     awake_.store(opened_.get(), std::memory_order_release);
     return opened_.get();
   }

@@ -6,6 +6,9 @@
 // stands in a file beside the log's own, RESTING, and the next opening answers from that note. The
 // first write opens the log itself.
 //
+// A log that cannot be opened, being damaged, keeps its note: all that it had is still there to be
+// read, until somebody repairs the database.
+//
 // The note holds only while the log's files are, by name and size, those that it was written for:
 // an older program that does not know of it changes them. Whoever opens the log removes it before.
 // It is never needed: without it, or with a damaged one, the log is opened as ever. Byte by byte in

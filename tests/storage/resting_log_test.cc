@@ -277,6 +277,30 @@ TEST_CASE("damage to a log that rests is found by who asks for it", "[commit_log
   CHECK(damaged >= 4);  // CURRENT, MANIFEST, WITNESS, what RocksDB has of ours
 }
 
+TEST_CASE("a damaged log that rests takes no write, and is read as before",
+          "[commit_log][resting]") {
+  Folder folder;
+  folder.MakeResting();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    const std::string name = entry.path().filename().string();
+    if (entry.file_size() == 0 || name == "RESTING" || name == "IDENTITY") continue;
+    INFO(name);
+    const Path copy = folder.Copy();
+    std::string changed = ContentOf(copy / name);
+    for (size_t i = 0; i < changed.size(); i += 40) changed[i] ^= 0x20;
+    Overwrite(copy / name, changed);
+    for (int opening = 0; opening < 2; ++opening) {
+      const auto log = folder.OpenAt(copy);
+      CHECK(log->Manifest() == "the manifest");
+      CHECK(log->Generations() == std::vector<uint64_t>{3});
+      const Status appended = log->Append(30, 1, "lost");
+      REQUIRE(!appended);
+      CHECK(appended.error().code == ErrorCode::kCorruption);
+      CHECK(log->Manifest() == "the manifest");
+    }
+  }
+}
+
 TEST_CASE("a log does not follow its path to another folder", "[commit_log][resting]") {
   Folder folder;
   folder.MakeResting();
