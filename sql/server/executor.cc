@@ -13,12 +13,6 @@ namespace {
 // Whether `kind` is SQL that SQLite runs, with `sql` set.
 bool IsSql(StatementKind kind) { return kind <= StatementKind::kUtility; }
 
-// About what it takes: its text, which the translation has again, and the rest of it.
-uint64_t MemoryOf(const Statement& statement) {
-  constexpr uint64_t kRestBytes = 2048;
-  return 3 * statement.text.size() + kRestBytes;
-}
-
 bool HasUnknownTypes(const Statement& statement) {
   return std::any_of(statement.fields.begin(), statement.fields.end(),
                      [](const auto& field) { return field.type_oid == kUnspecifiedOid; });
@@ -42,6 +36,12 @@ Executor::Executor(ServerState* server, Channel* channel, const SessionFacts* fa
   set("idle_session_timeout", options.idle_session_timeout_ms);
   settings_.KeepAsDefaults();
   transaction_.limits.lock_timeout_ms = options.lock_timeout_ms;
+}
+
+// About what it takes: its text, which the translation has again, and the rest of it.
+uint64_t Executor::MemoryOf(const Statement& statement) {
+  constexpr uint64_t kRestBytes = 2048;
+  return 3 * statement.text.size() + kRestBytes;
 }
 
 // ---- Statements and portals by name ----

@@ -12,8 +12,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "sql/server/dialect/shape.h"
 #include "sql/server/interrupt.h"
 #include "sql/server/net/channel.h"
 #include "sql/server/net/task.h"
@@ -85,7 +87,11 @@ class Executor {
 
   // Runs the portal, in full, if it is a point lookup that needs no SQLite (sql/point_plan.h).
   // False: nothing has happened.
-  SqlResult<bool> RunAtOnce(Portal* portal);
+  SqlResult<bool> RunAtOnce(Portal* portal, RunOptions options);
+
+  // A portal for a simple query whose shape (dialect/shape.h) is known, or is so from now on. Null:
+  // it has none, or one under which it would mean something else, and nothing has happened.
+  Task<std::unique_ptr<Portal>> BindShape(std::string_view text);
 
   // A portal for a statement without parameters, in text format, that nobody else sees.
   std::unique_ptr<Portal> MakePortal(StatementPtr statement) const;
@@ -110,6 +116,7 @@ class Executor {
   void WriteChangedSettings();
 
  private:
+  static uint64_t MemoryOf(const Statement& statement);
   SqlStatus CountParameters(const wire::BindMessage& message, Portal* portal);
 
   // ---- SQL that SQLite runs ----
@@ -132,6 +139,10 @@ class Executor {
   std::string TagOf(const Portal& portal, const Translated& translated) const;
   void NoteSequence(const Translated& translated);
   void WriteNotices(const Translated& translated);
+
+  // ---- Statements known by their shape ----
+  const std::string& KeyOfShape();
+  Task<StatementPtr> MakeShape();
 
   // ---- What the session does itself ----
   Task<SqlStatus> RunUtility(Portal* portal, const Translated& command, RunOptions options);
@@ -167,6 +178,7 @@ class Executor {
 
   // A session may keep this many statements and portals: what keeps its memory bounded.
   static constexpr size_t kMaxNamed = 10'000;
+  static constexpr size_t kMaxShapes = 64;  // then all are forgotten
   static constexpr size_t kSendBytes = 64 * 1024;  // results are sent in pieces of about this size
 
   ServerState* const server_;
@@ -179,6 +191,9 @@ class Executor {
   SequenceValues sequences_;
   std::map<std::string, StatementPtr, std::less<>> statements_;
   std::map<std::string, std::unique_ptr<Portal>, std::less<>> portals_;
+  std::unordered_map<std::string, StatementPtr> shapes_;  // also those that cannot be used
+  Shape shape_;                                           // of the text that came last
+  std::string shape_key_;                                 // its key in shapes_
   StatementPtr unnamed_statement_;
   Portal unnamed_portal_;
   bool has_unnamed_portal_ = false;

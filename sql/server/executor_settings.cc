@@ -93,6 +93,7 @@ SqlStatus Executor::DiscardAll() {
   portals_.clear();
   ClosePortal("");
   statements_.clear();
+  shapes_.clear();
   settings_.ResetAll();
   sequences_.Clear();
   transaction_.DropTemporaryObjects();

@@ -224,7 +224,7 @@ void Executor::KnowPoint(Portal* portal) {
   if (statement->point) point_reader_.Open(transaction_.connection()->db());
 }
 
-SqlResult<bool> Executor::RunAtOnce(Portal* portal) {
+SqlResult<bool> Executor::RunAtOnce(Portal* portal, RunOptions options) {
   const Statement& statement = *portal->statement;
   const bool has_begun = portal->rows != nullptr || portal->is_done;
   if (!statement.point || has_begun) return false;
@@ -238,6 +238,7 @@ SqlResult<bool> Executor::RunAtOnce(Portal* portal) {
   std::string* const out = channel_->out();
   const size_t before = out->size();
   WriteNotices(*statement.translated());
+  if (options.write_fields) wire::WriteRowDescription(out, *fields);
   for (size_t row = 0; row < point_reader_.rows(); ++row) {
     if (!point_reader_.Decode(*statement.point, row)) {  // SQLite knows what to do
       out->resize(before);

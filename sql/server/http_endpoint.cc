@@ -62,6 +62,8 @@ std::string MetricsText(ServerState* server) {
   add("cancel_requests_total", "counter", "Cancel requests received.", metrics.cancels);
   add("point_reads_total", "counter", "Statements answered by a key look-up alone.",
       metrics.point_reads);
+  add("shaped_queries_total", "counter", "Simple queries run by their shape, constants apart.",
+      metrics.shaped_queries);
   add("pool_connections", "gauge", "SQLite connections open.", server->pool.open_connections());
   add("pool_waiting", "gauge", "Sessions that wait for a connection.",
       server->pool.places().waiting());

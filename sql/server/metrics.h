@@ -20,7 +20,8 @@ struct Metrics {
   std::atomic<uint64_t> copied_rows{0};
   std::atomic<uint64_t> write_transactions{0};
   std::atomic<uint64_t> cancels{0};
-  std::atomic<uint64_t> point_reads{0};  // statements answered without the virtual machine
+  std::atomic<uint64_t> point_reads{0};     // statements answered without the virtual machine
+  std::atomic<uint64_t> shaped_queries{0};  // simple queries run by their shape
 
   static void Add(std::atomic<uint64_t>* counter, uint64_t count = 1) {
     counter->fetch_add(count, std::memory_order_relaxed);

@@ -26,6 +26,7 @@ struct Statement {
   std::vector<uint32_t> parameter_oids;        // kUnspecifiedOid: unknown
   std::vector<wire::FieldDescription> fields;  // of the rows, with type 0 where it is unknown
   bool fields_known = false;
+  bool is_shape = false;     // of texts that differ in constants: they mean the same
   bool is_part = false;      // of DECLARE or COPY: its translation is a part of another
   bool fields_told = false;  // the client knows them: they must not change any more
   bool point_known = false;  // once it has run for this state of the schema:

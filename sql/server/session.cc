@@ -287,16 +287,27 @@ Task<SqlStatus> Session::RunQuery(const std::string& text) {
 }
 
 Task<SqlStatus> Session::RunPiece(std::string_view text) {
+  if (const auto portal = co_await executor_->BindShape(text)) {
+    co_return co_await RunPortal(portal.get());
+  }
   const std::vector<uint32_t> no_declared_types;
   auto statements = co_await executor_->Translate(text, no_declared_types);
   if (!statements) co_return std::move(statements).error();
-  Executor::RunOptions options;
-  options.write_fields = true;
   for (StatementPtr& statement : *statements) {
     const auto portal = executor_->MakePortal(std::move(statement));
-    auto outcome = co_await executor_->Run(portal.get(), options);
-    if (!outcome) co_return std::move(outcome).error();
+    if (auto ran = co_await RunPortal(portal.get()); !ran) co_return ran;
   }
+  co_return SqlOk();
+}
+
+Task<SqlStatus> Session::RunPortal(Portal* portal) {
+  Executor::RunOptions options;
+  options.write_fields = true;
+  const auto at_once = executor_->RunAtOnce(portal, options);
+  if (!at_once) co_return at_once.error();
+  if (*at_once) co_return SqlOk();
+  auto outcome = co_await executor_->Run(portal, options);
+  if (!outcome) co_return std::move(outcome).error();
   co_return SqlOk();
 }
 
@@ -351,7 +362,7 @@ SqlResult<bool> Session::ExecuteAtOnce(std::string_view body) {
   if (message.max_rows > 0) return false;
   SIBYL_ASSIGN_OR_RETURN(Portal * portal, executor_->FindPortal(message.portal));
   if (!SyncFollows()) executor_->transaction().BeginImplicit();
-  return executor_->RunAtOnce(portal);
+  return executor_->RunAtOnce(portal, {});
 }
 
 Task<SqlStatus> Session::HandleParse(std::string_view body) {

@@ -53,6 +53,7 @@ class Session : public SessionFacts {
   Task<void> HandleQuery(std::string text);
   Task<SqlStatus> RunQuery(const std::string& text);
   Task<SqlStatus> RunPiece(std::string_view text);
+  Task<SqlStatus> RunPortal(Portal* portal);
 
   // ---- Extended query ----
   Task<SqlStatus> HandleExtended(char type, std::string_view body);
