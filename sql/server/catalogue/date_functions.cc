@@ -54,8 +54,9 @@ void DateAdd(sqlite3_context* context, int, sqlite3_value** values) {
   if (!date) return;
   const int64_t days = sqlite3_value_int64(values[1]);
   const int64_t sign = sqlite3_value_int64(values[2]);
-  const auto text =
-      std::abs(days) < 10'000'000 ? FormatDate(DayOf(*date) + sign * days) : std::nullopt;
+  constexpr int64_t kMostDays = 10'000'000;
+  const bool may_be_date = days > -kMostDays && days < kMostDays;
+  const auto text = may_be_date ? FormatDate(DayOf(*date) + sign * days) : std::nullopt;
   if (!text) {
     FailFunction(context, "22008", "date out of range");
     return;
