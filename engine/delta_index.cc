@@ -215,9 +215,8 @@ struct DeltaIndex::Way {
     const int rank = ChildRank(LocateForWriter(inner, order, key));
     low = inner.entries[SlotOf(order, rank)];
     if (rank + 1 < CountOf(order)) high = inner.entries[SlotOf(order, rank + 1)];
-    const bool is_above_leaves = inner.level == 1;
     node = inner.children[SlotOf(order, rank)];
-    PrefetchLines(node, is_above_leaves ? sizeof(Leaf) : sizeof(Inner));
+    PrefetchLines(node, inner.level == 1 ? sizeof(Leaf) : sizeof(Inner));
     return rank;
   }
 };
@@ -571,7 +570,7 @@ const DeltaIndex::Leaf& DeltaIndex::LeafOf(std::string_view key) const {
     const Inner& inner = static_cast<const Inner&>(*node);
     const uint64_t order = inner.order.load(std::memory_order_acquire);
     node = inner.children[SlotOf(order, ChildRank(Locate(inner, order, key)))];
-    PrefetchLines(node, sizeof(Leaf));
+    PrefetchLines(node, inner.level == 1 ? sizeof(Leaf) : sizeof(Inner));
   }
   return static_cast<const Leaf&>(*node);
 }
