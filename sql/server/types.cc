@@ -251,6 +251,19 @@ int32_t TypmodOf(std::string_view declared) {
   return -1;
 }
 
+// The modifier has the scale in eleven bits with sign.
+std::string NumericSql(const std::string& sql, int32_t typmod) {
+  const int32_t precision = (typmod - 4) >> 16;
+  const int32_t scale = (((typmod - 4) & 0x7ff) ^ 0x400) - 0x400;
+  return "pg_numeric(" + sql + ", " + std::to_string(precision) + ", " + std::to_string(scale) +
+         ")";
+}
+
+std::optional<size_t> MostCharacters(uint32_t oid, int32_t typmod) {
+  if ((oid != kVarcharOid && oid != kBpcharOid) || typmod < 4) return std::nullopt;
+  return static_cast<size_t>(typmod - 4);
+}
+
 int16_t TypeSizeBytes(uint32_t oid) {
   const TypeInfo* type = FindType(oid);
   return type != nullptr ? type->length_bytes : int16_t{-1};

@@ -4,6 +4,7 @@
 #define SIBYL_SQL_SERVER_TYPES_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,12 @@ uint32_t TypeOidOf(std::string_view declared);
 
 // PostgreSQL's type modifier: VARCHAR(20) -> 24, NUMERIC(10,2) -> (10 << 16 | 2) + 4; -1: none.
 int32_t TypmodOf(std::string_view declared);
+
+// SQL for what a column of numeric with this modifier keeps of the number that `sql` gives.
+std::string NumericSql(const std::string& sql, int32_t typmod);
+
+// How many characters a value of the type may have; nullopt: as many as it likes.
+std::optional<size_t> MostCharacters(uint32_t oid, int32_t typmod);
 
 // pg_type.typlen: 4 for int4, -1 for what has no fixed size or is unknown.
 int16_t TypeSizeBytes(uint32_t oid);

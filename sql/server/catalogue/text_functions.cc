@@ -221,6 +221,18 @@ void Ascii(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context, code);
 }
 
+// text, most characters, the type that has no more
+void FitTextFunction(sqlite3_context* context, int, sqlite3_value** values) {
+  const auto fitting =
+      FitText(TextArgument(values[0]), static_cast<size_t>(sqlite3_value_int64(values[1])));
+  if (fitting) {
+    ResultText(context, *fitting);
+  } else {
+    FailFunction(context, "22001",
+                 "value too long for type " + std::string(TextArgument(values[2])));
+  }
+}
+
 void ToHex(sqlite3_context* context, int, sqlite3_value** values) {
   std::array<char, 20> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(),
@@ -304,6 +316,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_concat_ws", -1, ConcatWithSeparator, false},
     {"pg_decode", 2, Decode},
     {"pg_encode", 2, Encode},
+    {"pg_fit_text", 3, FitTextFunction},
     {"pg_initcap", 1, InitCap},
     {"pg_left", 2, Left},
     {"pg_lpad", 2, LeftPad},

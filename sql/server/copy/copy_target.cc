@@ -4,7 +4,9 @@
 
 #include "base/status_macros.h"
 #include "sql/server/describe_columns.h"
+#include "sql/server/dialect/text.h"
 #include "sql/server/type_oids.h"
+#include "sql/server/types.h"
 #include "sql/server/value_format.h"
 
 namespace sibyl::sql::server {
@@ -20,10 +22,10 @@ std::string QuotedName(std::string_view name) {
   return quoted + "\"";
 }
 
-// The parameter for a column; a numeric(p,s) keeps s places.
+// The parameter for a column.
 std::string PlaceFor(const wire::FieldDescription& field) {
   if (field.type_oid != kNumericOid || field.type_modifier < 4) return "?";
-  return "round(?," + std::to_string((field.type_modifier - 4) & 0x7ff) + ")";
+  return NumericSql("?", field.type_modifier);
 }
 
 std::string ColumnList(const std::vector<std::string>& columns) {
@@ -115,13 +117,32 @@ SqlResult<bool> CopyTarget::TakeRow() {
   return true;
 }
 
+namespace {
+
+SqlStatus Fit(const wire::FieldDescription& field, SqlValue* value) {
+  const auto most = MostCharacters(field.type_oid, field.type_modifier);
+  if (!most || value->type != ValueType::kText) return SqlOk();
+  const auto fitting = FitText(value->bytes, *most);
+  if (!fitting) {
+    return SqlError{"22001",
+                    "value too long for type " + FormatType(field.type_oid, field.type_modifier)};
+  }
+  value->bytes = *fitting;
+  return SqlOk();
+}
+
+}  // namespace
+
 SqlStatus CopyTarget::AddRow() {
   const int16_t format = options_.format == CopyFormat::kBinary ? 1 : 0;
   for (size_t i = 0; i < values_.size(); ++i) {
     row_[i] = {};
     if (!values_[i]) continue;
-    if (format == 0 && DecodeUsualText(fields_[i].type_oid, *values_[i], &row_[i])) continue;
-    SIBYL_ASSIGN_OR_RETURN(row_[i], Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
+    if (format != 0 || !DecodeUsualText(fields_[i].type_oid, *values_[i], &row_[i])) {
+      SIBYL_ASSIGN_OR_RETURN(row_[i],
+                             Decode(fields_[i].type_oid, format, *values_[i], &scratch_[i]));
+    }
+    SIBYL_RETURN_IF_ERROR(Fit(fields_[i], &row_[i]));
   }
   if (plain_ != nullptr && pending_lines_.empty() && plain_->Append(row_)) {
     ++rows_;

@@ -339,15 +339,6 @@ std::string CastSql(const std::string& sql, TypeClass from, uint32_t from_oid, u
 
 }  // namespace
 
-// A number as numeric(precision, scale) has it; `typmod` has both, the scale in eleven bits with
-// sign.
-std::string Translator::NumericSql(const std::string& sql, int32_t typmod) {
-  const int32_t precision = (typmod - 4) >> 16;
-  const int32_t scale = (((typmod - 4) & 0x7ff) ^ 0x400) - 0x400;
-  return "pg_numeric(" + sql + ", " + std::to_string(precision) + ", " + std::to_string(scale) +
-         ")";
-}
-
 Expression Translator::CastTo(Expression value, uint32_t type_oid, int32_t typmod, int location) {
   const TypeClass from = value.type_class();
   const TypeClass to = TypeClassOf(type_oid);

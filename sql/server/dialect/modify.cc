@@ -149,6 +149,10 @@ Expression Translator::Assigned(Expression value, const ColumnInfo& column) {
   if (to == TypeClass::kNumeric && column.typmod >= 4) {
     value.sql = NumericSql(value.sql, column.typmod);
   }
+  if (const auto most = MostCharacters(column.type_oid, column.typmod)) {
+    value.sql = "pg_fit_text(" + value.sql + ", " + std::to_string(*most) + ", " +
+                Literal(FormatType(column.type_oid, column.typmod)) + ")";
+  }
   return value;
 }
 

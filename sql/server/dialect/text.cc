@@ -53,6 +53,18 @@ std::string Quoted(std::string_view identifier) {
 
 std::string Literal(std::string_view text) { return Between(text, '\''); }
 
+std::optional<std::string_view> FitText(std::string_view text, size_t most) {
+  if (text.size() <= most) return text;  // no character has less than a byte
+  size_t characters = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (!begins || ++characters <= most) continue;
+    if (text.find_first_not_of(' ', i) != std::string_view::npos) return std::nullopt;
+    return text.substr(0, i);
+  }
+  return text;
+}
+
 std::optional<std::string> ParseBytea(std::string_view text) {
   std::string bytes;
   if (text.starts_with("\\x")) {

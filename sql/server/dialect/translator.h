@@ -170,7 +170,6 @@ class Translator {
   uint32_t TypeOf(const pg::TypeName& name, int32_t* typmod);
   Expression Cast(const pg::TypeCast& cast);
   Expression CastTo(Expression value, uint32_t type_oid, int32_t typmod, int location);
-  static std::string NumericSql(const std::string& sql, int32_t typmod);
   // As PostgreSQL's implicit coercion: an untyped literal or parameter becomes of `type_oid`.
   void Coerce(Expression* value, uint32_t type_oid, int location = -1);
   void CoerceEachOther(Expression* left, Expression* right, int location = -1);
