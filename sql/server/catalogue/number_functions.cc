@@ -248,6 +248,15 @@ void ResultReal(sqlite3_context* context, double result, bool arguments_finite) 
   }
 }
 
+constexpr double kRadiansPerDegree = 0.0174532925199432957692;
+
+void Degrees(sqlite3_context* context, int, sqlite3_value** values) {
+  sqlite3_result_double(context, sqlite3_value_double(values[0]) / kRadiansPerDegree);
+}
+void Radians(sqlite3_context* context, int, sqlite3_value** values) {
+  sqlite3_result_double(context, sqlite3_value_double(values[0]) * kRadiansPerDegree);
+}
+
 void Exponential(sqlite3_context* context, int, sqlite3_value** values) {
   const double value = sqlite3_value_double(values[0]);
   ResultReal(context, std::exp(value), std::isfinite(value));
@@ -426,6 +435,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_asin", 1, ArcSine},
     {"pg_ctid", 1, Ctid},
     {"pg_ctid_rowid", 1, CtidRowid},
+    {"pg_degrees", 1, Degrees},
     {"pg_divide", 2, Divide},
     {"pg_divide_real", 2, DivideReal},
     {"pg_exact", 1, Exact},
@@ -441,6 +451,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_not_null", 3, NotNull, false},
     {"pg_numeric", 3, Numeric},
     {"pg_power", 2, Power},
+    {"pg_radians", 1, Radians},
     {"pg_round", 1, Round},
     {"pg_round", 2, Round},
     {"pg_round_real", 1, RoundReal},
