@@ -148,6 +148,7 @@ constexpr KnownFunction kFunctions[] = {
     {"pg_relation_size", "pg_relation_size", kInt8Oid, kRegclassOid},
     {"pg_size_pretty", "pg_size_pretty", kTextOid, kInt8Oid},
     {"pg_sleep", "pg_sleep", kVoidOid, kFloat8Oid},
+    {"pg_stat_get_numscans", "pg_zero", kInt8Oid, kOidOid},
     {"pg_statistics_obj_is_visible", "pg_is_visible", kBoolOid, kOidOid},
     {"pg_table_is_visible", "pg_table_is_visible", kBoolOid, kOidOid},
     {"pg_table_size", "pg_relation_size", kInt8Oid, kRegclassOid},
