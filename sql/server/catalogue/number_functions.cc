@@ -202,12 +202,24 @@ std::optional<ScaledPair> Scaled(double left, double right) {
                     whole_of(r, scale) * (right < 0 ? -1 : 1), scale};
 }
 
+// The real nearest to a whole number over ten to the power of `scale`.
+double Unscaled(__int128 whole, int64_t scale) {
+  const bool negative = whole < 0;
+  std::string digits;
+  for (__int128 rest = negative ? -whole : whole; rest != 0; rest /= 10) {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+  }
+  const std::string text = "0" + digits + "e-" + std::to_string(scale);
+  double real = 0;
+  std::from_chars(text.data(), text.data() + text.size(), real);
+  return negative ? -real : real;
+}
+
 // What is left of decimals, not of the binary numbers nearest to them.
 double Remainder(double dividend, double divisor) {
   const auto scaled = Scaled(dividend, divisor);
   if (!scaled) return std::fmod(dividend, divisor);
-  const auto rest = static_cast<double>(scaled->left % scaled->right);
-  return rest / std::pow(10.0, static_cast<double>(scaled->scale));
+  return Unscaled(scaled->left % scaled->right, scaled->scale);
 }
 
 void Modulo(sqlite3_context* context, int, sqlite3_value** values) {
@@ -221,20 +233,64 @@ void Modulo(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context, divisor == -1 ? 0 : sqlite3_value_int64(values[0]) % divisor);
 }
 
-// A numeric that was calculated, with the fifteen digits that are exact: 0.1 + 0.2 is 0.3.
-void Exact(sqlite3_context* context, int, sqlite3_value** values) {
-  if (sqlite3_value_type(values[0]) != SQLITE_FLOAT) {
-    sqlite3_result_value(context, values[0]);
-    return;
-  }
+// The fifteen digits of a calculated numeric that are exact.
+double Exact(double value) {
   constexpr int kDigits = 15;
   std::array<char, 32> text;
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), sqlite3_value_double(values[0]),
-                    std::chars_format::scientific, kDigits - 1);
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
+                                 std::chars_format::scientific, kDigits - 1);
   double exact = 0;
   std::from_chars(text.data(), end.ptr, exact);
-  sqlite3_result_double(context, exact);
+  return exact;
+}
+
+void ExactFunction(sqlite3_context* context, int, sqlite3_value** values) {
+  if (sqlite3_value_type(values[0]) == SQLITE_FLOAT) {
+    sqlite3_result_double(context, Exact(sqlite3_value_double(values[0])));
+  } else {
+    sqlite3_result_value(context, values[0]);
+  }
+}
+
+// Numerics, which may be kept as integers, calculated as decimals: 0.1 + 0.2 is 0.3, and 1 - 1.005
+// is -0.005, whose first digits no real has.
+template <typename Whole, typename Real>
+void CalculateDecimal(sqlite3_context* context, sqlite3_value** values, int scales, Whole whole,
+                      Real real) {
+  int64_t integer = 0;
+  if (IsInteger(values[0]) && IsInteger(values[1]) &&
+      !whole(sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1]), &integer)) {
+    sqlite3_result_int64(context, integer);
+    return;
+  }
+  const double left = sqlite3_value_double(values[0]);
+  const double right = sqlite3_value_double(values[1]);
+  const auto scaled = Scaled(left, right);
+  __int128 result = 0;
+  if (scaled && !whole(scaled->left, scaled->right, &result)) {
+    sqlite3_result_double(context, Unscaled(result, scaled->scale * scales));
+  } else {
+    sqlite3_result_double(context, Exact(real(left, right)));
+  }
+}
+
+void NumericSum(sqlite3_context* context, int, sqlite3_value** values) {
+  CalculateDecimal(
+      context, values, 1,
+      [](auto a, auto b, auto* sum) { return __builtin_add_overflow(a, b, sum); },
+      [](double a, double b) { return a + b; });
+}
+void NumericDifference(sqlite3_context* context, int, sqlite3_value** values) {
+  CalculateDecimal(
+      context, values, 1,
+      [](auto a, auto b, auto* rest) { return __builtin_sub_overflow(a, b, rest); },
+      [](double a, double b) { return a - b; });
+}
+void NumericProduct(sqlite3_context* context, int, sqlite3_value** values) {
+  CalculateDecimal(
+      context, values, 2,
+      [](auto a, auto b, auto* product) { return __builtin_mul_overflow(a, b, product); },
+      [](double a, double b) { return a * b; });
 }
 
 // ---- Functions of reals, whose domains SQLite answers with NULL ----
@@ -438,7 +494,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_degrees", 1, Degrees},
     {"pg_divide", 2, Divide},
     {"pg_divide_real", 2, DivideReal},
-    {"pg_exact", 1, Exact},
+    {"pg_exact", 1, ExactFunction},
     {"pg_exp", 1, Exponential},
     {"pg_greatest", -1, Greatest, false},
     {"pg_least", -1, Least, false},
@@ -450,6 +506,9 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_multiply", 2, Multiply},
     {"pg_not_null", 3, NotNull, false},
     {"pg_numeric", 3, Numeric},
+    {"pg_numeric_add", 2, NumericSum},
+    {"pg_numeric_multiply", 2, NumericProduct},
+    {"pg_numeric_subtract", 2, NumericDifference},
     {"pg_power", 2, Power},
     {"pg_radians", 1, Radians},
     {"pg_round", 1, Round},

@@ -330,6 +330,36 @@ Expression Translator::BooleanTest(const pg::BooleanTest& test) {
   return value;
 }
 
+namespace {
+
+// Whether a column of a query is called after the expression: a column, a function, or what is
+// around one. (parse_target.c of PostgreSQL, FigureColname)
+bool NamesColumn(const pg::Node* node) {
+  switch (node->node_case) {
+    case PG_QUERY__NODE__NODE_COLUMN_REF:
+    case PG_QUERY__NODE__NODE_FUNC_CALL:
+    case PG_QUERY__NODE__NODE_SUB_LINK:
+    case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+    case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
+    case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
+    case PG_QUERY__NODE__NODE_ROW_EXPR:
+      return true;
+    case PG_QUERY__NODE__NODE_A_EXPR:
+      return node->a_expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF;
+    case PG_QUERY__NODE__NODE_TYPE_CAST:
+      return NamesColumn(node->type_cast->arg);
+    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+      return NamesColumn(node->collate_clause->arg);
+    case PG_QUERY__NODE__NODE_CASE_EXPR:
+      return node->case_expr->defresult != nullptr && NamesColumn(node->case_expr->defresult);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 Expression Translator::Case(const pg::CaseExpr& expr) {
   Expression value;
   value.name = "case";
@@ -357,9 +387,7 @@ Expression Translator::Case(const pg::CaseExpr& expr) {
   }
   if (expr.defresult != nullptr) {
     head += " ELSE " + results.back().sql;
-    if (expr.defresult->node_case == PG_QUERY__NODE__NODE_COLUMN_REF) {
-      value.name = results.back().name;
-    }
+    if (NamesColumn(expr.defresult)) value.name = results.back().name;
   }
   value.sql = head + " END";
   return value;

@@ -300,6 +300,7 @@ Expression Translator::Arithmetic(const std::string& op, Expression left, Expres
   value.not_null = left.not_null && right.not_null && op != "/" && op != "%";
   if (op == "/" || op == "%") {
     value.sql = Division(op, std::move(left), std::move(right), value.type_oid);
+    if (op == "/" && value.type_oid == kNumericOid) value.sql = ExactNumeric(value.sql);
   } else if (op == "^") {
     value.sql = "pg_power(" + left.sql + ", " + right.sql + ")";
     value.type_oid = kFloat8Oid;
@@ -313,12 +314,18 @@ Expression Translator::Arithmetic(const std::string& op, Expression left, Expres
     value.sql = WholeNumber(op, left.sql, right.sql, value.type_oid);
   } else {
     value.sql = "(" + left.sql + " " + op + " " + right.sql + ")";
-    if (value.type_oid == kNumericOid) value.sql = ExactNumeric(value.sql);
+    if (value.type_oid == kNumericOid && !in_definition_) {
+      const std::string arguments = "(" + left.sql + ", " + right.sql + ")";
+      value.sql = (op == "+"   ? "pg_numeric_add"
+                   : op == "-" ? "pg_numeric_subtract"
+                               : "pg_numeric_multiply") +
+                  arguments;
+    }
   }
   return value;
 }
 
-// Numerics are kept as reals, which 0.1 + 0.2 would show in a comparison.
+// Numerics are kept as reals, which a comparison of what was calculated would show.
 std::string Translator::ExactNumeric(const std::string& sql) const {
   return in_definition_ ? sql : "pg_exact(" + sql + ")";
 }

@@ -53,8 +53,8 @@ RULES = {
             array_length({a},1); cardinality({a}); ({j}->>'a')::int; extract(year from {d})::int;
             ({d} - {d}); array_position({a},4); jsonb_array_length({j}); ({a})[1]; ({a})[9]""",
     "n": """round({n}); round({n},1); round({n},-1); trunc({n}); trunc({n},1); ceil({n});
-            floor({n}); mod({n},{n}); ({i})::numeric; ({n})::numeric(8,2); ({t})::numeric;
-            sign({n}); ({n} % {n}); extract(epoch from {s}); extract(epoch from {v});
+            floor({n}); mod({n},-0.05); ({i})::numeric; ({n})::numeric(8,2); ({t})::numeric;
+            sign({n}); ({n} % 0.3); extract(epoch from {s}); extract(epoch from {v});
             extract(second from {s}); extract(dow from {d}); extract(week from {d});
             extract(isodow from {d}); extract(quarter from {d}); extract(epoch from {z})""",
     "f": """round({f}); trunc({f}); ceil({f}); floor({f}); sqrt({f}); exp({f}); ln({f});
