@@ -310,6 +310,7 @@ std::string CastSql(const std::string& sql, TypeClass from, uint32_t from_oid, u
     case TypeClass::kReal:
       return IsNumber(from) ? "CAST(" + sql + " AS REAL)" : "pg_to_float8" + call;
     case TypeClass::kNumeric:
+      if (from == TypeClass::kReal) return "pg_exact" + call;
       return IsNumber(from) ? sql : "pg_to_numeric" + call;
     case TypeClass::kBytes:
       return "pg_to_bytea" + call;

@@ -142,6 +142,7 @@ Expression Translator::Assigned(Expression value, const ColumnInfo& column) {
       !open && value.type_oid != column.type_oid &&
       ((to == TypeClass::kInteger && (from == TypeClass::kReal || from == TypeClass::kNumeric)) ||
        (to == TypeClass::kInteger && from == to && IsWider(value.type_oid, column.type_oid)) ||
+       (to == TypeClass::kNumeric && from == TypeClass::kReal) ||
        (to == TypeClass::kTimestamp && from == TypeClass::kDate) ||
        (to == TypeClass::kDate && from == TypeClass::kTimestamp) ||
        (to == TypeClass::kText && (from == TypeClass::kBool || IsNumber(from))));
