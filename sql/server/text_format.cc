@@ -194,8 +194,6 @@ SqlResult<SqlValue> DecodeTextBytea(std::string_view text, std::string* scratch)
   return SqlValue::Blob(*scratch);
 }
 
-// Dates and times in whatever form PostgreSQL reads, an offset included, become the one form in
-// which they are stored and compared (sql/server/dialect/datetime.h).
 SqlResult<SqlValue> DecodeTextJsonb(std::string_view bytes, std::string* scratch) {
   auto normalized = NormalizeJsonb(bytes);
   if (!normalized) return InvalidText(kJsonbOid, bytes);
@@ -203,6 +201,8 @@ SqlResult<SqlValue> DecodeTextJsonb(std::string_view bytes, std::string* scratch
   return SqlValue::Text(*scratch);
 }
 
+// Dates and times in whatever form PostgreSQL reads, an offset included, become the one form in
+// which they are stored and compared (sql/server/dialect/datetime.h).
 SqlResult<SqlValue> DecodeTextTime(uint32_t oid, std::string_view bytes, std::string* scratch) {
   const auto normalized = [&] {
     if (oid == kDateOid) return NormalizeDate(bytes);

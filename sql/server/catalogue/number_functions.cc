@@ -23,39 +23,48 @@ bool FailsByZero(sqlite3_context* context, sqlite3_value* divisor) {
 
 void OutOfRange(sqlite3_context* context) { FailFunction(context, "22003", "bigint out of range"); }
 
+// What can be done with two numbers: of whole ones true if the result does not fit; how the scale
+// of decimals grows by it.
+struct Sum {
+  static constexpr int kScales = 1;
+  template <typename T>
+  static bool Whole(T a, T b, T* result) {
+    return __builtin_add_overflow(a, b, result);
+  }
+  static double Real(double a, double b) { return a + b; }
+};
+struct Difference {
+  static constexpr int kScales = 1;
+  template <typename T>
+  static bool Whole(T a, T b, T* result) {
+    return __builtin_sub_overflow(a, b, result);
+  }
+  static double Real(double a, double b) { return a - b; }
+};
+struct Product {
+  static constexpr int kScales = 2;
+  template <typename T>
+  static bool Whole(T a, T b, T* result) {
+    return __builtin_mul_overflow(a, b, result);
+  }
+  static double Real(double a, double b) { return a * b; }
+};
+
 // Integers that do not fit eight bytes are an error, where SQLite goes on with reals.
-template <typename Whole, typename Real>
-void Calculate(sqlite3_context* context, sqlite3_value** values, Whole whole, Real real) {
+template <typename Operation>
+void Calculate(sqlite3_context* context, int, sqlite3_value** values) {
   if (!IsInteger(values[0]) || !IsInteger(values[1])) {
-    sqlite3_result_double(context,
-                          real(sqlite3_value_double(values[0]), sqlite3_value_double(values[1])));
+    sqlite3_result_double(
+        context, Operation::Real(sqlite3_value_double(values[0]), sqlite3_value_double(values[1])));
     return;
   }
   int64_t result = 0;
-  if (whole(sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1]), &result)) {
+  if (Operation::template Whole<int64_t>(sqlite3_value_int64(values[0]),
+                                         sqlite3_value_int64(values[1]), &result)) {
     OutOfRange(context);
   } else {
     sqlite3_result_int64(context, result);
   }
-}
-
-void Add(sqlite3_context* context, int, sqlite3_value** values) {
-  Calculate(
-      context, values,
-      [](int64_t a, int64_t b, int64_t* sum) { return __builtin_add_overflow(a, b, sum); },
-      [](double a, double b) { return a + b; });
-}
-void Subtract(sqlite3_context* context, int, sqlite3_value** values) {
-  Calculate(
-      context, values,
-      [](int64_t a, int64_t b, int64_t* rest) { return __builtin_sub_overflow(a, b, rest); },
-      [](double a, double b) { return a - b; });
-}
-void Multiply(sqlite3_context* context, int, sqlite3_value** values) {
-  Calculate(
-      context, values,
-      [](int64_t a, int64_t b, int64_t* product) { return __builtin_mul_overflow(a, b, product); },
-      [](double a, double b) { return a * b; });
 }
 
 // number, places, bits of its type: what is shifted out is gone, and places are counted modulo
@@ -254,12 +263,12 @@ void ExactFunction(sqlite3_context* context, int, sqlite3_value** values) {
 
 // Numerics, which may be kept as integers, calculated as decimals: 0.1 + 0.2 is 0.3, and 1 - 1.005
 // is -0.005, whose first digits no real has.
-template <typename Whole, typename Real>
-void CalculateDecimal(sqlite3_context* context, sqlite3_value** values, int scales, Whole whole,
-                      Real real) {
+template <typename Operation>
+void CalculateDecimal(sqlite3_context* context, int, sqlite3_value** values) {
   int64_t integer = 0;
   if (IsInteger(values[0]) && IsInteger(values[1]) &&
-      !whole(sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1]), &integer)) {
+      !Operation::template Whole<int64_t>(sqlite3_value_int64(values[0]),
+                                          sqlite3_value_int64(values[1]), &integer)) {
     sqlite3_result_int64(context, integer);
     return;
   }
@@ -267,30 +276,11 @@ void CalculateDecimal(sqlite3_context* context, sqlite3_value** values, int scal
   const double right = sqlite3_value_double(values[1]);
   const auto scaled = Scaled(left, right);
   __int128 result = 0;
-  if (scaled && !whole(scaled->left, scaled->right, &result)) {
-    sqlite3_result_double(context, Unscaled(result, scaled->scale * scales));
+  if (scaled && !Operation::Whole(scaled->left, scaled->right, &result)) {
+    sqlite3_result_double(context, Unscaled(result, scaled->scale * Operation::kScales));
   } else {
-    sqlite3_result_double(context, Exact(real(left, right)));
+    sqlite3_result_double(context, Exact(Operation::Real(left, right)));
   }
-}
-
-void NumericSum(sqlite3_context* context, int, sqlite3_value** values) {
-  CalculateDecimal(
-      context, values, 1,
-      [](auto a, auto b, auto* sum) { return __builtin_add_overflow(a, b, sum); },
-      [](double a, double b) { return a + b; });
-}
-void NumericDifference(sqlite3_context* context, int, sqlite3_value** values) {
-  CalculateDecimal(
-      context, values, 1,
-      [](auto a, auto b, auto* rest) { return __builtin_sub_overflow(a, b, rest); },
-      [](double a, double b) { return a - b; });
-}
-void NumericProduct(sqlite3_context* context, int, sqlite3_value** values) {
-  CalculateDecimal(
-      context, values, 2,
-      [](auto a, auto b, auto* product) { return __builtin_mul_overflow(a, b, product); },
-      [](double a, double b) { return a * b; });
 }
 
 // ---- Functions of reals, whose domains SQLite answers with NULL ----
@@ -487,7 +477,7 @@ void CtidRowid(sqlite3_context* context, int, sqlite3_value** values) {
 
 constexpr SqlFunction kFunctions[] = {
     {"pg_acos", 1, ArcCosine},
-    {"pg_add", 2, Add},
+    {"pg_add", 2, Calculate<Sum>},
     {"pg_asin", 1, ArcSine},
     {"pg_ctid", 1, Ctid},
     {"pg_ctid_rowid", 1, CtidRowid},
@@ -503,12 +493,12 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_log", 1, Logarithm},
     {"pg_log", 2, Logarithm},
     {"pg_modulo", 2, Modulo},
-    {"pg_multiply", 2, Multiply},
+    {"pg_multiply", 2, Calculate<Product>},
     {"pg_not_null", 3, NotNull, false},
     {"pg_numeric", 3, Numeric},
-    {"pg_numeric_add", 2, NumericSum},
-    {"pg_numeric_multiply", 2, NumericProduct},
-    {"pg_numeric_subtract", 2, NumericDifference},
+    {"pg_numeric_add", 2, CalculateDecimal<Sum>},
+    {"pg_numeric_multiply", 2, CalculateDecimal<Product>},
+    {"pg_numeric_subtract", 2, CalculateDecimal<Difference>},
     {"pg_power", 2, Power},
     {"pg_radians", 1, Radians},
     {"pg_round", 1, Round},
@@ -517,7 +507,7 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_shift_left", 3, ShiftLeft},
     {"pg_shift_right", 3, ShiftRight},
     {"pg_sqrt", 1, SquareRoot},
-    {"pg_subtract", 2, Subtract},
+    {"pg_subtract", 2, Calculate<Difference>},
     {"pg_trunc", 1, Truncate},
     {"pg_trunc", 2, Truncate},
     {"pg_xor", 2, Xor},

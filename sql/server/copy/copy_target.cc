@@ -16,12 +16,6 @@ constexpr size_t kMostRowsAtOnce = 64;
 constexpr size_t kMostValuesAtOnce = 1024;
 constexpr size_t kMostPendingBytes = 1 << 20;  // then rows are inserted, how many they may be
 
-std::string QuotedName(std::string_view name) {
-  std::string quoted = "\"";
-  for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
-
 // The parameter for a column.
 std::string PlaceFor(const wire::FieldDescription& field) {
   if (field.type_oid != kNumericOid || field.type_modifier < 4) return "?";
@@ -30,7 +24,7 @@ std::string PlaceFor(const wire::FieldDescription& field) {
 
 std::string ColumnList(const std::vector<std::string>& columns) {
   std::string list;
-  for (const std::string& column : columns) list += (list.empty() ? "" : ",") + QuotedName(column);
+  for (const std::string& column : columns) list += (list.empty() ? "" : ",") + Quoted(column);
   return list;
 }
 
@@ -50,7 +44,7 @@ CopyTarget::~CopyTarget() {
 
 SqlStatus CopyTarget::Prepare() {
   const std::string list = ColumnList(options_.columns);
-  const std::string table = QuotedName(options_.table);
+  const std::string table = Quoted(options_.table);
   SIBYL_ASSIGN_OR_RETURN(
       PreparedStatement* const select,
       connection_->Prepare("SELECT " + (list.empty() ? "*" : list) + " FROM " + table));

@@ -1,10 +1,10 @@
 #include "sql/server/dialect/text.h"
 
-#include "base/hex.h"
-
 #include <sqlite3.h>
 
 #include <algorithm>
+
+#include "base/hex.h"
 
 namespace sibyl::sql::server {
 namespace {

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from private_postgresql import PrivatePostgresql, why_not  # noqa: E402
+from private_postgresql import PrivatePostgresql, why_not_through_psycopg  # noqa: E402
 
 FOLDER = sys.argv[1]
 
@@ -106,11 +106,7 @@ def judge_file(host, name):
 
 
 def main():
-    reason = why_not()
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        reason = "python3-psycopg is not installed"
+    reason = why_not_through_psycopg()
     if reason:
         print("SKIPPED: " + reason)
         return 0

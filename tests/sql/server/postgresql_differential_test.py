@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from private_postgresql import PrivatePostgresql, why_not  # noqa: E402
+from private_postgresql import PrivatePostgresql, why_not_through_psycopg  # noqa: E402
 from random_sql import Generator, tables  # noqa: E402
 from server_process import ServerProcess  # noqa: E402
 
@@ -129,14 +129,11 @@ def compare(theirs, ours, generator):
 
 
 def main():
-    reason = why_not()
-    try:
-        import psycopg
-    except ImportError:
-        reason = "python3-psycopg is not installed"
+    reason = why_not_through_psycopg()
     if reason:
         print("SKIPPED: " + reason)
         return 0
+    import psycopg
     with tempfile.TemporaryDirectory() as folder, PrivatePostgresql(folder, "sibyl") as postgresql:
         server = ServerProcess(sys.argv[1], folder)
         with psycopg.connect(f"host={postgresql.host} user=sibyl dbname=postgres",

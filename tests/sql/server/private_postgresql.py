@@ -18,6 +18,15 @@ def why_not():
     return None
 
 
+def why_not_through_psycopg():
+    """The same for who asks it through psycopg 3."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        return "python3-psycopg is not installed"
+    return why_not()
+
+
 class PrivatePostgresql:
     """In `folder`/pg, whose name is also the host for libpq. A context manager."""
 
