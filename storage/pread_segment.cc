@@ -10,9 +10,6 @@ namespace {
 
 class PreadSegment final : public SegmentBase {
  public:
-  // The cache costs more than these.
-  void AddHotPlaces(std::vector<const void*>*) const override {}
-
   PreadSegment(SegmentFilePtr file, SegmentParts parts, const SegmentReadOptions& options)
       : SegmentBase(std::move(file), std::move(parts)),
         verify_every_read_(options.verify_every_read),
@@ -24,13 +21,6 @@ class PreadSegment final : public SegmentBase {
     SIBYL_ASSIGN_OR_RETURN(const BlockHandle handle, ReadBlock(block));
     return Find(handle.view(), key, RecordFraction(block, line_fraction), value);
   }
-
-  InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
-  void PrefetchOffset(uint32_t) const override {}
-  void PrefetchBlock(uint32_t, uint16_t) const override {}
-  void PrefetchRecord(uint32_t, uint16_t) const override {}
-  void PrefetchWalk(uint32_t, uint16_t) const override {}
-  InPlace LookupPrefetched(std::string_view, uint32_t, uint16_t) const override { return {}; }
 
   Result<BlockHandle> ReadBlock(uint32_t block) const override {
     if (block >= block_count_) return BlockHandle();

@@ -29,7 +29,7 @@ struct SegmentReadOptions {
   // For the blocks that are read with pread, and for the plain form of compressed ones. Null:
   // compressed blocks are decompressed again for every read. Outlives the segment.
   BlockCache* cache = nullptr;
-  bool pread = false;              // by pread through the cache, which is there then; else by mapping
+  bool pread = false;  // by pread through the cache, which is there then; else by mapping
   bool verify_every_read = false;  // checksum blocks on every read, not only the first
 };
 
@@ -83,8 +83,10 @@ class Segment {
   }
 
   // Adds the places in memory, beside the block's own, that each lookup reads: who chooses among
-  // many segments asks for all of them at once, instead of one after the other.
-  virtual void AddHotPlaces(std::vector<const void*>* places) const = 0;
+  // many segments asks for all of them at once, instead of one after the other. This, hints and
+  // lookups in place are for a reader with a mapping: others add nothing, do nothing and do not
+  // know.
+  virtual void AddHotPlaces(std::vector<const void*>*) const {}
 
   // Looks for `key` in `block`, where the model sees it `line_fraction` through; fills `value` when
   // the outcome is kValue. Here and below, a block past the last is an empty one. Never kUnknown.
@@ -103,22 +105,26 @@ class Segment {
 
   // The same lookup where it needs no copy and cannot fail: kUnknown for a block not verified yet,
   // an out-of-line value, a reader without a mapping.
-  virtual InPlace LookupInPlace(std::string_view key, uint32_t block,
-                                uint16_t line_fraction) const = 0;
+  virtual InPlace LookupInPlace(std::string_view /*key*/, uint32_t /*block*/,
+                                uint16_t /*line_fraction*/) const {
+    return {};
+  }
 
   // A batch of lookups in three passes, each of which finds its bytes in the processor's cache if
   // the one before has run for the whole batch. The first two are hints that a search will follow:
   // they ask for the block's offset, then for the lines where the search begins. The third
   // searches, and asks for the value's lines without waiting for them.
-  virtual void PrefetchOffset(uint32_t block) const = 0;
-  virtual void PrefetchBlock(uint32_t block, uint16_t line_fraction) const = 0;
+  virtual void PrefetchOffset(uint32_t /*block*/) const {}
+  virtual void PrefetchBlock(uint32_t /*block*/, uint16_t /*line_fraction*/) const {}
   // The second pass for a single lookup, which asks for where it expects the value, too.
-  virtual void PrefetchRecord(uint32_t block, uint16_t line_fraction) const = 0;
+  virtual void PrefetchRecord(uint32_t /*block*/, uint16_t /*line_fraction*/) const {}
   // A hint that the records of `block` are to be walked from there on: asks for all lines but those
   // that stream in by themselves once the first are read. 0: from its beginning.
-  virtual void PrefetchWalk(uint32_t block, uint16_t line_fraction) const = 0;
-  virtual InPlace LookupPrefetched(std::string_view key, uint32_t block,
-                                   uint16_t line_fraction) const = 0;
+  virtual void PrefetchWalk(uint32_t /*block*/, uint16_t /*line_fraction*/) const {}
+  virtual InPlace LookupPrefetched(std::string_view /*key*/, uint32_t /*block*/,
+                                   uint16_t /*line_fraction*/) const {
+    return {};
+  }
 
   // Reads a whole block, for iteration. An empty block gives an empty view.
   virtual Result<BlockHandle> ReadBlock(uint32_t block) const = 0;

@@ -13,16 +13,9 @@ class UnreadableSegment final : public Segment {
     block_count_ = static_cast<uint32_t>(properties().blocks);
   }
 
-  void AddHotPlaces(std::vector<const void*>*) const override {}
   Result<LookupOutcome> Lookup(std::string_view, uint32_t, uint16_t, Value*) const override {
     return error_;
   }
-  InPlace LookupInPlace(std::string_view, uint32_t, uint16_t) const override { return {}; }
-  void PrefetchOffset(uint32_t) const override {}
-  void PrefetchBlock(uint32_t, uint16_t) const override {}
-  void PrefetchRecord(uint32_t, uint16_t) const override {}
-  void PrefetchWalk(uint32_t, uint16_t) const override {}
-  InPlace LookupPrefetched(std::string_view, uint32_t, uint16_t) const override { return {}; }
   Result<BlockHandle> ReadBlock(uint32_t) const override { return error_; }
   Result<std::string_view> ValueAt(const BlockView&, uint32_t, std::string*) const override {
     return error_;
