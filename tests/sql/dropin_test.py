@@ -5,7 +5,8 @@ libsqlite3.so.0: what it exports and how it is compiled are compared with Debian
 processes fork and share a database, and Python's own test suite of the module runs, if a Python with
 one is installed.
 
-    dropin_test.py LIBRARY_FOLDER [PRELOAD]    PRELOAD: libasan.so, for a library built with it
+    dropin_test.py LIBRARY_FOLDER [PRELOAD]    PRELOAD: libasan.so and what else a
+                                               library built with it needs
 """
 
 import os

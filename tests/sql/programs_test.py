@@ -5,7 +5,8 @@ Method: each program in programs/ runs on Debian's libsqlite3.so.0 and on ours, 
 on ours what it leaves is a database of ours, which our `sibyl verify` finds whole. What a program needs
 and is not installed is named, and the program left out; `scripts/setup.sh --clients` installs it all.
 
-    programs_test.py LIBRARY_FOLDER SIBYL [PRELOAD]    PRELOAD: libasan.so, for a library built with it
+    programs_test.py LIBRARY_FOLDER SIBYL [PRELOAD]    PRELOAD: libasan.so and what else a
+                                                   library built with it needs
 """
 
 import os
