@@ -203,6 +203,11 @@ const TypeInfo* FindType(uint32_t oid) {
   return found != std::end(kTypes) && found->oid == oid ? found : nullptr;
 }
 
+const char* NameOfType(uint32_t oid) {
+  const TypeInfo* type = FindType(oid);
+  return type != nullptr ? type->sql_name : "unknown";
+}
+
 const TypeInfo* FindType(std::string_view name) {
   const std::string bare = BareName(name);
   for (const TypeInfo& type : kTypes) {

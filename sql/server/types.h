@@ -47,6 +47,9 @@ std::span<const TypeInfo> AllTypes();
 // nullptr: not one we know.
 const TypeInfo* FindType(uint32_t oid);
 
+// As SQL calls it, for messages; "unknown" if we do not know it.
+const char* NameOfType(uint32_t oid);
+
 // By internal or SQL name ("int4", "integer", "character varying", "int4[]" or "_int4"), whatever
 // its case. nullptr: unknown.
 const TypeInfo* FindType(std::string_view name);

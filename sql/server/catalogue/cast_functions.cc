@@ -24,10 +24,11 @@ std::string_view Trimmed(std::string_view text) {
 }
 
 void InvalidInput(sqlite3_context* context, const char* type, std::string_view text,
-                  const char* sqlstate = "22P02") {
-  FailFunction(
-      context, sqlstate,
-      std::string("invalid input syntax for type ") + type + ": \"" + std::string(text) + "\"");
+                  std::string_view sqlstate = "22P02") {
+  const std::string what = sqlstate == "22008"
+                               ? "date/time field value out of range"
+                               : std::string("invalid input syntax for type ") + type;
+  FailFunction(context, sqlstate.data(), what + ": \"" + std::string(text) + "\"");
 }
 
 template <typename Number>

@@ -55,6 +55,7 @@ inline void ResultText(sqlite3_context* context, const std::optional<std::string
 // The parts of the library, each with a table of functions.
 int RegisterCastFunctions(sqlite3* db);
 int RegisterNumberFunctions(sqlite3* db);
+int RegisterRealFunctions(sqlite3* db);
 int RegisterTextFunctions(sqlite3* db);
 int RegisterPatternFunctions(sqlite3* db);
 int RegisterDateFunctions(sqlite3* db);

@@ -1,13 +1,11 @@
-// Arithmetic that PostgreSQL does otherwise than SQLite, and small helpers of translated
-// statements.
+// Arithmetic of integers and decimals that PostgreSQL does otherwise than SQLite, and small helpers
+// of translated statements. Functions of reals are in real_functions.cc.
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <string>
 
+#include "sql/server/catalogue/decimal.h"
 #include "sql/server/catalogue/function_support.h"
 
 namespace sibyl::sql::server {
@@ -107,50 +105,13 @@ void Xor(sqlite3_context* context, int, sqlite3_value** values) {
   sqlite3_result_int64(context, sqlite3_value_int64(values[0]) ^ sqlite3_value_int64(values[1]));
 }
 
-// The digits of a number that is not negative: `point` of them stand before the decimal point.
-struct Decimal {
-  std::string digits;
-  int64_t point;
-};
-
-// The fewest digits that give `value` back: 1.005 means 1.005, and not the binary number below it.
-Decimal DigitsOf(double value) {
-  std::array<char, 512> text;
-  const auto end =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  Decimal decimal{std::string(text.data(), end.ptr), 0};
-  decimal.point = static_cast<int64_t>(std::min(decimal.digits.find('.'), decimal.digits.size()));
-  std::erase(decimal.digits, '.');
-  return decimal;
-}
-
-// Keeps so many places after the point; left of it if they are negative. Half goes away from zero
-// if `rounds`, else what is behind is dropped.
-double ToPlaces(double value, int64_t places, bool rounds) {
-  if (!std::isfinite(value) || places > 400) return value;
-  auto [digits, point] = DigitsOf(std::abs(value));
-  const int64_t kept = point + std::max<int64_t>(places, -400);
-  if (kept < 0) return 0;
-  if (kept >= static_cast<int64_t>(digits.size())) return value;
-  const bool up = rounds && digits[static_cast<size_t>(kept)] >= '5';
-  for (size_t i = static_cast<size_t>(kept); i < digits.size(); ++i) digits[i] = '0';
-  digits.insert(0, 1, '0');  // for what is carried
-  size_t place = static_cast<size_t>(kept);
-  for (; up && digits[place] == '9'; --place) digits[place] = '0';
-  if (up) ++digits[place];
-  digits.insert(static_cast<size_t>(point) + 1, 1, '.');
-  double result = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), result);
-  return std::copysign(result, result == 0 ? 1 : value);
-}
-
 void ToPlaces(sqlite3_context* context, int count, sqlite3_value** values, bool rounds) {
   const int64_t places = count > 1 ? sqlite3_value_int64(values[1]) : 0;
   if (IsInteger(values[0]) && places >= 0) {
     sqlite3_result_value(context, values[0]);  // it has none after the point
     return;
   }
-  sqlite3_result_double(context, ToPlaces(sqlite3_value_double(values[0]), places, rounds));
+  sqlite3_result_double(context, server::ToPlaces(sqlite3_value_double(values[0]), places, rounds));
 }
 
 void Round(sqlite3_context* context, int count, sqlite3_value** values) {
@@ -161,18 +122,13 @@ void Truncate(sqlite3_context* context, int count, sqlite3_value** values) {
   ToPlaces(context, count, values, false);
 }
 
-// Of a double precision: half goes to the even number.
-void RoundReal(sqlite3_context* context, int, sqlite3_value** values) {
-  sqlite3_result_double(context, std::nearbyint(sqlite3_value_double(values[0])));
-}
-
 // value, precision, scale: a value of the type numeric(precision, scale).
 void Numeric(sqlite3_context* context, int, sqlite3_value** values) {
   const int64_t scale = sqlite3_value_int64(values[2]);
   const auto limit = std::pow(10.0, static_cast<double>(sqlite3_value_int64(values[1]) - scale));
   const bool whole = IsInteger(values[0]) && scale >= 0;
   const double value = whole ? sqlite3_value_double(values[0])
-                             : ToPlaces(sqlite3_value_double(values[0]), scale, true);
+                             : server::ToPlaces(sqlite3_value_double(values[0]), scale, true);
   if (std::abs(value) >= limit) {
     FailFunction(context, "22003", "numeric field overflow");
   } else if (whole) {
@@ -180,55 +136,6 @@ void Numeric(sqlite3_context* context, int, sqlite3_value** values) {
   } else {
     sqlite3_result_double(context, value);
   }
-}
-
-// Decimals as whole numbers of one scale, if both are short enough for sixteen bytes.
-struct ScaledPair {
-  __int128 left;
-  __int128 right;
-  int64_t scale;  // digits behind the point of both
-};
-
-std::optional<ScaledPair> Scaled(double left, double right) {
-  constexpr size_t kMostDigits = 36;
-  const auto whole_of = [](const Decimal& decimal, int64_t scale) {
-    __int128 whole = 0;
-    for (const char digit : decimal.digits) whole = whole * 10 + (digit - '0');
-    const auto behind = static_cast<int64_t>(decimal.digits.size()) - decimal.point;
-    for (int64_t i = behind; i < scale; ++i) whole *= 10;
-    return whole;
-  };
-  if (!std::isfinite(left) || !std::isfinite(right)) return std::nullopt;
-  const Decimal l = DigitsOf(std::abs(left));
-  const Decimal r = DigitsOf(std::abs(right));
-  const auto behind = [](const Decimal& decimal) {
-    return static_cast<int64_t>(decimal.digits.size()) - decimal.point;
-  };
-  const int64_t scale = std::max(behind(l), behind(r));
-  const auto digits = static_cast<size_t>(std::max(l.point, r.point) + scale);
-  if (digits > kMostDigits) return std::nullopt;
-  return ScaledPair{whole_of(l, scale) * (left < 0 ? -1 : 1),
-                    whole_of(r, scale) * (right < 0 ? -1 : 1), scale};
-}
-
-// The real nearest to a whole number over ten to the power of `scale`.
-double Unscaled(__int128 whole, int64_t scale) {
-  const bool negative = whole < 0;
-  std::string digits;
-  for (__int128 rest = negative ? -whole : whole; rest != 0; rest /= 10) {
-    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
-  }
-  const std::string text = "0" + digits + "e-" + std::to_string(scale);
-  double real = 0;
-  std::from_chars(text.data(), text.data() + text.size(), real);
-  return negative ? -real : real;
-}
-
-// What is left of decimals, not of the binary numbers nearest to them.
-double Remainder(double dividend, double divisor) {
-  const auto scaled = Scaled(dividend, divisor);
-  if (!scaled) return std::fmod(dividend, divisor);
-  return Unscaled(scaled->left % scaled->right, scaled->scale);
 }
 
 void Modulo(sqlite3_context* context, int, sqlite3_value** values) {
@@ -240,17 +147,6 @@ void Modulo(sqlite3_context* context, int, sqlite3_value** values) {
   }
   const int64_t divisor = sqlite3_value_int64(values[1]);
   sqlite3_result_int64(context, divisor == -1 ? 0 : sqlite3_value_int64(values[0]) % divisor);
-}
-
-// The fifteen digits of a calculated numeric that are exact.
-double Exact(double value) {
-  constexpr int kDigits = 15;
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::scientific, kDigits - 1);
-  double exact = 0;
-  std::from_chars(text.data(), end.ptr, exact);
-  return exact;
 }
 
 void ExactFunction(sqlite3_context* context, int, sqlite3_value** values) {
@@ -281,100 +177,6 @@ void CalculateDecimal(sqlite3_context* context, int, sqlite3_value** values) {
   } else {
     sqlite3_result_double(context, Exact(Operation::Real(left, right)));
   }
-}
-
-// ---- Functions of reals, whose domains SQLite answers with NULL ----
-
-void ResultReal(sqlite3_context* context, double result, bool arguments_finite) {
-  if (arguments_finite && (std::isinf(result) || result == 0)) {
-    FailFunction(context, "22003",
-                 std::string("value out of range: ") + (result == 0 ? "underflow" : "overflow"));
-  } else {
-    sqlite3_result_double(context, result);
-  }
-}
-
-constexpr double kRadiansPerDegree = 0.0174532925199432957692;
-
-void Degrees(sqlite3_context* context, int, sqlite3_value** values) {
-  sqlite3_result_double(context, sqlite3_value_double(values[0]) / kRadiansPerDegree);
-}
-void Radians(sqlite3_context* context, int, sqlite3_value** values) {
-  sqlite3_result_double(context, sqlite3_value_double(values[0]) * kRadiansPerDegree);
-}
-
-void Exponential(sqlite3_context* context, int, sqlite3_value** values) {
-  const double value = sqlite3_value_double(values[0]);
-  ResultReal(context, std::exp(value), std::isfinite(value));
-}
-
-void SquareRoot(sqlite3_context* context, int, sqlite3_value** values) {
-  const double value = sqlite3_value_double(values[0]);
-  if (value < 0) {
-    FailFunction(context, "2201F", "cannot take square root of a negative number");
-  } else {
-    sqlite3_result_double(context, std::sqrt(value));
-  }
-}
-
-bool HasLogarithm(sqlite3_context* context, double value) {
-  if (value > 0) return true;
-  FailFunction(
-      context, "2201E",
-      std::string("cannot take logarithm of ") + (value == 0 ? "zero" : "a negative number"));
-  return false;
-}
-
-void NaturalLogarithm(sqlite3_context* context, int, sqlite3_value** values) {
-  const double value = sqlite3_value_double(values[0]);
-  if (HasLogarithm(context, value)) sqlite3_result_double(context, std::log(value));
-}
-
-// log(number), to the base of 10; log(base, number)
-void Logarithm(sqlite3_context* context, int count, sqlite3_value** values) {
-  const double first = sqlite3_value_double(values[0]);
-  if (!HasLogarithm(context, first)) return;
-  if (count == 1) {
-    sqlite3_result_double(context, std::log10(first));
-    return;
-  }
-  const double number = sqlite3_value_double(values[1]);
-  if (!HasLogarithm(context, number)) return;
-  if (first == 1) {
-    FailFunction(context, "22012", "division by zero");
-  } else {
-    sqlite3_result_double(context, std::log(number) / std::log(first));
-  }
-}
-
-void Power(sqlite3_context* context, int, sqlite3_value** values) {
-  const double base = sqlite3_value_double(values[0]);
-  const double exponent = sqlite3_value_double(values[1]);
-  if (base == 0 && exponent < 0) {
-    FailFunction(context, "2201F", "zero raised to a negative power is undefined");
-  } else if (base < 0 && std::isfinite(exponent) && exponent != std::trunc(exponent)) {
-    FailFunction(context, "2201F",
-                 "a negative number raised to a non-integer power yields a complex result");
-  } else {
-    ResultReal(context, std::pow(base, exponent),
-               base != 0 && std::isfinite(base) && std::isfinite(exponent));
-  }
-}
-
-void InverseOfCircle(sqlite3_context* context, sqlite3_value* argument,
-                     double (*function)(double)) {
-  const double value = sqlite3_value_double(argument);
-  if (value < -1 || value > 1) {
-    FailFunction(context, "22003", "input is out of range");
-  } else {
-    sqlite3_result_double(context, function(value));
-  }
-}
-void ArcCosine(sqlite3_context* context, int, sqlite3_value** values) {
-  InverseOfCircle(context, values[0], std::acos);
-}
-void ArcSine(sqlite3_context* context, int, sqlite3_value** values) {
-  InverseOfCircle(context, values[0], std::asin);
 }
 
 // As SQLite orders values; NULLs do not count, and all NULL is NULL.
@@ -476,22 +278,15 @@ void CtidRowid(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 constexpr SqlFunction kFunctions[] = {
-    {"pg_acos", 1, ArcCosine},
     {"pg_add", 2, Calculate<Sum>},
-    {"pg_asin", 1, ArcSine},
     {"pg_ctid", 1, Ctid},
     {"pg_ctid_rowid", 1, CtidRowid},
-    {"pg_degrees", 1, Degrees},
     {"pg_divide", 2, Divide},
     {"pg_divide_real", 2, DivideReal},
     {"pg_exact", 1, ExactFunction},
-    {"pg_exp", 1, Exponential},
     {"pg_greatest", -1, Greatest, false},
     {"pg_least", -1, Least, false},
     {"pg_limit", 2, Limit, false},
-    {"pg_ln", 1, NaturalLogarithm},
-    {"pg_log", 1, Logarithm},
-    {"pg_log", 2, Logarithm},
     {"pg_modulo", 2, Modulo},
     {"pg_multiply", 2, Calculate<Product>},
     {"pg_not_null", 3, NotNull, false},
@@ -499,14 +294,10 @@ constexpr SqlFunction kFunctions[] = {
     {"pg_numeric_add", 2, CalculateDecimal<Sum>},
     {"pg_numeric_multiply", 2, CalculateDecimal<Product>},
     {"pg_numeric_subtract", 2, CalculateDecimal<Difference>},
-    {"pg_power", 2, Power},
-    {"pg_radians", 1, Radians},
     {"pg_round", 1, Round},
     {"pg_round", 2, Round},
-    {"pg_round_real", 1, RoundReal},
     {"pg_shift_left", 3, ShiftLeft},
     {"pg_shift_right", 3, ShiftRight},
-    {"pg_sqrt", 1, SquareRoot},
     {"pg_subtract", 2, Calculate<Difference>},
     {"pg_trunc", 1, Truncate},
     {"pg_trunc", 2, Truncate},

@@ -199,9 +199,10 @@ int RegisterFunctions(sqlite3* db, const SessionFacts* const* session) {
   code = RegisterAll(db, kSessionFunctions, const_cast<const SessionFacts**>(asked), false);
   if (code == SQLITE_OK) code = RegisterAll(db, kOtherFunctions, nullptr, false);
   for (const auto register_part :
-       {RegisterCastFunctions, RegisterNumberFunctions, RegisterTextFunctions,
-        RegisterPatternFunctions, RegisterDateFunctions, RegisterArrayFunctions,
-        RegisterJsonFunctions, RegisterAggregates, RegisterTableFunctions}) {
+       {RegisterCastFunctions, RegisterNumberFunctions, RegisterRealFunctions,
+        RegisterTextFunctions, RegisterPatternFunctions, RegisterDateFunctions,
+        RegisterArrayFunctions, RegisterJsonFunctions, RegisterAggregates,
+        RegisterTableFunctions}) {
     if (code == SQLITE_OK) code = register_part(db);
   }
   return code;

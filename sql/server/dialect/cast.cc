@@ -1,78 +1,13 @@
 // Types: the names of types, casts, and what PostgreSQL converts without being asked.
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
-#include "base/hex.h"
-#include "base/text.h"
-#include "sql/server/dialect/datetime.h"
-#include "sql/server/dialect/json_text.h"
 #include "sql/server/dialect/text.h"
 #include "sql/server/dialect/translator.h"
 
 namespace sibyl::sql::server {
 namespace {
-
-std::string Trimmed(const std::string& text) {
-  const char* kSpaces = " \t\n\r\f\v";
-  const size_t begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
-}
-
-std::optional<bool> ParseBool(const std::string& text) {
-  const std::string word = Lower(Trimmed(text));
-  if (word.empty()) return std::nullopt;
-  const auto begins = [&](std::string_view full, size_t least) {
-    return word.size() >= least && full.starts_with(word);
-  };
-  if (begins("true", 1) || begins("yes", 1) || word == "on" || word == "1") return true;
-  if (begins("false", 1) || begins("no", 1) || begins("off", 2) || word == "0") return false;
-  return std::nullopt;
-}
-
-std::optional<int64_t> ParseInteger(const std::string& text) {
-  std::string_view digits = text;
-  if (digits.starts_with('+')) digits.remove_prefix(1);
-  return base::ParseNumber<int64_t>(digits);
-}
-
-bool IsDecimal(std::string_view text) {
-  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-  const bool digits = text.find_first_of("0123456789") != std::string_view::npos;
-  return digits && base::ParseNumber<double>(text) &&
-         text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
-}
-
-struct Range {
-  int64_t least;
-  int64_t most;
-};
-
-Range RangeOf(uint32_t type_oid) {
-  switch (type_oid) {
-    case kInt2Oid:
-      return {std::numeric_limits<int16_t>::min(), std::numeric_limits<int16_t>::max()};
-    case kInt4Oid:
-      return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
-    case kOidOid:
-      return {0, std::numeric_limits<uint32_t>::max()};
-    default:
-      return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
-  }
-}
-
-std::string HexLiteral(std::string_view bytes) {
-  std::string text = "X'";
-  base::AppendHex(bytes, &text);
-  return text + "'";
-}
-
-const char* NameOfType(uint32_t type_oid) {
-  const TypeInfo* type = FindType(type_oid);
-  return type != nullptr ? type->sql_name : "unknown";
-}
 
 int32_t ModifierOf(uint32_t type_oid, std::span<pg::Node* const> modifiers) {
   std::vector<int32_t> numbers;
@@ -108,96 +43,6 @@ uint32_t Translator::TypeOf(const pg::TypeName& name, int32_t* typmod) {
   if (name.n_array_bounds == 0) return type->oid;
   if (type->array_oid == 0) Fail("42704", "type \"" + type_name + "[]\" does not exist");
   return type->array_oid;
-}
-
-// ---- Literals ----
-
-Expression Translator::TypedLiteral(const std::string& text, uint32_t type_oid, int location) {
-  Expression value;
-  value.name = "?column?";
-  value.not_null = true;
-  value.type_oid = type_oid;
-  const auto refuse = [&](const char* sqlstate) {
-    Fail(
-        sqlstate,
-        std::string("invalid input syntax for type ") + NameOfType(type_oid) + ": \"" + text + "\"",
-        location);
-  };
-  const auto take = [&](const std::optional<std::string>& normalized, const char* sqlstate) {
-    if (!normalized) refuse(sqlstate);
-    value.sql = Literal(normalized.value_or(""));
-  };
-  switch (TypeClassOf(type_oid)) {
-    case TypeClass::kBool: {
-      const auto truth = ParseBool(text);
-      if (!truth) refuse("22P02");
-      value.sql = truth.value_or(false) ? "1" : "0";
-      return value;
-    }
-    case TypeClass::kInteger: {
-      const auto number = ParseInteger(Trimmed(text));
-      const Range range = RangeOf(type_oid);
-      if (!number) {
-        refuse("22P02");
-      } else if (*number < range.least || *number > range.most) {
-        Fail("22003",
-             std::string("value \"") + text + "\" is out of range for type " + NameOfType(type_oid),
-             location);
-      }
-      value.sql = NumberText(std::to_string(number.value_or(0)));
-      return value;
-    }
-    case TypeClass::kReal:
-    case TypeClass::kNumeric:
-      value.sql = NumberText(Trimmed(text));
-      if (!IsDecimal(Trimmed(text))) refuse("22P02");
-      if (TypeClassOf(type_oid) == TypeClass::kReal) value.sql = "CAST(" + value.sql + " AS REAL)";
-      return value;
-    case TypeClass::kBytes: {
-      const auto bytes = ParseBytea(text);
-      if (!bytes) refuse("22P02");
-      value.sql = HexLiteral(bytes.value_or(""));
-      return value;
-    }
-    case TypeClass::kDate:
-      take(NormalizeDate(text), DateErrorState(text));
-      return value;
-    case TypeClass::kTime:
-      take(NormalizeTime(text), "22007");
-      return value;
-    case TypeClass::kTimestamp:
-      take(NormalizeTimestamp(text, type_oid == kTimestamptzOid), DateErrorState(text));
-      return value;
-    case TypeClass::kInterval:
-      take(NormalizeInterval(text), "22007");
-      return value;
-    case TypeClass::kRegistered:
-      value.sql = RegisteredLiteral(text, type_oid);
-      return value;
-    case TypeClass::kArray:
-      value.is_array_literal = true;
-      value.literal = text;
-      value.sql = Literal(text);
-      return value;
-    default:
-      value.sql = Literal(text);
-      if (type_oid == kJsonOid && !IsJson(text)) refuse("22P02");
-      if (type_oid == kJsonbOid) take(NormalizeJsonb(text), "22P02");
-      return value;
-  }
-}
-
-// "+5" is no number for SQLite's parser where "-5" is; "-9223372036854775808" is only a real.
-std::string Translator::NumberText(std::string text) {
-  if (text.starts_with('+')) text.erase(0, 1);
-  if (text == "-9223372036854775808") return "(-9223372036854775807 - 1)";
-  return text;
-}
-
-std::string Translator::RegisteredLiteral(const std::string& text, uint32_t type_oid) {
-  if (ParseInteger(Trimmed(text))) return Trimmed(text);
-  const TypeInfo* type = FindType(type_oid);
-  return "pg_" + std::string(type->name) + "_in(" + Literal(text) + ")";
 }
 
 void Translator::Coerce(Expression* value, uint32_t type_oid, int location) {

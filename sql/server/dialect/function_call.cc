@@ -14,15 +14,6 @@ bool IsSetReturning(const std::string& name) {
          name == "_pg_expandarray";
 }
 
-std::string Joined(const std::vector<Expression>& values) {
-  std::string joined;
-  for (const Expression& value : values) {
-    if (!joined.empty()) joined += ", ";
-    joined += value.sql;
-  }
-  return joined;
-}
-
 uint32_t ResultType(const KnownFunction& function, const std::vector<Expression>& arguments) {
   const uint32_t first = arguments.empty() ? 0 : arguments[0].type_oid;
   const TypeInfo* type = FindType(first);

@@ -53,6 +53,12 @@ std::string Quoted(std::string_view identifier) {
 
 std::string Literal(std::string_view text) { return Between(text, '\''); }
 
+std::string NumberText(std::string text) {
+  if (text.starts_with('+')) text.erase(0, 1);
+  if (text == "-9223372036854775808") return "(-9223372036854775807 - 1)";
+  return text;
+}
+
 std::optional<std::string_view> FitText(std::string_view text, size_t most) {
   if (text.size() <= most) return text;  // no character has less than a byte
   size_t characters = 0;

@@ -21,7 +21,12 @@ std::string Quoted(std::string_view identifier);
 // As a string literal. A NUL byte cannot be in one: the text ends there.
 std::string Literal(std::string_view text);
 
-// `text` without the blanks behind its first `most` characters; nullopt: it has other characters there.
+// A number as SQLite's parser reads it: "+5" is none for it where "-5" is, and
+// "-9223372036854775808" only a real.
+std::string NumberText(std::string text);
+
+// `text` without the blanks behind its first `most` characters; nullopt: it has other characters
+// there.
 std::optional<std::string_view> FitText(std::string_view text, size_t most);
 
 // The bytes of a bytea's text: "\x00ff", or bytes with \\ and \ooo. nullopt: malformed.

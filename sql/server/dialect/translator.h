@@ -1,6 +1,6 @@
 // The translation of one statement, tree to text. Internal to dialect/: its parts are in
-// expression.cc, cast.cc, function_call.cc, query.cc, from_clause.cc, modify.cc, definition.cc and
-// utility.cc.
+// expression.cc, literal.cc, columns.cc, operators.cc, sublink.cc, arrays.cc, cast.cc,
+// function_call.cc, query.cc, from_clause.cc, modify.cc, definition.cc and utility.cc.
 //
 // An error is remembered, the first one wins, and the work goes on with empty text: so that every
 // function can answer with a value. Whoever asked for the translation looks at error() at the end.
@@ -44,6 +44,9 @@ struct Expression {
 
   TypeClass type_class() const { return TypeClassOf(type_oid); }
 };
+
+// Their SQL, with commas between.
+std::string Joined(const std::vector<Expression>& values);
 
 // A column that a name may mean.
 struct ScopeColumn {
@@ -107,17 +110,34 @@ class Translator {
   void Fail(const char* sqlstate, std::string message, int location = -1);
   void Unsupported(const std::string& what, int location = -1);
 
-  // ---- Expressions (expression.cc, operators.cc) ----
+  // ---- Expressions (expression.cc) ----
   Expression Expr(const pg::Node* node);
   Expression ExprAs(const pg::Node* node, uint32_t type_oid);  // and coerced
   Expression BooleanExpr(const pg::Node* node);
-  Expression Constant(const pg::AConst& constant);
   Expression Parameter(const pg::ParamRef& parameter);
+  Expression Logic(const pg::BoolExpr& expr);
+  Expression Case(const pg::CaseExpr& expr);
+  Expression Row(const pg::RowExpr& row);
+  Expression MinMax(const pg::MinMaxExpr& expr);
+  Expression Coalesce(const pg::CoalesceExpr& expr);
+  Expression ValueFunction(const pg::SQLValueFunction& function);
+  Expression BooleanTest(const pg::BooleanTest& test);
+  Expression NullTest(const PgQuery__NullTest& test);
+  Expression Collate(const PgQuery__CollateClause& collate);
+  std::vector<Expression> Exprs(std::span<pg::Node* const> nodes);
+
+  // ---- Literals (literal.cc) ----
+  Expression Constant(const pg::AConst& constant);
+  Expression TypedLiteral(const std::string& text, uint32_t type_oid, int location);
+
+  // ---- Names of columns (columns.cc) ----
   Expression Column(const pg::ColumnRef& column);
   Expression QualifiedColumn(const std::vector<std::string>& names, int location);
   Expression UnqualifiedColumn(const std::string& name, int location);
   std::optional<Expression> SystemColumn(const std::string& name, const std::string& qualifier);
   const ScopeRelation* FindRelation(const std::string& alias) const;
+
+  // ---- Operators (operators.cc) ----
   Expression Operator(const pg::AExpr& expr);
   Expression NumberedParameter(const pg::AExpr& expr);
   Expression BinaryOperator(const std::string& op, Expression left, Expression right, int location);
@@ -144,26 +164,20 @@ class Translator {
   Expression Similar(const pg::AExpr& expr);
   Expression InList(const pg::AExpr& expr);
   Expression Between(const pg::AExpr& expr);
+
+  // ---- Sub-queries, ANY and ALL (sublink.cc) ----
+  Expression Sublink(const pg::SubLink& link);
+  Expression QuantifiedSublink(const pg::SubLink& link, QueryText query);
   Expression AnyOrAll(const pg::AExpr& expr);
   Expression Membership(const std::string& op, Expression left, const pg::Node* array, bool all,
                         int location);
-  Expression Logic(const pg::BoolExpr& expr);
-  Expression Case(const pg::CaseExpr& expr);
-  Expression Sublink(const pg::SubLink& link);
+
+  // ---- Arrays (arrays.cc) ----
   Expression ArrayLiteral(const pg::AArrayExpr& array);
+  Expression ArrayOfQuery(const QueryText& query, int location);
   Expression ArrayElement(Expression array, const Expression& place);
   Expression Indirection(const pg::AIndirection& indirection);
-  Expression Row(const pg::RowExpr& row);
-  Expression MinMax(const pg::MinMaxExpr& expr);
-  Expression Coalesce(const pg::CoalesceExpr& expr);
-  Expression ValueFunction(const pg::SQLValueFunction& function);
-  Expression BooleanTest(const pg::BooleanTest& test);
-  Expression NullTest(const PgQuery__NullTest& test);
-  Expression Collate(const PgQuery__CollateClause& collate);
-  Expression ArrayOfQuery(const QueryText& query, int location);
-  Expression QuantifiedSublink(const pg::SubLink& link, QueryText query);
   std::string ElementsOf(const Expression& array, uint32_t element_oid, int location);
-  std::vector<Expression> Exprs(std::span<pg::Node* const> nodes);
 
   // ---- Types (cast.cc) ----
   // The type that `name` stands for; 0 after an error.
@@ -174,9 +188,6 @@ class Translator {
   void Coerce(Expression* value, uint32_t type_oid, int location = -1);
   void CoerceEachOther(Expression* left, Expression* right, int location = -1);
   uint32_t CommonType(std::span<Expression> values, int location = -1);
-  Expression TypedLiteral(const std::string& text, uint32_t type_oid, int location);
-  static std::string NumberText(std::string text);
-  static std::string RegisteredLiteral(const std::string& text, uint32_t type_oid);
   static Expression RegisteredName(Expression value, uint32_t type_oid);  // regclass to its name
 
   // ---- Functions (function_call.cc) ----

@@ -189,6 +189,8 @@ TEST_CASE("untyped literals become what their column is", "[sql][server][transla
   CHECK(ErrorOf("SELECT 1 FROM t WHERE a = '5x'").sqlstate == "22P02");
   CHECK(ErrorOf("SELECT 1 FROM t WHERE a = '99999999999'").sqlstate == "22003");
   CHECK(ErrorOf("SELECT 1 FROM t WHERE d = '2023-02-29'").sqlstate == "22008");
+  CHECK(ErrorOf("SELECT '2023-02-29'::date").message ==
+        "date/time field value out of range: \"2023-02-29\"");
   CHECK(ErrorOf("SELECT 1 FROM t WHERE d = 'someday'").sqlstate == "22007");
 }
 
