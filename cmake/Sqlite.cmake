@@ -54,5 +54,11 @@ target_include_directories(sibyl_sqlite_object PRIVATE ${PROJECT_SOURCE_DIR} ${S
 # SQLite aliases types as it likes; -w: its warnings are not ours to mend. Of `(c ? a : b)[i]`, where a and
 # b are arrays, as balance_nonroot has it, g++ 12's sanitizer takes the wrong one's size.
 target_compile_options(sibyl_sqlite_object PRIVATE -fno-strict-aliasing -w -fno-sanitize=object-size)
+# What of ours is compiled inside the amalgamation, and the headers it includes.
+set(SIBYL_SQLITE_PARTS append_plan.c append_plan.h btree_copy.c btree_cursor.c btree_database.c
+  btree_dispatch.c btree_keys.c btree_open.c btree_rows.c index_record.h key_codec.h planner.c
+  point_plan.c point_plan.h pragmas.c schema_keys.c statistics.h tree_store_c.h)
+list(TRANSFORM SIBYL_SQLITE_PARTS PREPEND ${PROJECT_SOURCE_DIR}/sql/)
+set(SIBYL_SQLITE_PARTS ${SIBYL_SQLITE_PARTS} CACHE INTERNAL "Ours inside the amalgamation")
 set_source_files_properties(${SIBYL_SQLITE_DIR}/sqlite3.c PROPERTIES
-  OBJECT_DEPENDS "${PROJECT_SOURCE_DIR}/sql/append_plan.c;${PROJECT_SOURCE_DIR}/sql/append_plan.h;${PROJECT_SOURCE_DIR}/sql/btree_dispatch.c;${PROJECT_SOURCE_DIR}/sql/btree_copy.c;${PROJECT_SOURCE_DIR}/sql/index_record.h;${PROJECT_SOURCE_DIR}/sql/key_codec.h;${PROJECT_SOURCE_DIR}/sql/planner.c;${PROJECT_SOURCE_DIR}/sql/point_plan.c;${PROJECT_SOURCE_DIR}/sql/point_plan.h;${PROJECT_SOURCE_DIR}/sql/pragmas.c;${PROJECT_SOURCE_DIR}/sql/statistics.h;${PROJECT_SOURCE_DIR}/sql/tree_store_c.h")
+  OBJECT_DEPENDS "${SIBYL_SQLITE_PARTS}")

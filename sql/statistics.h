@@ -21,7 +21,7 @@ extern "C" {
 // Called by SQLite for every new connection (see patch_sqlite.tcl). Returns an SQLite result code.
 int sibyl_register_statistics(struct sqlite3* db);
 
-// In btree_dispatch.c. The root page of the table or index `name`, and the key with which its entries
+// In schema_keys.c. The root page of the table or index `name`, and the key with which its entries
 // for `value` begin: the rowid of a table, else the first column of the key. Release *key in any case.
 // SQLITE_NOTFOUND: there is no such tree; SQLITE_MISMATCH: not a rowid.
 int sibyl_key_of_value(struct sqlite3* db, const char* schema, const char* name,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "sql/bytes.h"
 #include "sql/index_record.h"
 #include "sql/server/dialect/array_text.h"
 #include "sql/server/record_decoder.h"
@@ -16,10 +17,6 @@ constexpr size_t kMostListBytes = 1 << 20;
 constexpr size_t kKeptBytes = 16 << 10;  // in the buffers of a session that waits
 constexpr size_t kKeptRecords = 8;
 constexpr int kSchemaCookie = 1;  // among the header words of a database: BTREE_SCHEMA_VERSION
-
-const unsigned char* BytesOf(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
 
 std::string RowidKey(int64_t rowid) {
   unsigned char key[SIBYL_ROWID_BYTES];

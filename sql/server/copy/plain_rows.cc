@@ -5,6 +5,7 @@
 #include "sql/key_codec.h"
 #include "sql/server/copy/record_encoder.h"
 #include "sql/store_of_schema.h"
+#include "sql/tree_cursor.h"
 
 namespace sibyl::sql::server {
 namespace {

@@ -18,7 +18,8 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server_process import ServerProcess, counters  # noqa: E402
-from wire_client import WireClient, errors, kinds  # noqa: E402
+from two_ways import TwoWaySession, change_and_compare  # noqa: E402
+from wire_client import errors, kinds  # noqa: E402
 
 SIBYL = sys.argv[1]
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 20
@@ -37,21 +38,16 @@ FILL = ("INSERT INTO t (id, d) SELECT n, 'many' FROM generate_series({}, {}) g(n
 COLUMNS = ["id", "a", "b", "c", "d", "e", "f", "g"]
 
 
-class Session:
+class Session(TwoWaySession):
     def __init__(self, server, chance):
-        self.client = WireClient(server.port)
-        self.client.start()
+        super().__init__(server)
         self.chance = chance
-        self.statements = {}
-        self.in_block = False
         self.has_temporary = False
 
-    def do(self, sql):
-        return errors(self.client.query(sql))
-
-    def end_block(self):
-        self.do("ROLLBACK")
-        self.in_block = False
+    def apply(self, change):
+        made = super().apply(change)
+        self.has_temporary = self.has_temporary or (made and "TEMP" in change)
+        return made
 
     def discard_all(self):
         self.end_block()
@@ -90,8 +86,7 @@ class Session:
         messages = self.client.sync()
         return [message for message in messages if message[0] not in (b"N", b"E")] + errors(messages)
 
-    def compare(self):
-        """Whether the two ways agree on a row."""
+    def compare_once(self):
         chance = self.chance
         columns = chance.choice(["*", "d", ", ".join(chance.sample(COLUMNS, chance.randint(1, 8)))])
         oid = chance.choice([INT4, INT8])
@@ -104,13 +99,12 @@ class Session:
                 for _ in range(count)]
         keys = [None if chance.random() < 0.03 else key for key in keys]
         how = (keys, oid, chance.random() < 0.5, chance.randint(0, 1))
-        by_key = self.ask(f"SELECT {columns} FROM t WHERE id {condition}", *how)
-        if self.in_block and isinstance(by_key[-1], str):  # nothing else can be asked in this block
-            self.end_block()
-            return 0
-        by_value = self.ask(f"SELECT {columns} FROM t WHERE id + 0 {condition}", *how)
-        assert by_key == by_value, (columns, how, by_key, by_value)
-        return 0 if isinstance(by_key[-1], str) else kinds(by_key).count("D")
+
+        def ask(by_key):
+            place = "id" if by_key else "id + 0"
+            return self.ask(f"SELECT {columns} FROM t WHERE {place} {condition}", *how)
+
+        return self.compare(ask, (columns, how))
 
 
 def array_value(values, oid, is_binary):
@@ -139,7 +133,9 @@ def a_value(chance, column):
 
 
 def a_change(session, chance):
-    """A statement, or two that belong together."""
+    """A statement, or two that belong together; sometimes after everything else was discarded."""
+    if session.has_temporary and chance.random() < 0.2:
+        session.discard_all()
     key = chance.choice(KEYS)
     column = chance.choice(COLUMNS[1:])
     kind = chance.random()
@@ -189,34 +185,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server = ServerProcess(SIBYL, folder, "--metrics", "127.0.0.1:0", "--synchronous", "normal")
         sessions = [Session(server, chance), Session(server, chance)]
-        for session in sessions:
-            session.do("SET lock_timeout = 20")
         sessions[0].do(TABLES[0] + "; " + FILL.format(0, 35))
-        found = changes = 0
-        for _ in range(ROUNDS):
-            session, other = chance.sample(sessions, 2)
-            if session.has_temporary and chance.random() < 0.2:
-                session.discard_all()
-            change = a_change(session, chance)
-            failures = session.do(change)
-            changes += not failures
-            if failures or change in ("COMMIT", "ROLLBACK"):
-                session.end_block()
-            elif change.startswith("BEGIN"):
-                session.in_block = True
-            elif "TEMP" in change:
-                session.has_temporary = True
-            for _ in range(4):
-                found += session.compare()
-                found += other.compare()
-        for session in sessions:
-            session.end_block()
         check_ways(server, chance)
-        counted = counters(server)
-        print(f"{changes} changes, {found} rows found, {counted}")
-        assert changes > ROUNDS / 2 and found > ROUNDS
-        assert counted["sibyl_point_reads_total"] > ROUNDS
-        assert server.stop() == 0, server.said()
+        change_and_compare(server, sessions, ROUNDS, chance, a_change, 4)
 
 
 main()

@@ -19,7 +19,8 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server_process import ServerProcess, counters  # noqa: E402
-from wire_client import WireClient, errors, kinds  # noqa: E402
+from two_ways import TwoWaySession, change_and_compare  # noqa: E402
+from wire_client import errors  # noqa: E402
 
 SIBYL = sys.argv[1]
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 21
@@ -82,32 +83,31 @@ def fill(path):
     assert done.returncode == 0 and not done.stderr, done.stderr[:2000]
 
 
-class Session:
-    def __init__(self, server):
-        self.client = WireClient(server.port)
-        self.client.start()
-        self.client.query("SET lock_timeout = 20")
-        self.names = {}
-        self.in_block = False
-
-    def do(self, sql):
-        return errors(self.client.query(sql))
+class Session(TwoWaySession):
+    def __init__(self, server, chance):
+        super().__init__(server)
+        self.chance = chance
 
     def ask(self, sql, oids, values, result_format):
         """The answer, the fields' description included."""
-        if (sql, oids) not in self.names:
-            self.names[sql, oids] = f"s{len(self.names)}"
-            self.client.parse(sql, name=self.names[sql, oids], oids=oids)
+        if (sql, oids) not in self.statements:
+            self.statements[sql, oids] = f"s{len(self.statements)}"
+            self.client.parse(sql, name=self.statements[sql, oids], oids=oids)
             assert not errors(self.client.sync()), sql
-        self.client.bind(values, name=self.names[sql, oids], result_formats=[result_format])
+        self.client.bind(values, name=self.statements[sql, oids], result_formats=[result_format])
         self.client.describe(b"P")
         self.client.execute()
         messages = self.client.sync()
         return [message for message in messages if message[0] != b"E"] + errors(messages)
 
-    def end_block(self):
-        self.do("ROLLBACK")
-        self.in_block = False
+    def compare_once(self):
+        sql, oids, values = a_question(self.chance)
+        result_format = self.chance.randint(0, 1)
+
+        def ask(by_key):
+            return self.ask(sql if by_key else sql + " OFFSET 0", oids, values, result_format)
+
+        return self.compare(ask, (sql, oids, values))
 
 
 def array_text(values):
@@ -140,19 +140,6 @@ def a_question(chance):
     else:
         condition, oids = "IN (" + ", ".join(f"${i + 1}" for i in range(count)) + ")", (oid,) * count
     return f"SELECT {columns} FROM {table} WHERE {column} {condition}{also}", oids, encoded
-
-
-def compare(session, chance):
-    """Whether both ways agree; how many rows there were."""
-    sql, oids, values = a_question(chance)
-    result_format = chance.randint(0, 1)
-    by_key = session.ask(sql, oids, values, result_format)
-    if isinstance(by_key[-1], str) and session.in_block:  # nothing else can be asked in this block
-        session.end_block()
-        return 0
-    by_sqlite = session.ask(sql + " OFFSET 0", oids, values, result_format)
-    assert by_key == by_sqlite, (sql, oids, values, by_key, by_sqlite)
-    return 0 if isinstance(by_key[-1], str) else kinds(by_key).count("D")
 
 
 def a_change(session, chance):
@@ -205,26 +192,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         fill(os.path.join(folder, "test.db"))
         server = ServerProcess(SIBYL, folder, "--metrics", "127.0.0.1:0", "--synchronous", "normal")
-        sessions = [Session(server), Session(server)]
+        sessions = [Session(server, chance), Session(server, chance)]
         check_ways(server, sessions[0])
-        found = changes = 0
-        for _ in range(ROUNDS):
-            session = chance.choice(sessions)
-            change = a_change(session, chance)
-            failures = session.do(change)
-            changes += not failures
-            if failures or change in ("COMMIT", "ROLLBACK"):
-                session.end_block()
-            elif change.startswith("BEGIN"):
-                session.in_block = True
-            for one in sessions:
-                for _ in range(6):
-                    found += compare(one, chance)
-        counted = counters(server)
-        print(f"{changes} changes, {found} rows found, {counted['sibyl_point_reads_total']} past SQLite")
-        assert changes > ROUNDS / 2 and found > ROUNDS
-        assert counted["sibyl_point_reads_total"] > ROUNDS
-        assert server.stop() == 0, server.said()
+        change_and_compare(server, sessions, ROUNDS, chance, a_change, 6)
 
 
 main()
