@@ -136,6 +136,7 @@ Status CommitQueue::LeadGroup() {
   uint64_t bytes = 0;
   for (const Writer* writer : group_) bytes += writer->records.size();
   SIBYL_RETURN_IF_ERROR(drain_.MakeRoom(bytes));
+  SIBYL_RETURN_IF_ERROR(LeaveFullGeneration());
   if (const Validator* validator = group_.front()->validator) {
     SIBYL_RETURN_IF_ERROR((*validator)(*state_.views.Current()));
   }
@@ -165,14 +166,21 @@ Status CommitQueue::LeadGroup() {
   return committed;
 }
 
-// The group before is committed whatever happens here: after a failure the generation goes on, and
-// the log refuses the next group if it is broken.
+// The group before is committed whatever happens here: the next one hears of a failure.
 void CommitQueue::TryToStartGeneration() {
   try {
     (void)StartGeneration();
   } catch (const std::bad_alloc&) {
     // There may be memory for the next attempt.
   }
+}
+
+// A generation is still full, or not the log's, where starting the next one failed: nothing is
+// added to it until that succeeds.
+Status CommitQueue::LeaveFullGeneration() {
+  if (Active().memory_bytes() < state_.options.generation_bytes && !started_in_log_) [[likely]]
+    return Ok();
+  return StartGeneration();
 }
 
 Generation& CommitQueue::Active() {
@@ -246,14 +254,18 @@ void CommitQueue::Publish(uint64_t last_sequence, GroupChanges* changes) {
 
 Status CommitQueue::StartGeneration() {
   const uint64_t began_ns = base::NowNs();
-  SIBYL_ASSIGN_OR_RETURN(const uint64_t id, state_.log->StartGeneration());
-  active_ = nullptr;  // whatever fails from here on, the view knows
+  if (!started_in_log_) {
+    SIBYL_ASSIGN_OR_RETURN(started_in_log_, state_.log->StartGeneration());
+  }
+  const uint64_t id = *started_in_log_;
   // It will have about as many keys as the one before.
   const size_t expected_keys = state_.views.Current()->generations.front()->keys();
   auto generation = std::make_shared<Generation>(id, expected_keys);
   state_.views.Update([&](View& view) {
     view.generations.insert(view.generations.begin(), std::move(generation));
   });
+  started_in_log_.reset();
+  active_ = nullptr;
   drain_.WorkArrived();
   state_.events.Write("generation", {{"id", id}, {"ns", base::NowNs() - began_ns}});
   return Ok();

@@ -15,6 +15,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +52,9 @@ class CommitQueue {
 
   // Commits encoded records (batch_codec.h) and returns their sequence: visible to every reader
   // that begins afterwards, and durable if `sync`.
-  // Errors: the validator's; kIo (memory that ran out included); kReadOnly after an error that left
-  // log and delta different: open the database again.
+  // Errors: the validator's; kIo (memory that ran out included), also while no generation can be
+  // started in the place of a full one; kReadOnly after an error that left log and delta different:
+  // open the database again.
   Result<uint64_t> Commit(std::string_view records, uint64_t record_count, bool sync,
                           const Validator& validator = nullptr);
 
@@ -103,6 +105,7 @@ class CommitQueue {
   void InsertRecord(const BatchRecord& record, uint64_t sequence);
   void Publish(uint64_t last_sequence, GroupChanges* changes);
   void TryToStartGeneration();
+  Status LeaveFullGeneration();
   Status StartGeneration();
 
   DatabaseState& state_;
@@ -118,6 +121,7 @@ class CommitQueue {
   std::shared_ptr<const Catalogue> catalogue_;  // the same
   RangeDeletionsPtr range_deletions_;  // the same, perhaps with some that hide nothing any more
   PlannedBatch planned_;
+  std::optional<uint64_t> started_in_log_;  // a generation that the view does not have yet
   bool half_inserted_ = false;  // a group is in the log, but not all of it in the delta
 
   std::mutex sync_mutex_;

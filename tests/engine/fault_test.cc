@@ -328,5 +328,44 @@ TEST_CASE("a full disk is an error, and goes away with the cause", "[engine][fau
   CheckAgainst(database, model);
 }
 
+// What the active generation takes of memory.
+uint64_t ActiveBytes(Database& database) {
+  return Must(database.GetStats()).generations.front().bytes;
+}
+
+TEST_CASE("a generation that cannot be replaced stops growing, until it can", "[engine][fault]") {
+  Options options = FaultOptions();
+  options.background_threads = GENERATE(0, 1);
+  MemoryLogDatabase database(options);
+  Must(database.Open());
+  Model model;
+  const auto put = [&](uint64_t number) {
+    const std::string key = BigEndianKey(number);
+    const std::string value = std::to_string(number) + std::string(100, 'g');
+    Status written = database->Put(key, value);
+    if (written) model.plain[key] = value;
+    return written;
+  };
+  database.log_faults().no_memory_to_start = true;
+  Status refused = Ok();
+  uint64_t number = 0;
+  while (refused && number < 2000) refused = put(number++);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kIo);
+  const uint64_t bytes = ActiveBytes(*database);
+  CHECK(bytes >= options.generation_bytes);
+  CHECK(bytes < 2 * options.generation_bytes);
+  CHECK_FALSE(put(number));
+  CHECK(ActiveBytes(*database) == bytes);
+  CheckVisible(*database, model);
+
+  database.log_faults().no_memory_to_start = false;
+  for (uint64_t i = 0; i < 200; ++i) Must(put(1000 + i));
+  CHECK(ActiveBytes(*database) < 2 * options.generation_bytes);
+  CheckVisible(*database, model);
+  database.Crash();
+  CheckAgainst(database, model);
+}
+
 }  // namespace
 }  // namespace sibyl::testing

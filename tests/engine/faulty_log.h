@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,9 @@ struct LogFaults {
   // that CommitLog allows, since what failed is found at the next opening.
   std::atomic<bool> fail_append{false};
   std::atomic<bool> fail_manifest{false};
+
+  // While set, starting a generation does nothing but run out of memory.
+  std::atomic<bool> no_memory_to_start{false};
 
   // While set, every log that is open is dead.
   std::atomic<bool> all_dead{false};
@@ -42,6 +46,7 @@ class FaultyLog final : public storage::CommitLog {
   Status PrepareGeneration() override { return IsDead() ? Dead() : base_->PrepareGeneration(); }
   Result<uint64_t> StartGeneration() override {
     if (IsDead()) return Dead().error();
+    if (faults_->no_memory_to_start) throw std::bad_alloc();
     return base_->StartGeneration();
   }
   Status CommitManifest(std::string_view manifest) override {
