@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "sibyl/result.h"
@@ -62,6 +63,18 @@ struct CursorBatch {
   storage::BlockView block;
   std::array<Span, kMostSpans> spans;
   size_t count = 0;
+
+  // Copies the key of a span whose source will not keep it. False: there is no more room.
+  bool KeepKey(std::string_view* key) {
+    if (key->size() > kept_keys.size() - kept_bytes) return false;
+    char* const copy = kept_keys.data() + kept_bytes;
+    if (!key->empty()) std::memcpy(copy, key->data(), key->size());
+    kept_bytes += key->size();
+    *key = {copy, key->size()};
+    return true;
+  }
+  std::array<char, 64 * kMostSpans> kept_keys;
+  size_t kept_bytes = 0;
 
   // If not null: no more than what is shown can be relied upon once the counter is not `version`.
   const uint64_t* version_counter = nullptr;
@@ -142,8 +155,10 @@ class Cursor : public ForwardCursor {
   virtual size_t Ahead(size_t, UpcomingRecord*) { return 0; }
   virtual void MovePast(const UpcomingRecord&) {}
 
-  // Whether bytes that it showed live as long as the cursor, wherever it moves.
-  virtual bool KeepsBytes() const { return false; }
+  // Which bytes of the record that it shows live as long as the cursor, wherever it moves.
+  // Precondition: Valid(), and the record is no tombstone.
+  enum class Kept : uint8_t { kNothing, kValue, kKeyAndValue };
+  virtual Kept Keeps() const { return Kept::kNothing; }
   virtual void Prev() = 0;  // precondition: Valid()
 };
 

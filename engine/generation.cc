@@ -80,7 +80,7 @@ class GenerationCursor final : public Cursor {
     position_.Skip(static_cast<int>(record.steps) + 1);
     SettleForward();
   }
-  bool KeepsBytes() const override { return true; }
+  Kept Keeps() const override { return Kept::kKeyAndValue; }
   Status status() const override { return Ok(); }
 
  private:

@@ -122,6 +122,12 @@ class SegmentCursor final : public Cursor {
     return *value;
   }
 
+  // In a mapping, which the segment keeps.
+  Kept Keeps() const override {
+    const bool in_place = block_.in_place() && !block_.view().ValueIsOutOfLine(slot_);
+    return in_place ? Kept::kValue : Kept::kNothing;
+  }
+
   Status status() const override { return status_; }
 
  private:
@@ -236,8 +242,7 @@ Result<std::shared_ptr<LearnedSegment>> LearnedSegment::OpenLazily(
     storage::FileSystem& files, const storage::Path& path, uint64_t id,
     const storage::SegmentReadOptions& options) {
   SIBYL_ASSIGN_OR_RETURN(auto opened, storage::SegmentFile::Open(files, path));
-  return std::shared_ptr<LearnedSegment>(
-      new LearnedSegment(files, std::move(opened), id, options));
+  return std::shared_ptr<LearnedSegment>(new LearnedSegment(files, std::move(opened), id, options));
 }
 
 Result<std::shared_ptr<LearnedSegment>> LearnedSegment::Open(
@@ -365,7 +370,8 @@ Status LearnedSegment::Verify() const {
     SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file().ReadBlock(number));
     for (uint32_t slot = 0; slot < block.view().record_count(); ++slot) {
       block.view().KeyAt(slot, &key);
-      const TreeModel* model = key.size() < kTreePrefixBytes ? models_end : FindModel(models(), TreeOf(key));
+      const TreeModel* model =
+          key.size() < kTreePrefixBytes ? models_end : FindModel(models(), TreeOf(key));
       if (model == models_end || Predict(key).block != number) {
         return Error{ErrorCode::kCorruption, path().string() + ": key " + base::Quoted(key) +
                                                  " lies in block " + std::to_string(number) +
@@ -381,10 +387,10 @@ Status LearnedSegment::Verify() const {
   }
   for (size_t i = 0; i < models().size(); ++i) {
     if (records[i] == models()[i].records) continue;
-    return Error{ErrorCode::kCorruption, path().string() + ": the model of tree " +
-                                             std::to_string(models()[i].tree.id) + " counts " +
-                                             std::to_string(models()[i].records) + " records, but " +
-                                             std::to_string(records[i]) + " are there"};
+    return Error{ErrorCode::kCorruption,
+                 path().string() + ": the model of tree " + std::to_string(models()[i].tree.id) +
+                     " counts " + std::to_string(models()[i].records) + " records, but " +
+                     std::to_string(records[i]) + " are there"};
   }
   return Ok();
 }

@@ -81,6 +81,7 @@ class LevelCursor final : public Cursor {
     clear_steps_ -= std::min<uint64_t>(records, clear_steps_);
   }
   std::string_view value() override { return cursor_->value(); }
+  Kept Keeps() const override { return cursor_->Keeps(); }  // the level outlives this cursor
   Status status() const override { return cursor_ == nullptr ? Ok() : cursor_->status(); }
 
  private:
@@ -136,8 +137,7 @@ class LevelCursor final : public Cursor {
   uint64_t ClearSteps() const {
     if (!may_be_hidden_) return 0;
     const LearnedSegment& segment = *segments_[entered_];
-    const std::string_view next =
-        deletions_->NextAbove(segment.settled_sequence(), cursor_->key());
+    const std::string_view next = deletions_->NextAbove(segment.settled_sequence(), cursor_->key());
     return cursor_->StepsBelow(next.empty() ? segment.largest_key() : next);
   }
 

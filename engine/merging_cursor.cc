@@ -81,8 +81,10 @@ class MergingCursor final : public Cursor {
     batch->version_counter = version_;
     batch->version = seen_version_;
     batch->count = 0;
+    batch->kept_bytes = 0;
     Source& base = sources_.back();
     if (current_ != &base) KnowCurrentKey();
+    if (HasRunAhead()) return 0;
     const CursorRun run = base.valid ? base.cursor->Run() : CursorRun();
     // One record of the run stays behind: with it the cursor stays in the block.
     uint32_t end = run.slot + run.records - (run.records > 0 ? 1 : 0);
@@ -119,6 +121,10 @@ class MergingCursor final : public Cursor {
 
   // For smaller batches one record after the other is sooner done.
   static constexpr size_t kSpansToLookAhead = 4;
+
+  // So many records of a newer source's block, with none of another source between, are sooner
+  // shown as a run than as spans of a batch.
+  static constexpr uint64_t kStepsOfRun = 4;
 
   struct Source {
     std::unique_ptr<Cursor> cursor;
@@ -227,7 +233,7 @@ class MergingCursor final : public Cursor {
   // Puts records of the block from `slot` to before `end` into the batch, and between them those of
   // newer sources, which move past them. Returns the slot that the oldest source has come to.
   uint32_t FillBatch(uint32_t slot, uint32_t end, size_t most_spans, CursorBatch* batch) {
-    while (slot < end && batch->count < most_spans) {
+    while (slot < end && batch->count < most_spans && !failed_) {
       Source* const newer = FirstOfNewer();
       if (newer != nullptr && FillFrom(newer, &slot, end, most_spans, batch)) continue;
       const BlockView::Place place =
@@ -289,7 +295,7 @@ class MergingCursor final : public Cursor {
   // The records of newer sources before the limit and before the oldest source, which waits.
   size_t TakeNewer(std::string_view limit, size_t most_spans, CursorBatch* batch) {
     KnowCurrentKey();
-    while (batch->count < most_spans) {
+    while (batch->count < most_spans && !failed_) {
       Source* const newer = FirstOfNewer();
       if (newer == nullptr || !IsBeforeAll(newer->key, limit, nullptr)) break;
       if (TakeFrom(newer, limit, most_spans, batch)) continue;
@@ -331,12 +337,21 @@ class MergingCursor final : public Cursor {
     key_passed_ = false;
   }
 
+  // The same for the record at which `newer` stands.
   static bool AppendNewer(const Source& newer, CursorBatch* batch) {
-    if (!newer.cursor->KeepsBytes()) return false;
     const RecordType type = newer.cursor->type();
-    const bool has_value = type == RecordType::kValue;
-    return Append({newer.key, has_value ? newer.cursor->value() : std::string_view(), type, 0},
-                  batch);
+    if (type != RecordType::kValue) return Append({newer.key, {}, type, 0}, batch);
+    std::string_view key = newer.key;
+    const Kept kept = newer.cursor->Keeps();
+    if (kept == Kept::kNothing || (kept == Kept::kValue && !batch->KeepKey(&key))) return false;
+    return Append({key, newer.cursor->value(), type, 0}, batch);
+  }
+
+  // Whether the records ahead are those of one block of a newer source. Precondition: the keys of
+  // all sources are known.
+  bool HasRunAhead() const {
+    if (current_ == &sources_.back() || current_->cursor->Keeps() != Kept::kValue) return false;
+    return runner_up_ == nullptr || StepsBeforeRunnerUp() >= kStepsOfRun;
   }
 
   static void PrefetchValue(std::string_view value) {

@@ -67,7 +67,7 @@ class Overlay::OverlayCursor final : public Cursor {
     position_.Skip(static_cast<int>(record.steps) + 1);
     SettleForward();
   }
-  bool KeepsBytes() const override { return true; }
+  Kept Keeps() const override { return Kept::kKeyAndValue; }
   Status status() const override { return Ok(); }
 
  private:

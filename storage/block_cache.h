@@ -52,6 +52,8 @@ class CachedBlock {
   ~CachedBlock() {
     if (handle_ != nullptr) release_(owner_, handle_);
   }
+
+  bool empty() const { return handle_ == nullptr; }
   std::string_view bytes() const { return bytes_; }
 
  private:

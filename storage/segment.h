@@ -43,6 +43,9 @@ class BlockHandle {
   BlockHandle() = default;
   const BlockView& view() const { return view_; }
 
+  // Whether the bytes live as long as the segment.
+  bool in_place() const { return pin_.empty(); }
+
  private:
   friend class Segment;
   friend struct BlockHandleAccess;

@@ -162,10 +162,11 @@ void CheckRandomWalk(Cursor& cursor, const Oracle& oracle, std::mt19937_64& rand
   }
 }
 
-// A cursor over a copy of an oracle, which can be told to fail.
+// A cursor over a copy of an oracle, which can be told to fail. It keeps its values, or nothing.
 class OracleCursor final : public Cursor {
  public:
-  explicit OracleCursor(Oracle records) : records_(std::move(records)), at_(records_.end()) {
+  explicit OracleCursor(Oracle records, Kept kept = Kept::kNothing)
+      : records_(std::move(records)), kept_(kept), at_(records_.end()) {
     storage::BlockBuilder builder;
     for (const auto& [key, record] : records_) {
       builder.Add(key, record.value, record.type, /*out_of_line=*/false);
@@ -196,6 +197,7 @@ class OracleCursor final : public Cursor {
   }
   std::string_view key() const override { return key_; }
   RecordType type() const override { return at_->second.type; }
+  Kept Keeps() const override { return kept_; }
 
   // Short ones, and none from a cursor that is to fail: movements are counted then.
   uint64_t StepsBelow(std::string_view key) const override {
@@ -235,6 +237,7 @@ class OracleCursor final : public Cursor {
   static constexpr uint64_t kMostAhead = 3;
 
   const Oracle records_;
+  const Kept kept_;
   std::string block_;  // the same, for runs
   Oracle::const_iterator at_;
   std::string key_;

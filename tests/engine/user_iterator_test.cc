@@ -132,23 +132,45 @@ TEST_CASE("random records, tombstones and bounds", "[engine][user_iterator]") {
   }
 }
 
+// How many records a Layers has of each age.
+struct LayerSizes {
+  size_t base;
+  size_t newer;
+  std::vector<size_t> upper;  // of each upper level, newest first
+};
+
 // An overlay over a generation over records in blocks, merged, beside a map that says what they
-// show.
+// show. The blocks are a base, and upper levels: those keep the values that they show, as in a
+// mapping, or every other one nothing, as through a cache.
 class Layers {
  public:
-  Layers(std::mt19937_64& random, size_t base_records, size_t newer_records) {
+  Layers(std::mt19937_64& random, const LayerSizes& sizes) {
     Oracle base;
-    for (size_t i = 0; i < base_records; ++i) base[RandomKey(random)] = RandomRecord(random, 20);
-    for (size_t i = 0; i < newer_records; ++i) {
+    for (size_t i = 0; i < sizes.base; ++i) base[RandomKey(random)] = RandomRecord(random, 20);
+    std::vector<Oracle> uppers;
+    for (const size_t records : sizes.upper) {
+      Oracle upper;
+      for (size_t i = 0; i < records; ++i) {
+        upper[KeyNear(base, random)] = RandomRecord(random, 3);
+        if (random() % 4 == 0) AddRun(base, random, &upper);
+      }
+      uppers.push_back(std::move(upper));
+    }
+    for (size_t i = 0; i < sizes.newer; ++i) {
       const OracleRecord record = RandomRecord(random, 3);
       const std::string key = KeyNear(base, random);
       generation_.Add(key, i + 1, record.type, record.value);
       below_[key] = record;
     }
+    for (const Oracle& upper : uppers) below_.insert(upper.begin(), upper.end());
     below_.insert(base.begin(), base.end());
     std::vector<std::unique_ptr<Cursor>> sources;
     sources.push_back(overlay_.NewCursor());
     sources.push_back(generation_.NewCursor(UINT64_MAX));
+    for (size_t i = 0; i < uppers.size(); ++i) {
+      const auto kept = i % 2 == 0 ? Cursor::Kept::kValue : Cursor::Kept::kNothing;
+      sources.push_back(std::make_unique<OracleCursor>(std::move(uppers[i]), kept));
+    }
     sources.push_back(std::make_unique<OracleCursor>(std::move(base)));
     cursor_ = NewMergingCursor(std::move(sources), overlay_.version_counter());
   }
@@ -183,6 +205,13 @@ class Layers {
   static std::string RandomKey(std::mt19937_64& random) {
     return EncodeInternalKey(Tree{1 + static_cast<uint32_t>(random() % 2)}, RandomUserKey(random));
   }
+  // Some keys of the base, one after the other.
+  static void AddRun(const Oracle& base, std::mt19937_64& random, Oracle* upper) {
+    auto at = base.lower_bound(RandomKey(random));
+    for (auto left = random() % 8; left > 0 && at != base.end(); --left, ++at) {
+      (*upper)[at->first] = RandomRecord(random, 5);
+    }
+  }
   static std::string KeyNear(const Oracle& oracle, std::mt19937_64& random) {
     if (oracle.empty() || random() % 2 == 0) return RandomKey(random);
     const auto at = oracle.lower_bound(RandomKey(random));
@@ -216,11 +245,81 @@ TEST_CASE("sources of every age, merged", "[engine][user_iterator]") {
   INFO("seed=" << seed << " newer=" << newer_records);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 4; ++round) {
-    Layers layers(random, 20u << random() % 7, newer_records);
+    const size_t base_records = 20u << random() % 7;
+    Layers layers(random, {base_records, newer_records, {}});
     const Tree tree{1 + static_cast<uint32_t>(random() % 2)};
     const IteratorOptions bounds = RandomBounds(random);
     const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
     CheckWalks(*iterator, layers.Shown(tree, bounds), random);
+  }
+}
+
+TEST_CASE("upper levels of every size, merged", "[engine][user_iterator]") {
+  const auto seed = GENERATE(26u, 27u, 28u, 29u);
+  const auto newer_records = GENERATE(size_t{0}, size_t{60});
+  const auto upper =
+      GENERATE(std::vector<size_t>{1}, std::vector<size_t>{40}, std::vector<size_t>{2000},
+               std::vector<size_t>{3, 20, 200}, std::vector<size_t>{100, 100, 100, 100, 100});
+  INFO("seed=" << seed << " newer=" << newer_records << " upper=" << upper.size());
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 3; ++round) {
+    const size_t base_records = round == 0 ? 0 : 20u << random() % 7;
+    Layers layers(random, {base_records, newer_records, upper});
+    const Tree tree{1 + static_cast<uint32_t>(random() % 2)};
+    const IteratorOptions bounds = RandomBounds(random);
+    const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
+    CheckWalks(*iterator, layers.Shown(tree, bounds), random);
+  }
+}
+
+TEST_CASE("keys of an upper level that fill the room for copies end a batch",
+          "[engine][user_iterator]") {
+  Oracle base;
+  Oracle upper;
+  for (int i = 0; i < 40; ++i) {
+    const std::string stem = BigEndian(i);
+    // Some alone are more than there is room for.
+    const std::string tail(i % 7 == 0 ? kMaxKeyBytes - 9 : 90 * static_cast<size_t>(i % 5), 'k');
+    base[EncodeInternalKey(Tree{1}, stem)] = {RecordType::kValue, "base"};
+    const auto type = i % 9 == 0 ? RecordType::kTombstone : RecordType::kValue;
+    upper[EncodeInternalKey(Tree{1}, stem + tail)] = {type, type == RecordType::kValue ? "up" : ""};
+  }
+  Oracle all = upper;
+  all.insert(base.begin(), base.end());
+  std::vector<std::unique_ptr<Cursor>> sources;
+  sources.push_back(std::make_unique<OracleCursor>(upper, Cursor::Kept::kValue));
+  sources.push_back(std::make_unique<OracleCursor>(base));
+  const auto iterator = NewUserIterator(NewMergingCursor(std::move(sources)), Tree{1}, {}, nullptr);
+  std::mt19937_64 random(30);
+  CheckWalks(*iterator, VisibleIn(all, Tree{1}, {}), random);
+}
+
+TEST_CASE("an upper level that fails within a batch ends the walk before older records show",
+          "[engine][user_iterator]") {
+  Oracle base;
+  Oracle upper;
+  for (int i = 0; i < 60; ++i) {
+    const std::string key = EncodeInternalKey(Tree{1}, BigEndian(i));
+    base[key] = {RecordType::kValue, "old"};
+    if (i % 2 == 0) upper[key] = {RecordType::kValue, "new"};
+  }
+  for (int movements = 1; movements < 25; ++movements) {
+    INFO("fails after " << movements << " movements");
+    auto failing = std::make_unique<OracleCursor>(upper, Cursor::Kept::kValue);
+    failing->FailAfter(movements);
+    std::vector<std::unique_ptr<Cursor>> sources;
+    sources.push_back(std::move(failing));
+    sources.push_back(std::make_unique<OracleCursor>(base));
+    const auto iterator =
+        NewUserIterator(NewMergingCursor(std::move(sources)), Tree{1}, {}, nullptr);
+    int shown = 0;
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next(), ++shown) {
+      if (iterator->key() != BigEndian(shown)) FAIL("a wrong key at " << shown);
+      if (iterator->value() != (shown % 2 == 0 ? "new" : "old")) FAIL("wrong at " << shown);
+    }
+    CHECK(shown < 60);
+    REQUIRE_FALSE(iterator->status());
+    CHECK(iterator->status().error().code == ErrorCode::kIo);
   }
 }
 
@@ -230,7 +329,9 @@ TEST_CASE("an iterator goes on from where it stands whatever is written",
   INFO("seed=" << seed);
   std::mt19937_64 random(seed);
   const uint64_t steps_per_change = 1 + random() % 30;
-  Layers layers(random, 300, 200);
+  const std::vector<size_t> upper =
+      seed % 2 == 0 ? std::vector<size_t>{30, 60, 100} : std::vector<size_t>();
+  Layers layers(random, {300, 200, upper});
   const Tree tree{1};
   const IteratorOptions bounds = RandomBounds(random);
   const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
