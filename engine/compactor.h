@@ -9,6 +9,8 @@
 // A drain only adds a run in front, a merge replaces segments that it names one by one: so a drain
 // never waits for a merge. The one background thread does both, draining between the records of a
 // merge: a second one would take the processor from the writers (measured on two cores).
+//
+// compactor.cc decides what is done when, and makes writers wait; compactor_merge.cc does it.
 
 #ifndef SIBYL_ENGINE_COMPACTOR_H_
 #define SIBYL_ENGINE_COMPACTOR_H_
@@ -26,7 +28,7 @@
 #include "engine/commit_queue.h"
 #include "engine/compaction_policy.h"
 #include "engine/database_state.h"
-#include "engine/level_edit.h"
+#include "engine/level_installer.h"
 #include "engine/merge_plan.h"
 #include "engine/model_policy.h"
 #include "engine/ruled_stream.h"
@@ -71,7 +73,9 @@ class Compactor final : public DrainHandler {
                  std::shared_ptr<const Catalogue> catalogue);
 
   // The manifest in force, and a view with the levels that it names.
-  std::pair<storage::Manifest, std::shared_ptr<const View>> ManifestAndView() const;
+  std::pair<storage::Manifest, std::shared_ptr<const View>> ManifestAndView() const {
+    return installer_.ManifestAndView();
+  }
 
   // Adds what is known of generations kept by readers only, and why merging stopped if it has.
   void AddStats(Stats* stats) const;
@@ -111,17 +115,16 @@ class Compactor final : public DrainHandler {
   void NoteBuilt(const SegmentBuilder& builder, bool learned, size_t level,
                  const std::vector<SegmentPtr>& output);
 
-  storage::Manifest ManifestWith(const EditedLevels& after) const;
-  Status Install(const LevelEdit& edit);
-  void ForgetRemoved(const LevelEdit& edit);
+  Error Closing() const;
 
   DatabaseState& state_;
   WritePacer pacer_;
   SnapshotSpiller spiller_;
   ModelPolicy model_policy_;
+  LevelInstaller installer_;
   Slowdown slowdown_;  // of the active generation; by MakeRoom
 
-  // Lock order, outermost first: merge, drain, install; signal by itself.
+  // Lock order, outermost first: merge, drain, the installer's; signal by itself.
   std::mutex merge_mutex_;                  // one merge at a time
   uint64_t drains_cpu_ns_ = 0;              // of those within the running merge; by merges
   CompactPointers compact_pointers_;        // by merges
@@ -136,9 +139,6 @@ class Compactor final : public DrainHandler {
   // before the writer that fills it needs them.
   std::atomic<bool> prepare_wanted_ = false;
   uint64_t prepared_for_ = 0;  // the generation for which that was asked; by MakeRoom
-
-  mutable std::mutex install_mutex_;
-  storage::Manifest manifest_;  // guarded by install_mutex_
 
   mutable std::mutex signal_mutex_;
   std::condition_variable signal_;  // work arrived, room appeared, or stop

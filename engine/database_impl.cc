@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/process_memory.h"
 #include "base/status_macros.h"
 #include "engine/backup.h"
 #include "engine/batch_codec.h"
 #include "engine/batch_encoding.h"
 #include "engine/checkpoint.h"
+#include "engine/database_report.h"
 #include "engine/explain.h"
 #include "engine/ingest.h"
 #include "engine/internal_key.h"
@@ -125,55 +125,6 @@ Result<bool> GetByRules(const DatabaseState& state, const View& view, uint64_t s
 Result<bool> GetByRules(const DatabaseState& state, const ReadPoint& point,
                         std::string_view internal_key, Value* value) {
   return GetByRules(state, *point.view, point.sequence, point.now_seconds, internal_key, value);
-}
-
-// Do the levels have the segments that the manifest names, and does the manifest know of all trees?
-void CheckLevels(const storage::Manifest& manifest, const View& view, VerifyReport* report) {
-  std::vector<std::vector<storage::ManifestSegment>> levels;
-  for (const auto& level : view.levels) {
-    levels.emplace_back();
-    for (const SegmentPtr& segment : level->segments()) {
-      levels.back().push_back(Describe(*segment));
-      const Tree last_tree = TreeOf(segment->largest_key());
-      if (last_tree.id < manifest.next_tree_id) continue;
-      report->problems.push_back(segment->path().string() + ": has records of tree " +
-                                 std::to_string(last_tree.id) + ", which never existed");
-    }
-  }
-  if (levels != manifest.levels) {
-    report->problems.push_back("the levels are not those that the manifest names");
-  }
-}
-
-void ReadLatencies(const LatencyRecorders& recorders, Stats* stats) {
-  const std::pair<const char*, const LatencyRecorder*> calls[] = {
-      {"get", &recorders.get},
-      {"multi_get", &recorders.multi_get},
-      {"write", &recorders.write},
-      {"synced_write", &recorders.synced_write},
-      {"sync", &recorders.sync},
-      {"commit", &recorders.commit},
-      {"flush", &recorders.flush},
-      {"compact", &recorders.compact},
-      {"checkpoint", &recorders.checkpoint},
-      {"backup", &recorders.backup}};
-  for (const auto& [call, recorder] : calls) stats->latencies.push_back({call, recorder->Read()});
-}
-
-// The generations and levels are in `stats` already.
-void ReadMemory(const DatabaseState& state, Stats* stats) {
-  MemoryStats& memory = stats->memory;
-  for (const GenerationStats& generation : stats->generations) {
-    memory.delta_bytes += generation.bytes;
-  }
-  for (const LevelStats& level : stats->levels) {
-    for (const SegmentStats& segment : level.segments) memory.index_bytes += segment.index_bytes;
-  }
-  memory.block_cache_bytes = state.segments.cache().used_bytes();
-  memory.transaction_bytes = state.counters.transaction_bytes.load(std::memory_order_relaxed);
-  const base::ProcessMemory process = base::ReadProcessMemory();
-  memory.process_allocated_bytes = process.allocated_bytes;
-  memory.process_resident_bytes = process.resident_bytes;
 }
 
 }  // namespace
@@ -527,29 +478,7 @@ Status DatabaseImpl::Compact() {
 Result<VerifyReport> DatabaseImpl::Verify() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
   const auto [manifest, view] = compactor_->ManifestAndView();
-  VerifyReport report;
-  CheckLevels(manifest, *view, &report);
-  if (auto status = state_->log->Verify(); !status) {
-    report.problems.push_back(status.error().message);
-  }
-  for (size_t i = 0; i < view->levels.size(); ++i) {
-    const LearnedSegment* previous = nullptr;
-    for (const SegmentPtr& segment : view->levels[i]->segments()) {
-      if (auto status = segment->Verify(); !status) {
-        report.problems.push_back(status.error().message);
-      }
-      if (previous != nullptr && previous->largest_key() >= segment->smallest_key()) {
-        report.problems.push_back("level " + std::to_string(i) + ": segments " +
-                                  std::to_string(previous->id()) + " and " +
-                                  std::to_string(segment->id()) + " overlap");
-      }
-      previous = segment.get();
-      ++report.segments;
-      report.blocks += segment->file().block_count();
-      report.records += segment->properties().records;
-    }
-  }
-  return report;
+  return VerifyAll(*state_, manifest, *view);
 }
 
 Result<CheckpointInfo> DatabaseImpl::Checkpoint(const std::filesystem::path& directory) {
@@ -592,85 +521,9 @@ Result<LookupExplanation> DatabaseImpl::Explain(const ReadOptions& options, Tree
 
 Result<Stats> DatabaseImpl::GetStats() {
   SIBYL_RETURN_IF_ERROR(state_->CheckUsable());
-  const ReadPoint point = CurrentReadPoint(*state_);
-  const AtomicCounters& from = state_->counters;
-  Stats stats;
-  stats.trees = point.view->catalogue->trees();
-  stats.last_sequence = point.sequence;
-  stats.pinned_views = from.pinned_views.load(std::memory_order_relaxed);
-  stats.spilled_generation_bytes = from.spilled_bytes.load(std::memory_order_relaxed);
-  for (const auto& generation : point.view->generations) {
-    const bool active = stats.generations.empty();
-    stats.generations.push_back(
-        {generation->id(), active, generation->records(), generation->memory_bytes()});
-  }
-  stats.counters.model_bound_violations = from.retired_bound_violations.load();
-  for (size_t i = 0; i < point.view->levels.size(); ++i) {
-    const uint32_t level = point.view->LevelNumber(i);
-    stats.levels.push_back({level, {}});
-    for (const SegmentPtr& segment : point.view->levels[i]->segments()) {
-      stats.levels.back().segments.push_back(segment->Stats(level));
-      stats.counters.model_bound_violations += segment->bound_violations();
-    }
-  }
-  if (point.view->range_deletions != nullptr) {
-    stats.range_deletions = point.view->range_deletions->all().size();
-  }
+  Stats stats = ReadStats(*state_, CurrentReadPoint(*state_));
   compactor_->AddStats(&stats);
-  if (const Status alive = state_->log->CheckAlive(); !alive) {
-    stats.writes_stopped_by = alive.error().message;
-  }
-  stats.counters.gets = state_->views.reads();
-  stats.counters.writes_records = from.writes_records.load();
-  stats.counters.writes_batches = from.writes_batches.load();
-  stats.counters.log_syncs = from.log_syncs.load();
-  stats.counters.generations_drained = from.generations_drained.load();
-  stats.counters.compactions = from.compactions.load();
-  stats.counters.compaction_read_bytes = from.compaction_read_bytes.load();
-  stats.counters.compaction_written_bytes = from.compaction_written_bytes.load();
-  stats.counters.compaction_ns = from.compaction_ns.load();
-  stats.counters.compaction_cpu_ns = from.compaction_cpu_ns.load();
-  stats.counters.training_ns = from.training_ns.load();
-  stats.counters.writer_stall_ns = from.writer_stall_ns.load();
-  stats.counters.transactions_committed = from.transactions_committed.load();
-  stats.counters.transactions_conflicted = from.transactions_conflicted.load();
-  stats.counters.transaction_spills = from.transaction_spills.load();
-  stats.counters.block_cache_hits = state_->segments.cache().hits();
-  stats.counters.block_cache_misses = state_->segments.cache().misses();
-  ReadLatencies(state_->latencies, &stats);
-  ReadMemory(*state_, &stats);
   return stats;
 }
 
 }  // namespace sibyl::engine
-
-namespace sibyl {
-
-Result<std::optional<std::string>> Database::Get(Tree tree, std::string_view key) {
-  Value value;
-  SIBYL_ASSIGN_OR_RETURN(const bool found, Get(ReadOptions{}, tree, key, &value));
-  if (!found) return std::optional<std::string>();
-  return std::optional<std::string>(value.Take());
-}
-
-Status Database::Put(Tree tree, std::string_view key, std::string_view value,
-                     const WriteOptions& options) {
-  WriteBatch batch;
-  SIBYL_RETURN_IF_ERROR(batch.Put(tree, key, value));
-  return Write(options, batch);
-}
-
-Status Database::Merge(Tree tree, std::string_view key, std::string_view operand,
-                       const WriteOptions& options) {
-  WriteBatch batch;
-  SIBYL_RETURN_IF_ERROR(batch.Merge(tree, key, operand));
-  return Write(options, batch);
-}
-
-Status Database::Delete(Tree tree, std::string_view key, const WriteOptions& options) {
-  WriteBatch batch;
-  SIBYL_RETURN_IF_ERROR(batch.Delete(tree, key));
-  return Write(options, batch);
-}
-
-}  // namespace sibyl

@@ -65,7 +65,7 @@ inline void CountAlone(std::atomic<uint64_t>& counter, uint64_t amount = 1) {
 }
 
 // Thread-safe as far as its members are. Lock order, outermost first: the leadership of the commit
-// queue, the compactor's merge, drain and install mutexes, the view keeper's mutex.
+// queue, the compactor's merge and drain mutexes, the level installer's, the view keeper's.
 struct DatabaseState {
   DatabaseState(const Options& chosen, storage::Path where, storage::FileSystem& file_system)
       : options(chosen),

@@ -16,6 +16,8 @@
 //    turn neither repeats nor skips a range.
 // 4. All keys of a node share the bytes that its two bounding separators share, and so does every
 //    key that a search leads there: nodes compare 8-byte windows that begin after those bytes.
+//
+// delta_node.h has the nodes, delta_editor.cc the writer, delta_position.cc walks.
 
 #ifndef SIBYL_ENGINE_DELTA_INDEX_H_
 #define SIBYL_ENGINE_DELTA_INDEX_H_

@@ -39,6 +39,9 @@ struct View {
   RangeDeletionsPtr range_deletions;  // that may hide something; all of them are published
   uint64_t ingestions = 0;            // how often records were put into levels past the generations
 
+  // Generations that wait to be drained.
+  size_t frozen_generations() const { return generations.size() - 1; }
+
   // The number of levels[index], as statistics show it: runs are level 0.
   uint32_t LevelNumber(size_t index) const {
     return static_cast<uint32_t>(index < runs ? 0 : index - runs + 1);

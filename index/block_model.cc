@@ -26,7 +26,12 @@ BlockModel::~BlockModel() = default;
 Result<BlockModel> BlockModel::Build(std::span<const std::string_view> keys,
                                      std::span<const uint32_t> record_bytes,
                                      const BlockModelOptions& options) {
-  SIBYL_ASSIGN_OR_RETURN(const ModelTree tree, BuildModelTree(keys, record_bytes, options));
+  SIBYL_ASSIGN_OR_RETURN(const RecordLayout layout, LayOut(keys, record_bytes, options));
+  return Build(layout, options);
+}
+
+Result<BlockModel> BlockModel::Build(const RecordLayout& layout, const BlockModelOptions& options) {
+  SIBYL_ASSIGN_OR_RETURN(const ModelTree tree, BuildModelTree(layout, options));
   SIBYL_ASSIGN_OR_RETURN(PackedModel packed, PackedModel::Pack(tree));
   return BlockModel(std::make_unique<const Parts>(Parts{std::move(packed)}));
 }

@@ -33,6 +33,8 @@
 
 namespace sibyl::index {
 
+class RecordLayout;  // index/record_layout.h
+
 // Where a key belongs.
 struct BlockPosition {
   uint32_t block = 0;
@@ -75,13 +77,17 @@ class BlockModel {
  public:
   // Fits a model to strictly increasing `keys` (byte strings of any length and content, unsigned
   // byte order), where record i takes record_bytes[i] bytes. Pure and deterministic.
-  // Time O(total key bytes); memory O(model), and 12 bytes per key until it returns.
+  // Time O(total key bytes); memory O(model), and 28 bytes per key until it returns.
   // Errors: kInvalidArgument naming the rank of the first key that is out of order or repeated; if
   // the two spans differ in size; if an option is out of its range; if the model would have 2^31
   // blocks or 256 MiB.
   static Result<BlockModel> Build(std::span<const std::string_view> keys,
                                   std::span<const uint32_t> record_bytes,
                                   const BlockModelOptions& options);
+
+  // The same for records that were laid out as they came, by the same block_bytes (checked), and
+  // which are in order therefore: time is then O(records), not O(total key bytes), mostly.
+  static Result<BlockModel> Build(const RecordLayout& layout, const BlockModelOptions& options);
 
   BlockModel(BlockModel&&) noexcept;
   BlockModel& operator=(BlockModel&&) noexcept;

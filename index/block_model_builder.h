@@ -9,8 +9,7 @@
 // the price of more pieces than PGM-index's own fit (O'Rourke, CACM 24(9), 1981; tried: 8 to 16 %
 // fewer pieces on integers, three times the time to build). Keys that collide in a window and
 // together span more than 2 epsilon go to a child node. Each subtree of lines is compared with a
-// prefix B-tree over the same records, whose separators are the shortest within epsilon of an even
-// division (Bayer and Unterauer, "Prefix B-trees", TODS 2(1), 1977), and the one with the smaller
+// prefix B-tree over the same records (index/separator_builder.h), and the one with the smaller
 // product of bytes and lookup time stays, but lines never at more than twice the bytes: the worst
 // case is a B-tree.
 
@@ -23,14 +22,20 @@
 
 #include "index/block_model.h"
 #include "index/block_model_tree.h"
+#include "index/record_layout.h"
 #include "sibyl/result.h"
 
 namespace sibyl::index {
 
-// The model of `keys`; it refers to their bytes. Time and errors: those of BlockModel::Build.
-Result<ModelTree> BuildModelTree(std::span<const std::string_view> keys,
-                                 std::span<const uint32_t> record_bytes,
-                                 const BlockModelOptions& options);
+// The records of `keys`, laid end to end; refers to the keys' bytes. Errors: those of
+// BlockModel::Build over keys.
+Result<RecordLayout> LayOut(std::span<const std::string_view> keys,
+                            std::span<const uint32_t> record_bytes,
+                            const BlockModelOptions& options);
+
+// The model of what was laid out; it refers to the same bytes. Time and errors: those of
+// BlockModel::Build over a layout.
+Result<ModelTree> BuildModelTree(const RecordLayout& layout, const BlockModelOptions& options);
 
 }  // namespace sibyl::index
 
