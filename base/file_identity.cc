@@ -20,6 +20,16 @@ Result<FileIdentity> FileIdentity::Of(const std::filesystem::path& path) {
   return identity;
 }
 
+bool FileIdentity::IsAt(const std::filesystem::path& path) const {
+  struct stat status = {};
+  return stat(path.c_str(), &status) == 0 && id_ == Id(status.st_dev, status.st_ino);
+}
+
+bool FileIdentity::IsDeleted() const {
+  struct stat status = {};
+  return fstat(descriptor_, &status) == 0 && status.st_nlink == 0;
+}
+
 FileIdentity::~FileIdentity() {
   if (descriptor_ >= 0) close(descriptor_);
 }

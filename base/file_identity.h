@@ -32,6 +32,12 @@ class FileIdentity {
 
   const Id& id() const { return id_; }
 
+  // Whether `path` leads to it now.
+  bool IsAt(const std::filesystem::path& path) const;
+
+  // Whether it has no name any more.
+  bool IsDeleted() const;
+
  private:
   FileIdentity(Id id, int descriptor) : id_(id), descriptor_(descriptor) {}
 

@@ -23,13 +23,14 @@
 
 namespace sibyl::engine {
 
-// The outside world, exchangeable in tests. `files` must outlive the database; the last member is
-// needed only where Options::read_only is.
+// The outside world, exchangeable in tests. `files` must outlive the database, unless `owned_files`
+// has it; the last member is needed only where Options::read_only is.
 struct Environment {
   storage::FileSystem* files = nullptr;
   using OpenLog = std::function<Result<std::unique_ptr<storage::CommitLog>>(const storage::Path&)>;
   OpenLog open_log;
   OpenLog open_log_read_only = {};
+  std::shared_ptr<storage::FileSystem> owned_files = nullptr;
 };
 
 // Relaxed counters, one writer or many.

@@ -13,6 +13,7 @@
 #include "engine/registry.h"
 #include "sibyl/backup.h"
 #include "sibyl/database.h"
+#include "storage/anchored_file_system.h"
 #include "storage/resting_log.h"
 
 namespace sibyl {
@@ -40,6 +41,17 @@ engine::Environment ProductEnvironment() {
       }};
 }
 
+// The same for one database, whose files are left alone once `directory` is another folder. The log
+// looks after itself.
+Result<engine::Environment> EnvironmentOf(const std::filesystem::path& directory) {
+  engine::Environment environment = ProductEnvironment();
+  SIBYL_ASSIGN_OR_RETURN(auto place, storage::FolderPlace::Of(directory));
+  environment.owned_files =
+      std::make_shared<storage::AnchoredFileSystem>(*environment.files, std::move(place));
+  environment.files = environment.owned_files.get();
+  return environment;
+}
+
 // The names and sizes of all files of a database: differs when somebody wrote between two calls.
 std::string FilesOf(const std::filesystem::path& directory) {
   std::string files;
@@ -57,8 +69,8 @@ std::string FilesOf(const std::filesystem::path& directory) {
 
 Result<std::shared_ptr<Database>> OpenReadOnly(const Options& options,
                                                const std::filesystem::path& directory) {
-  const engine::Environment environment = ProductEnvironment();
-  SIBYL_RETURN_IF_ERROR(engine::CheckReadable(*environment.files, options, directory));
+  SIBYL_RETURN_IF_ERROR(engine::CheckReadable(storage::PosixFileSystem(), options, directory));
+  SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
   for (int attempt = 0;; ++attempt) {
     const std::string files_before = FilesOf(directory);
     auto database = engine::DatabaseImpl::Open(options, directory, environment);
@@ -78,8 +90,8 @@ Result<std::shared_ptr<Database>> OpenReadOnly(const Options& options,
 Result<std::shared_ptr<Database>> Database::Open(const Options& options,
                                                  const std::filesystem::path& directory) {
   if (options.read_only) return OpenReadOnly(options, directory);
-  const engine::Environment environment = ProductEnvironment();
-  SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(*environment.files, options, directory));
+  SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(storage::PosixFileSystem(), options, directory));
+  SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
   SIBYL_ASSIGN_OR_RETURN(std::shared_ptr<engine::DatabaseImpl> database,
                          engine::Registry::Instance().OpenOnce(directory, [&] {
                            return engine::DatabaseImpl::Open(options, directory, environment);

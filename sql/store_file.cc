@@ -132,8 +132,7 @@ Result<std::shared_ptr<Database>> StoreFile::Open() {
 // Then it is of no use to those who know the file by the path that it has now.
 bool StoreFile::HasMovedUnopened() const {
   if (opened_.load(std::memory_order_relaxed)) return false;
-  const auto present = base::FileIdentity::Of(path_);
-  return !present || present->id() != identity_.id();
+  return !identity_.IsAt(path_);
 }
 
 // The path may name another file than the one this object is about.
@@ -206,9 +205,14 @@ Status StoreFile::Create() {
   const std::filesystem::path directory = DataDirectory();
   SIBYL_ASSIGN_OR_RETURN(auto database, Database::Open(EngineOptions(), directory));
   if (database.use_count() > 1) {
-    return Error{ErrorCode::kBusy, directory.string() +
-                                       " is still in use, by a connection to a file that was "
-                                       "deleted or renamed"};
+    if (!IsLeftByDeletedFile()) {
+      return Error{
+          ErrorCode::kBusy,
+          directory.string() + " is still in use, by a connection to a file that was renamed"};
+    }
+    database.reset();
+    SIBYL_RETURN_IF_ERROR(MoveAside());
+    SIBYL_ASSIGN_OR_RETURN(database, Database::Open(EngineOptions(), directory));
   }
   // Another process may have created it between our look at the marker and now, when nobody can.
   SIBYL_ASSIGN_OR_RETURN(const auto created, ReadOwnMarker());
@@ -228,6 +232,19 @@ Status StoreFile::Create() {
   SIBYL_RETURN_IF_ERROR(WriteMarker(path_, uuid));
   database_ = std::move(database);
   return Ok();
+}
+
+// Its connections keep what they have, and are told so when they write: that the folder was moved.
+bool StoreFile::IsLeftByDeletedFile() const {
+  std::vector<std::shared_ptr<StoreFile>> files;  // whose last pointer must not go under the mutex
+  {
+    Registry& registry = TheRegistry();
+    const std::lock_guard lock(registry.mutex);
+    for (const auto& [id, entry] : registry.files) files.push_back(entry.lock());
+  }
+  return std::any_of(files.begin(), files.end(), [&](const auto& file) {
+    return file != nullptr && file->path_ == path_ && file->identity_.IsDeleted();
+  });
 }
 
 Result<StoreFile::Leftover> StoreFile::Inspect(Database* database) {

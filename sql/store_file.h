@@ -89,6 +89,7 @@ class StoreFile {
   Result<std::optional<std::string>> ReadOwnMarker() const;
   Status OpenExisting(const std::string& uuid);
   Status Create();
+  bool IsLeftByDeletedFile() const;
   Result<Leftover> Inspect(Database* database);
   Status MoveAside();
   Status AddUuid(Database* database);

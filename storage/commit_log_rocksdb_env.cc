@@ -10,29 +10,78 @@
 namespace sibyl::storage {
 namespace {
 
+// The machine's files, but for two things.
+//
 // RocksDB writes all its options to a file, for people, whenever it is opened and whenever a family
 // comes or goes; and reads that again, syncs and renames it, and removes the last but one. Without
 // the file it goes on (fail_if_options_file_error is off).
-class FilesWithoutOptions final : public rocksdb::FileSystemWrapper {
+//
+// And nothing is changed by path once the folder is not where it was (storage/folder_place.h).
+class LogFiles final : public rocksdb::FileSystemWrapper {
+  using Options = rocksdb::IOOptions;
+  using Context = rocksdb::IODebugContext;
+  using IOStatus = rocksdb::IOStatus;
+  using WritableFile = std::unique_ptr<rocksdb::FSWritableFile>;
+
  public:
-  FilesWithoutOptions() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  explicit LogFiles(std::optional<FolderPlace> place)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), place_(std::move(place)) {}
   const char* Name() const override { return "SibylDB log"; }
 
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* context) override {
+  IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                           WritableFile* file, Context* context) override {
     if (path.find("/OPTIONS-") != std::string::npos) {
-      return rocksdb::IOStatus::NotSupported("nobody reads it");
+      return IOStatus::NotSupported("nobody reads it");
     }
-    return FileSystemWrapper::NewWritableFile(path, options, file, context);
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::NewWritableFile(path, options, file, context) : place;
   }
+  IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                              WritableFile* file, Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::ReopenWritableFile(path, options, file, context) : place;
+  }
+  IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path,
+                             const rocksdb::FileOptions& options, WritableFile* file,
+                             Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::ReuseWritableFile(path, old_path, options, file, context)
+                      : place;
+  }
+  IOStatus DeleteFile(const std::string& path, const Options& options, Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::DeleteFile(path, options, context) : place;
+  }
+  IOStatus RenameFile(const std::string& from, const std::string& to, const Options& options,
+                      Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::RenameFile(from, to, options, context) : place;
+  }
+  IOStatus LinkFile(const std::string& from, const std::string& to, const Options& options,
+                    Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::LinkFile(from, to, options, context) : place;
+  }
+  IOStatus Truncate(const std::string& path, size_t size, const Options& options,
+                    Context* context) override {
+    const IOStatus place = Check();
+    return place.ok() ? FileSystemWrapper::Truncate(path, size, options, context) : place;
+  }
+
+ private:
+  IOStatus Check() const {
+    const Status status = place_ ? place_->Check() : Ok();
+    return status ? IOStatus::OK() : IOStatus::IOError(status.error().message);
+  }
+
+  const std::optional<FolderPlace> place_;
 };
 
 }  // namespace
 
-LogEnv::LogEnv() : EnvWrapper(rocksdb::Env::Default()) {
+LogEnv::LogEnv(std::optional<FolderPlace> place) : EnvWrapper(rocksdb::Env::Default()) {
   // An EnvWrapper reaches its file system through itself, call by call; the DB may as well have it.
-  file_system_ = std::make_shared<FilesWithoutOptions>();
+  file_system_ = std::make_shared<LogFiles>(std::move(place));
   system_clock_ = rocksdb::Env::Default()->GetSystemClock();
 }
 

@@ -1,5 +1,6 @@
 // What the commit log lets RocksDB have of the process: the machine's file system without locks and
-// without files of options, and a background thread of its own.
+// without files of options, for as long as the log's folder is where it was; and a background
+// thread of its own.
 //
 // RocksDB keeps two things for the whole process that do not survive a fork. The child inherits its
 // table of locked files, and so could never open a database that its parent had open; and it
@@ -16,15 +17,20 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+
+#include "storage/folder_place.h"
 
 namespace sibyl::storage {
 
 // One per open log; destroy it after the DB. Thread-safe, as every Env.
 class LogEnv final : public rocksdb::EnvWrapper {
  public:
-  LogEnv();
+  // `place` is the log's folder; nullopt: of a log that is only read, where there is nothing to
+  // guard.
+  explicit LogEnv(std::optional<FolderPlace> place);
   ~LogEnv() override;  // EndBackgroundWork
 
   // Waits for the job that is running, if one is; none runs from then on.

@@ -59,7 +59,7 @@ Status SyncPath(const Path& path) {
 class Opener {
  public:
   explicit Opener(const Path& directory) : directory_(directory) {
-    log_.env = std::make_unique<LogEnv>();
+    log_.env = std::make_unique<LogEnv>(std::nullopt);  // nothing is written, until OpenWitness
   }
 
   Result<OpenedLog> Run() {
@@ -148,6 +148,8 @@ class Opener {
     if (code) return IoError(directory_, "create", code);
     if (is_new)
       SIBYL_RETURN_IF_ERROR(SyncPath(std::filesystem::absolute(directory_).parent_path()));
+    SIBYL_ASSIGN_OR_RETURN(auto place, FolderPlace::Of(directory_));
+    log_.env = std::make_unique<LogEnv>(std::move(place));
     SIBYL_ASSIGN_OR_RETURN(log_.witness, LogWitness::Open(directory_ / kWitnessName));
     testimony_ = log_.witness->testimony();
     files_before_ = ListLogFiles(directory_);

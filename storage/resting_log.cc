@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/coding.h"
-#include "base/file_identity.h"
 #include "base/status_macros.h"
+#include "storage/folder_place.h"
 #include "storage/sealed_record.h"
 
 namespace sibyl::storage {
@@ -74,12 +74,12 @@ class RestingLog final : public CommitLog {
  public:
   // Without a note (`rest`) there is a log that is open (`awake`). Without `open` nothing is
   // written.
-  RestingLog(FileSystem& files, Path directory, std::optional<base::FileIdentity> identity,
-             LogOpener open, LogOpener open_read_only, std::optional<LogAtRest> rest,
+  RestingLog(FileSystem& files, Path directory, std::optional<FolderPlace> place, LogOpener open,
+             LogOpener open_read_only, std::optional<LogAtRest> rest,
              std::unique_ptr<CommitLog> awake)
       : files_(files),
         directory_(std::move(directory)),
-        identity_(std::move(identity)),
+        place_(std::move(place)),
         open_(std::move(open)),
         open_read_only_(std::move(open_read_only)),
         rest_(std::move(rest)),
@@ -91,7 +91,7 @@ class RestingLog final : public CommitLog {
     const std::optional<LogAtRest> rest = opened_->AtRest();
     opened_.reset();
     // Not into a folder that has come in the place of ours.
-    if (rest && CheckInPlace()) WriteNote(files_, directory_, *rest);
+    if (rest && place_ && place_->Check()) WriteNote(files_, directory_, *rest);
   }
 
   std::optional<std::string> Manifest() const override {
@@ -147,7 +147,7 @@ class RestingLog final : public CommitLog {
     if (CommitLog* log = Awake()) return log->Verify();
     const std::lock_guard lock(waking_);  // nobody here writes meanwhile
     if (CommitLog* log = Awake()) return log->Verify();
-    if (open_) SIBYL_RETURN_IF_ERROR(CheckInPlace());
+    if (place_) SIBYL_RETURN_IF_ERROR(place_->Check());
     const auto found = open_read_only_(directory_);
     if (found && IsAsItRested(**found)) return Ok();
     // Beside a reader another process may write, after which it is another log.
@@ -170,7 +170,7 @@ class RestingLog final : public CommitLog {
     if (!open_) return ReadOnly(directory_);
     const std::lock_guard lock(waking_);
     if (CommitLog* log = Awake()) return log;
-    SIBYL_RETURN_IF_ERROR(CheckInPlace());
+    SIBYL_RETURN_IF_ERROR(place_->Check());
     SIBYL_RETURN_IF_ERROR(files_.Remove(directory_ / kNoteName));
     auto log = open_(directory_);
     if (!log) {  // reading goes on without it, now and later
@@ -192,18 +192,9 @@ class RestingLog final : public CommitLog {
             directory_.string() + ": the log is not as it was when it was closed"};
   }
 
-  // Under us the folder may be deleted or moved away, and another be made in its place.
-  Status CheckInPlace() const {
-    const auto present = base::FileIdentity::Of(directory_);
-    if (present && identity_ && present->id() == identity_->id()) return Ok();
-    return Error{ErrorCode::kIo,
-                 directory_.string() +
-                     ": deleted or moved since the database was opened; nothing can be written"};
-  }
-
   FileSystem& files_;
   const Path directory_;
-  const std::optional<base::FileIdentity> identity_;  // of the folder; nullopt: nothing is written
+  const std::optional<FolderPlace> place_;  // nullopt: nothing is written; so is open_
   const LogOpener open_;
   const LogOpener open_read_only_;
   const std::optional<LogAtRest> rest_;
@@ -223,8 +214,8 @@ Result<std::unique_ptr<CommitLog>> OpenRestingLog(FileSystem& files, const Path&
     SIBYL_RETURN_IF_ERROR(files.Remove(directory / kNoteName));
     SIBYL_ASSIGN_OR_RETURN(awake, open(directory));
   }
-  SIBYL_ASSIGN_OR_RETURN(auto identity, base::FileIdentity::Of(directory));
-  return std::unique_ptr<CommitLog>(new RestingLog(files, directory, std::move(identity),
+  SIBYL_ASSIGN_OR_RETURN(auto place, FolderPlace::Of(directory));
+  return std::unique_ptr<CommitLog>(new RestingLog(files, directory, std::move(place),
                                                    std::move(open), std::move(open_read_only),
                                                    std::move(rest), std::move(awake)));
 }

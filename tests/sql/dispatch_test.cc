@@ -328,14 +328,39 @@ TEST_CASE("a file deleted under a connection stays that connection's", "[sql][ma
     fs::remove(path);
     old.Execute("INSERT INTO t VALUES(4)");
     CHECK(old.Line("SELECT count(*) FROM t") == "4");
-    Connection fresh(path);
-    const std::string error = fresh.Try("CREATE TABLE u(a)");
-    CHECK(error.starts_with(std::to_string(SQLITE_BUSY)));
-    CHECK(error.find("deleted or renamed") != std::string::npos);
-    CHECK(old.Line("SELECT count(*) FROM t") == "4");
+    // The same name is another database, also the second time.
+    for (int round = 1; round <= 2; round++) {
+      INFO("round " << round);
+      Connection fresh(path);
+      fresh.Execute("CREATE TABLE u(a); INSERT INTO u VALUES(7); VACUUM; INSERT INTO u VALUES(8)");
+      CHECK(fresh.Line("SELECT a FROM u") == "7 8");
+      CHECK(old.Line("SELECT count(*) FROM t") == "4");
+      CHECK(old.Try("VACUUM").find("deleted or moved") != std::string::npos);
+      CHECK(old.Line("SELECT count(*) FROM t") == "4");
+      CHECK(fresh.Line("PRAGMA integrity_check") == "ok");
+      fs::remove(path);
+      CHECK(fresh.Line("SELECT a FROM u") == "7 8");
+    }
+    Connection(path).Execute("CREATE TABLE last(a); INSERT INTO last VALUES(9)");
   }
-  Connection fresh(path);  // the same name, once the last connection to the old one has closed
-  CHECK(fresh.Line("SELECT count(*) FROM sqlite_schema") == "0");
+  Connection fresh(path);
+  CHECK(fresh.Line("SELECT a FROM last") == "9");
+  CHECK(fresh.Line("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("the folder of a file that was renamed under a connection is not moved aside",
+          "[sql][marker]") {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "x.db";
+  MakeTable(path);
+  Connection old(path);
+  CHECK(old.Line("SELECT count(*) FROM t") == "3");
+  fs::rename(path, folder.path() / "y.db");  // and its folder soon
+  Connection fresh(path);
+  const std::string error = fresh.Try("CREATE TABLE u(a)");
+  CHECK(error.starts_with(std::to_string(SQLITE_BUSY)));
+  CHECK(error.find("renamed") != std::string::npos);
+  CHECK(old.Line("SELECT count(*) FROM t") == "3");
 }
 
 TEST_CASE("a file that gets a deleted one's inode is another database", "[sql][marker]") {

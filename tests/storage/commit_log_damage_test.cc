@@ -450,7 +450,7 @@ TEST_CASE("a forgetful memtable is never taken for one that was flushed", "[stor
   const TemporaryDirectory home;
   const std::string directory = (home.path() / "db").string();
   const auto logger = std::make_shared<QuietRocksDbLogger>();
-  LogEnv env;
+  LogEnv env(std::nullopt);
   rocksdb::Options options(
       LogDbOptions(&env, logger, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords),
       NewLogGenerationFamilyOptions());
