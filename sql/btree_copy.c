@@ -223,9 +223,9 @@ static int schemaIndexOf(sqlite3* db, const Btree* p) {
   return i;
 }
 
-// Begins a read transaction, unless there is one (*began tells), with the schema known as it is there.
-// Reading a schema is a statement, whose end ends a transaction that was begun before it: so the
-// schema is read first, and again if it turns out to be out of date.
+// Begins a read transaction, unless there is one (*began tells), with the schema known as it is
+// there. Reading a schema is a statement, whose end ends a transaction that was begun before it: so
+// the schema is read first, and again if it turns out to be out of date.
 static int beginWithSchema(sqlite3* db, Btree* p, int* began) {
   const int index = schemaIndexOf(db, p);
   int rc = index == db->nDb ? SQLITE_ERROR : SQLITE_OK;
@@ -251,7 +251,7 @@ static int beginWithSchema(sqlite3* db, Btree* p, int* began) {
 // Copies everything from `from`, a database of `from_db`, to the empty database `to`, which is in a
 // write transaction. Leaves `from` in the transaction that it was in.
 static int sibylCopyDatabase(sqlite3* from_db, Btree* from, Btree* to) {
-  static const int words[] = {BTREE_SCHEMA_VERSION, BTREE_FILE_FORMAT, BTREE_DEFAULT_CACHE_SIZE,
+  static const int words[] = {BTREE_SCHEMA_VERSION, BTREE_FILE_FORMAT,  BTREE_DEFAULT_CACHE_SIZE,
                               BTREE_TEXT_ENCODING,  BTREE_USER_VERSION, BTREE_APPLICATION_ID};
   int began = 0;
   int rc = beginWithSchema(from_db, from, &began);
@@ -388,18 +388,33 @@ static int replaceOurs(sqlite3_backup* p) {
   return rc;
 }
 
+// A step of no pages: what there is to do, before anything is done.
+static int countPages(sqlite3_backup* p) {
+  const int begins = sqlite3BtreeTxnState(p->pSrc) == SQLITE_TXN_NONE;
+  const int rc = begins ? sqlite3BtreeBeginTrans(p->pSrc, 0, 0) : SQLITE_OK;
+  if (rc != SQLITE_OK) return rc;
+  const i64 pages = sibylPageCount(p->pSrc);
+  p->nPagecount = pages > 0 ? (Pgno)pages : 1;  // the first step is still to come
+  p->nRemaining = p->nPagecount;
+  return begins ? sqlite3BtreeCommit(p->pSrc) : SQLITE_OK;
+}
+
 // What a step of a backup has to do before SQLite's own code. Returns true if that was all: *result
 // is the step's then.
-static int sibylBackupStep(sqlite3_backup* p, int* result) {
+static int sibylBackupStep(sqlite3_backup* p, int pages, int* result) {
   Btree* source = p->pOurSrc != 0 ? p->pOurSrc : p->pSrc;
   int rc = SQLITE_OK;
   if (!sibylIsOurs(source) && !sibylIsOurs(p->pDest)) return 0;
   if (sqlite3BtreeTxnState(source) == SQLITE_TXN_WRITE) {
     rc = SQLITE_BUSY;  // as between SQLite files
+  } else if (p->pOurSrc == 0 && pages == 0) {
+    *result = countPages(p);
+    return 1;
   } else if (p->pOurSrc == 0) {
     rc = replaceOurs(p);
     if (rc == SQLITE_OK) {
-      p->nPagecount = (Pgno)sibylPageCount(p->pDest);
+      if (p->nPagecount == 0) p->nPagecount = (Pgno)sibylPageCount(p->pDest);
+      p->nRemaining = 0;
       rc = SQLITE_DONE;
     }
   } else if (!p->bImageFilled) {

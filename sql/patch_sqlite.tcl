@@ -236,7 +236,7 @@ change "a backup begins" \
 change "a step of a backup" \
   "  rc = p->rc;\n  if( !isFatalError(rc) ){\n    Pager * const pSrcPager" \
   "  rc = p->rc;
-  if( !isFatalError(rc) && sibylBackupStep(p, &rc) ){
+  if( !isFatalError(rc) && sibylBackupStep(p, nPage, &rc) ){
     p->rc = rc;
   }else if( !isFatalError(rc) ){\n    Pager * const pSrcPager"
 

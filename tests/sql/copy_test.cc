@@ -209,6 +209,27 @@ TEST_CASE("writing meanwhile does not disturb a backup in steps", "[sql][copy]")
   CHECK(Everything(&to) == expected);
 }
 
+TEST_CASE("a step of no pages copies nothing", "[sql][copy]") {
+  const TemporaryDirectory folder;
+  const char* from_kind = GENERATE("ours", "native");
+  const char* to_kind = GENERATE("ours", "native");
+  INFO(from_kind << " to " << to_kind);
+  Connection from(UriOf(folder, from_kind, "from.db"));
+  Fill(&from);
+  Connection to(UriOf(folder, to_kind, "to.db"));
+  sqlite3_backup* backup = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
+  REQUIRE(backup != nullptr);
+  CHECK(sqlite3_backup_step(backup, 0) == SQLITE_OK);
+  const int pages = sqlite3_backup_pagecount(backup);
+  CHECK(pages > 0);
+  CHECK(sqlite3_backup_remaining(backup) == pages);
+  CHECK(sqlite3_backup_step(backup, -1) == SQLITE_DONE);
+  CHECK(sqlite3_backup_pagecount(backup) == pages);
+  CHECK(sqlite3_backup_remaining(backup) == 0);
+  CHECK(sqlite3_backup_finish(backup) == SQLITE_OK);
+  CHECK(Everything(&to) == Everything(&from));
+}
+
 TEST_CASE("a backup to ours refuses a collation without an order of bytes", "[sql][copy]") {
   const TemporaryDirectory folder;
   Connection from(":memory:");
