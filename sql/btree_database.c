@@ -58,6 +58,32 @@ static i64 sibylPageCount(Btree* p) {
   return (sibyl_store_size_bytes(storeOf(p)) + page_size - 1) / page_size;
 }
 
+// A setting that is changed by a value that is not negative, and asked for by one that is.
+static int remembered(int* setting, int* value) {
+  if (*value >= 0) *setting = *value != 0;
+  *value = *setting;
+  return SQLITE_OK;
+}
+
+// sqlite3_file_control of what a file of SQLite's has and ours needs not: hints are taken, settings
+// remembered.
+static int sibylFileControl(Btree* p, int op, void* argument) {
+  switch (op) {
+    case SQLITE_FCNTL_PERSIST_WAL:
+      return remembered(&p->pSibyl->persists_wal, argument);
+    case SQLITE_FCNTL_POWERSAFE_OVERWRITE:
+      return remembered(&p->pSibyl->is_powersafe, argument);
+    case SQLITE_FCNTL_SIZE_HINT:
+    case SQLITE_FCNTL_CHUNK_SIZE:
+      return SQLITE_OK;
+    case SQLITE_FCNTL_VFSNAME:
+      *(char**)argument = sqlite3_mprintf("%s", p->db->pVfs->zName);
+      return SQLITE_OK;
+    default:
+      return SQLITE_NOTFOUND;
+  }
+}
+
 // ---- Transactions ----
 
 static int reachesOtherStatements(Btree* p) { return p->db->nVdbeRead > 1; }

@@ -20,6 +20,7 @@ struct SibylBtree {
   const char* file_name;  // in SQLite's form, with the URI parameters behind it
   int synchronous;        // PAGER_SYNCHRONOUS_*
   int read_only;
+  int persists_wal, is_powersafe;  // as sqlite3_file_control was told, without effect
   u32 own_commits;        // of write transactions
   SibylKey key, prefix;  // for building seek keys, reused
   SibylKey value;        // for splitting index records, reused

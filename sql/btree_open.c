@@ -68,6 +68,7 @@ static int openOurs(const char* path, const char* original, int read_only, sqlit
   }
   ours->file_name = fileNameLike(path, original);
   ours->synchronous = PAGER_SYNCHRONOUS_FULL;
+  ours->is_powersafe = 1;  // as in a file of SQLite's
   const int immutable = sqlite3_uri_boolean(original, "immutable", 0);
   ours->read_only = read_only || immutable;
   const SibylAccess access = immutable ? SIBYL_IMMUTABLE : read_only ? SIBYL_READ_ONLY

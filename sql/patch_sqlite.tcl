@@ -264,6 +264,14 @@ change "SQLITE_FCNTL_DATA_VERSION" \
   "*(unsigned int*)pArg = sibylIsOurs(pBtree)
           ? sibylDataVersion(pBtree) : sqlite3PagerDataVersion(pPager);"
 
+change "other controls of a file" \
+  "    }else{\n      int nSave = db->busyHandler.nBusy;\n      rc = sqlite3OsFileControl(fd, op, pArg);" \
+  "    }else if( sibylIsOurs(pBtree) ){
+      rc = sibylFileControl(pBtree, op, pArg);
+    }else{
+      int nSave = db->busyHandler.nBusy;
+      rc = sqlite3OsFileControl(fd, op, pArg);"
+
 change "a connection knows whether models help to plan" \
   "  u8 mTrace;                    /* zero or more SQLITE_TRACE flags */\n" \
   "  u8 mTrace;                    /* zero or more SQLITE_TRACE flags */

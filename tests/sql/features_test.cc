@@ -310,6 +310,37 @@ TEST_CASE("header values and settings", "[sql]") {
   CHECK(db.Line("PRAGMA quick_check") == "ok");
 }
 
+TEST_CASE("controls of the file are taken as from SQLite's own", "[sql]") {
+  const TemporaryDirectory folder;
+  Connection ours(folder.path() / "x.db");
+  Connection native("file:" + (folder.path() / "y.db").string() + "?engine=sqlite");
+  for (Connection* db : {&native, &ours}) {
+    INFO((db == &ours ? "ours" : "native"));
+    db->Execute("CREATE TABLE t(a)");
+    const auto control = [&](int op, void* value) {
+      return sqlite3_file_control(db->handle(), "main", op, value);
+    };
+    int value = -1;
+    CHECK(control(SQLITE_FCNTL_PERSIST_WAL, &value) == SQLITE_OK);
+    CHECK(value == 0);
+    value = 1;
+    CHECK(control(SQLITE_FCNTL_PERSIST_WAL, &value) == SQLITE_OK);
+    value = -1;
+    CHECK(control(SQLITE_FCNTL_PERSIST_WAL, &value) == SQLITE_OK);
+    CHECK(value == 1);
+    value = -1;
+    CHECK(control(SQLITE_FCNTL_POWERSAFE_OVERWRITE, &value) == SQLITE_OK);
+    CHECK(value == 1);
+    value = 1 << 20;
+    CHECK(control(SQLITE_FCNTL_CHUNK_SIZE, &value) == SQLITE_OK);
+    char* name = nullptr;
+    CHECK(control(SQLITE_FCNTL_VFSNAME, &name) == SQLITE_OK);
+    CHECK(std::string(name == nullptr ? "" : name) == "unix");
+    sqlite3_free(name);
+    CHECK(control(12345, &value) == SQLITE_NOTFOUND);
+  }
+}
+
 TEST_CASE("a UTF-16 database sorts as SQLite's", "[sql][index]") {
   Database db;
   Connection native(":memory:");
