@@ -16,8 +16,8 @@ namespace {
 
 using Outcome = LookupSource::Outcome;
 
-const TreeModel* ModelOf(const LearnedSegment& segment, Tree tree) {
-  for (const TreeModel& model : segment.models()) {
+const TreeModel* ModelOf(const SegmentReader& reader, Tree tree) {
+  for (const TreeModel& model : reader.models()) {
     if (model.tree == tree) return &model;
   }
   return nullptr;
@@ -57,22 +57,22 @@ Result<LookupSource> LookInSegment(const LearnedSegment& segment, uint32_t level
   source.is_segment = true;
   source.level = level;
   source.id = segment.id();
-  if (!segment.filter().MayContain(base::Checksum(internal_key))) {
+  const SegmentReader& reader = segment.reader();
+  if (!reader.filter().MayContain(base::Checksum(internal_key))) {
     source.outcome = Outcome::kFiltered;
     return source;
   }
-  if (const TreeModel* model = ModelOf(segment, TreeOf(internal_key))) {
+  if (const TreeModel* model = ModelOf(reader, TreeOf(internal_key))) {
     source.stages = model->model.Trace(UserKeyOf(internal_key));
   }
-  const index::BlockPosition position = segment.Predict(internal_key);
-  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
-                         segment.file().ReadBlock(position.block));
+  const index::BlockPosition position = reader.Predict(internal_key);
+  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, reader.file().ReadBlock(position.block));
   const storage::BlockView& view = block.view();
   source.block = position.block;
   source.block_records = view.record_count();
   source.read_bytes = view.size_bytes();
   if (view.record_count() == 0) return source;
-  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  const uint16_t fraction = reader.file().RecordFraction(position.block, position.fraction);
   source.predicted_slot = static_cast<uint32_t>(uint64_t{view.record_count()} * fraction >> 16);
   source.slot = view.LowerBound(internal_key, fraction);
   if (view.Find(internal_key, fraction) == view.record_count()) return source;
@@ -93,7 +93,7 @@ Result<std::vector<ModelPiece>> ListPieces(const View& view, Tree tree) {
   std::vector<ModelPiece> pieces;
   for (size_t i = 0; i < view.levels.size(); ++i) {
     for (const SegmentPtr& segment : view.levels[i]->segments()) {
-      const TreeModel* model = ModelOf(*segment, tree);
+      const TreeModel* model = ModelOf(segment->reader(), tree);
       if (model == nullptr) continue;
       SIBYL_RETURN_IF_ERROR(AppendPieces(*segment, view.LevelNumber(i), *model, &pieces));
     }

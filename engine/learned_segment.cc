@@ -32,24 +32,24 @@ class SegmentCursor final : public Cursor {
   bool Valid() const override { return valid_; }
 
   void SeekToFirst() override {
-    status_ = Ok();
+    Begin();
     EnterForward(0);
   }
 
   void SeekToLast() override {
-    status_ = Ok();
-    EnterBackward(segment_.file().block_count());
+    Begin();
+    EnterBackward(file().block_count());
   }
 
   void Seek(std::string_view target) override {
-    status_ = Ok();
-    const auto position = segment_.Locate(target);
+    Begin();
+    const auto position = segment_.Locate(*reader_, target);
     if (!position) return Fail(position.error());
-    segment_.file().PrefetchWalk(position->block, position->fraction);
+    file().PrefetchWalk(position->block, position->fraction);
     if (!Load(position->block)) return;
-    slot_ = block_.view().LowerBound(
-        target, segment_.file().RecordFraction(position->block, position->fraction));
-    segment_.file().PrefetchWalk(position->block + 1, 0);
+    slot_ = block_.view().LowerBound(target,
+                                     file().RecordFraction(position->block, position->fraction));
+    file().PrefetchWalk(position->block + 1, 0);
     if (slot_ < block_.view().record_count()) {
       Show();
     } else {
@@ -114,7 +114,7 @@ class SegmentCursor final : public Cursor {
 
   std::string_view value() override {
     if (!block_.view().ValueIsOutOfLine(slot_)) return block_.view().RawValueAt(slot_);
-    auto value = segment_.file().ValueAt(block_.view(), slot_, &value_scratch_);
+    auto value = file().ValueAt(block_.view(), slot_, &value_scratch_);
     if (!value) {
       Fail(std::move(value).error());
       return {};
@@ -131,13 +131,20 @@ class SegmentCursor final : public Cursor {
   Status status() const override { return status_; }
 
  private:
+  // What reads the records until the next one of these.
+  void Begin() {
+    status_ = Ok();
+    reader_ = &segment_.reader();
+  }
+  const storage::Segment& file() const { return reader_->file(); }
+
   // Moves to the first record of the first non-empty block from `block` on.
   void EnterForward(uint64_t block) {
     valid_ = false;
-    for (; block < segment_.file().block_count(); ++block) {
+    for (; block < file().block_count(); ++block) {
       if (!Load(static_cast<uint32_t>(block))) return;
       if (block_.view().record_count() > 0) {
-        segment_.file().PrefetchWalk(block_number_ + 1, 0);
+        file().PrefetchWalk(block_number_ + 1, 0);
         slot_ = 0;
         Show();
         return;
@@ -160,8 +167,8 @@ class SegmentCursor final : public Cursor {
 
   bool Load(uint32_t block) {
     valid_ = false;
-    if (segment_.file().block_count() == 0) return false;
-    auto handle = segment_.file().ReadBlock(block);
+    if (file().block_count() == 0) return false;
+    auto handle = file().ReadBlock(block);
     if (!handle) {
       Fail(std::move(handle).error());
       return false;
@@ -182,6 +189,7 @@ class SegmentCursor final : public Cursor {
   }
 
   const LearnedSegment& segment_;
+  const SegmentReader* reader_ = nullptr;
   storage::BlockHandle block_;
   uint32_t block_number_ = 0;
   uint32_t slot_ = 0;
@@ -256,29 +264,37 @@ Result<std::shared_ptr<LearnedSegment>> LearnedSegment::Open(
 Status LearnedSegment::Load() const {
   const std::lock_guard lock(load_mutex_);
   if (is_loaded_.load(std::memory_order_relaxed)) return load_status_;
-  if (auto read = Read()) {
-    loaded_ = std::move(*read);
-  } else {
-    load_status_ = read.error();
-    loaded_.file = storage::MakeUnreadableSegment(opened_, std::move(read).error());
-  }
+  auto read = Read();
+  if (!read && read.error().code == ErrorCode::kIo) return std::move(read).error();
+  if (!read) load_status_ = read.error();
+  reader_ = read ? std::move(*read) : Unreadable(read.error());
   is_loaded_.store(true, std::memory_order_release);
   return load_status_;
 }
 
-Result<LearnedSegment::Loaded> LearnedSegment::Read() const {
+const SegmentReader& LearnedSegment::LoadedOrFailed() const {
+  const Status loaded = Load();
+  if (is_loaded_.load(std::memory_order_acquire)) return reader_;
+  // Who met the error may hold on to it: one is kept for each message, of which there are few.
+  const std::lock_guard lock(load_mutex_);
+  const Error& error = loaded.error();
+  return failed_.try_emplace(error.message, Unreadable(error)).first->second;
+}
+
+SegmentReader LearnedSegment::Unreadable(const Error& error) const {
+  return {storage::MakeUnreadableSegment(opened_, error), {}, {}};
+}
+
+Result<SegmentReader> LearnedSegment::Read() const {
   const auto in_file = [this](const Error& error) {
     return Error{error.code, path().string() + ": " + error.message};
   };
-  Loaded loaded;
-  SIBYL_ASSIGN_OR_RETURN(loaded.file, storage::Segment::Open(opened_, options_));
-  auto models = DecodeTreeModels(loaded.file->model(), loaded.file->block_count());
+  SIBYL_ASSIGN_OR_RETURN(auto file, storage::Segment::Open(opened_, options_));
+  auto models = DecodeTreeModels(file->model(), file->block_count());
   if (!models) return in_file(models.error());
-  loaded.models = std::move(*models);
-  auto filter = SegmentFilter::Decode(loaded.file->TakeFilter());
+  auto filter = SegmentFilter::Decode(file->TakeFilter());
   if (!filter) return in_file(filter.error());
-  loaded.filter = std::move(*filter);
-  return loaded;
+  return SegmentReader(std::move(file), std::move(*models), std::move(*filter));
 }
 
 LearnedSegment::~LearnedSegment() {
@@ -286,15 +302,14 @@ LearnedSegment::~LearnedSegment() {
   if (obsolete_.load(std::memory_order_relaxed)) (void)files_.Remove(path());
 }
 
-const TreeModel* LearnedSegment::FindModelAmongMany(const std::vector<TreeModel>& models,
-                                                    Tree tree) {
-  return std::lower_bound(models.data(), models.data() + models.size(), tree,
+const TreeModel* SegmentReader::FindModelAmongMany(Tree tree) const {
+  return std::lower_bound(models_.data(), models_.data() + models_.size(), tree,
                           [](const TreeModel& a, Tree wanted) { return a.tree < wanted; });
 }
 
-index::BlockPosition LearnedSegment::BorderBefore(const TreeModel* model) const {
-  if (model != models().data() + models().size()) return {model->first_block, 0};
-  return {std::max(1u, file().block_count()) - 1, 0xffff};  // the end of the last block
+index::BlockPosition SegmentReader::BorderBefore(const TreeModel* model) const {
+  if (model != models_.data() + models_.size()) return {model->first_block, 0};
+  return {std::max(1u, file_->block_count()) - 1, 0xffff};  // the end of the last block
 }
 
 bool LearnedSegment::IsSample(std::string_view internal_key) const {
@@ -303,11 +318,12 @@ bool LearnedSegment::IsSample(std::string_view internal_key) const {
 
 Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_key,
                                                       Value* value) const {
-  const index::BlockPosition position = Predict(internal_key);
-  auto outcome = file().Lookup(internal_key, position.block, position.fraction, value);
-  if (outcome && *outcome == storage::LookupOutcome::kAbsent && file().block_count() > 0 &&
+  const SegmentReader& reader = this->reader();
+  const index::BlockPosition position = reader.Predict(internal_key);
+  auto outcome = reader.file().Lookup(internal_key, position.block, position.fraction, value);
+  if (outcome && *outcome == storage::LookupOutcome::kAbsent && reader.file().block_count() > 0 &&
       IsSample(internal_key)) [[unlikely]] {
-    outcome = LookupWithoutModel(internal_key, value);
+    outcome = LookupWithoutModel(reader, internal_key, value);
     if (outcome && *outcome != storage::LookupOutcome::kAbsent) {
       const uint64_t before = bound_violations_.fetch_add(1, std::memory_order_relaxed);
       if (before == 0 && violation_listener_) violation_listener_(*this);
@@ -316,15 +332,16 @@ Result<storage::LookupOutcome> LearnedSegment::Lookup(std::string_view internal_
   return outcome;
 }
 
-Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(std::string_view internal_key,
+Result<storage::LookupOutcome> LearnedSegment::LookupWithoutModel(const SegmentReader& reader,
+                                                                  std::string_view internal_key,
                                                                   Value* value) const {
-  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, SearchBlock(internal_key));
-  return file().Lookup(internal_key, position.block, position.fraction, value);
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, reader.SearchBlock(internal_key));
+  return reader.file().Lookup(internal_key, position.block, position.fraction, value);
 }
 
 // Binary search over the blocks by their first keys: the last block that begins at or before the
 // key, else the first.
-Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view internal_key) const {
+Result<index::BlockPosition> SegmentReader::SearchBlock(std::string_view internal_key) const {
   std::string first_key;
   uint32_t begin = 0;  // the record, if present, is in a block of [begin, end)
   uint32_t end = file().block_count();
@@ -346,14 +363,18 @@ Result<index::BlockPosition> LearnedSegment::SearchBlock(std::string_view intern
   return index::BlockPosition{begin, 0};
 }
 
-std::vector<const void*> LearnedSegment::HotPlaces() const {
-  std::vector<const void*> places = {&loaded().file, &loaded().filter};
-  if (!models().empty()) {
-    places.push_back(models().data());
-    models().front().model.AddHotPlaces(&places);
+std::vector<const void*> SegmentReader::HotPlaces() const {
+  std::vector<const void*> places = {&file_, &filter_};
+  if (!models_.empty()) {
+    places.push_back(models_.data());
+    models_.front().model.AddHotPlaces(&places);
   }
-  file().AddHotPlaces(&places);
+  file_->AddHotPlaces(&places);
   return places;
+}
+
+std::vector<const void*> LearnedSegment::HotPlaces() const {
+  return Load() ? reader_.HotPlaces() : std::vector<const void*>();
 }
 
 std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
@@ -361,38 +382,48 @@ std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
 }
 
 Status LearnedSegment::Verify() const {
-  SIBYL_RETURN_IF_ERROR(file().Verify());
-  const TreeModel* const first_model = models().data();
-  const TreeModel* const models_end = first_model + models().size();
-  std::vector<uint64_t> records(models().size());  // found, per model
+  const SegmentReader& reader = this->reader();
+  SIBYL_RETURN_IF_ERROR(reader.file().Verify());
+  SIBYL_ASSIGN_OR_RETURN(const std::vector<uint64_t> records, CountWherePredicted(reader));
+  for (size_t i = 0; i < records.size(); ++i) {
+    const TreeModel& model = reader.models()[i];
+    if (records[i] == model.records) continue;
+    return Damage("the model of tree " + std::to_string(model.tree.id) + " counts " +
+                  std::to_string(model.records) + " records, but " + std::to_string(records[i]) +
+                  " are there");
+  }
+  return Ok();
+}
+
+// The records of each model, all of which lie where it predicts them.
+Result<std::vector<uint64_t>> LearnedSegment::CountWherePredicted(
+    const SegmentReader& reader) const {
+  const TreeModel* const first_model = reader.models().data();
+  const TreeModel* const models_end = first_model + reader.models().size();
+  std::vector<uint64_t> records(reader.models().size());
   std::string key;
-  for (uint32_t number = 0; number < file().block_count(); ++number) {
-    SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file().ReadBlock(number));
+  for (uint32_t number = 0; number < reader.file().block_count(); ++number) {
+    SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, reader.file().ReadBlock(number));
     for (uint32_t slot = 0; slot < block.view().record_count(); ++slot) {
       block.view().KeyAt(slot, &key);
-      const TreeModel* model =
-          key.size() < kTreePrefixBytes ? models_end : FindModel(models(), TreeOf(key));
-      if (model == models_end || Predict(key).block != number) {
-        return Error{ErrorCode::kCorruption, path().string() + ": key " + base::Quoted(key) +
-                                                 " lies in block " + std::to_string(number) +
-                                                 ", not where the model predicts it"};
+      const TreeModel* const model =
+          key.size() < kTreePrefixBytes ? models_end : reader.FindModel(TreeOf(key));
+      if (model == models_end || reader.Predict(key).block != number) {
+        return Damage("key " + base::Quoted(key) + " lies in block " + std::to_string(number) +
+                      ", not where the model predicts it");
       }
-      if (!filter().MayContain(base::Checksum(key))) {
-        return Error{ErrorCode::kCorruption, path().string() + ": the filter denies key " +
-                                                 base::Quoted(key) + ", which is there"};
+      if (!reader.filter().MayContain(base::Checksum(key))) {
+        return Damage("the filter denies key " + base::Quoted(key) + ", which is there");
       }
       // A tree without a model falls to the next tree's, whose count is then wrong.
       ++records[static_cast<size_t>(model - first_model)];
     }
   }
-  for (size_t i = 0; i < models().size(); ++i) {
-    if (records[i] == models()[i].records) continue;
-    return Error{ErrorCode::kCorruption,
-                 path().string() + ": the model of tree " + std::to_string(models()[i].tree.id) +
-                     " counts " + std::to_string(models()[i].records) + " records, but " +
-                     std::to_string(records[i]) + " are there"};
-  }
-  return Ok();
+  return records;
+}
+
+Error LearnedSegment::Damage(const std::string& what) const {
+  return {ErrorCode::kCorruption, path().string() + ": " + what};
 }
 
 storage::ManifestSegment Describe(const LearnedSegment& segment) {
@@ -408,6 +439,7 @@ storage::ManifestSegment Describe(const LearnedSegment& segment) {
 
 SegmentStats LearnedSegment::Stats(uint32_t level) const {
   const storage::SegmentProperties& properties = this->properties();
+  const SegmentReader& reader = this->reader();
   SegmentStats stats;
   stats.id = id_;
   stats.path = path().string();
@@ -424,10 +456,10 @@ SegmentStats LearnedSegment::Stats(uint32_t level) const {
   stats.training_ns = properties.training_ns;
   stats.build_ns = properties.build_ns;
   stats.model_note = properties.model_note;
-  stats.filter_bytes = filter().memory_bytes();
-  stats.index_bytes = file().resident_bytes() + stats.filter_bytes;
+  stats.filter_bytes = reader.filter().memory_bytes();
+  stats.index_bytes = reader.file().resident_bytes() + stats.filter_bytes;
   stats.model_bound_violations = bound_violations();
-  for (const TreeModel& model : models()) {
+  for (const TreeModel& model : reader.models()) {
     const index::BlockModelShape shape = model.model.Shape();
     stats.index_bytes += shape.memory_bytes;
     stats.models.push_back(ModelStats{model.tree, shape.learned ? "learned" : "b-tree",

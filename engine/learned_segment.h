@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,11 +44,64 @@ struct TreeModel {
 std::string EncodeTreeModels(const std::vector<TreeModel>& models);
 Result<std::vector<TreeModel>> DecodeTreeModels(std::string_view bytes, uint32_t block_count);
 
+// What finding records in a segment takes. Immutable. Where that could not be read it has no models
+// and no filter, and every read of its file is the error.
+class SegmentReader {
+ public:
+  SegmentReader(std::unique_ptr<storage::Segment> file, std::vector<TreeModel> models,
+                SegmentFilter filter)
+      : file_(std::move(file)), models_(std::move(models)), filter_(std::move(filter)) {}
+  SegmentReader() = default;  // nothing may be asked of it
+
+  const storage::Segment& file() const { return *file_; }
+  const std::vector<TreeModel>& models() const { return models_; }  // in tree order
+
+  // Which keys, by their checksums, the segment certainly does not have.
+  const SegmentFilter& filter() const { return filter_; }
+
+  // The block that holds `internal_key` if the segment does, and where in it to begin. For a tree
+  // without records here: the border where they would be.
+  index::BlockPosition Predict(std::string_view internal_key) const {
+    const Tree tree = TreeOf(internal_key);
+    const TreeModel* model = FindModel(tree);
+    if (model == models_.data() + models_.size() || model->tree != tree) [[unlikely]]
+      return BorderBefore(model);
+    index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
+    position.block += model->first_block;
+    return position;
+  }
+
+  // The first model with a tree >= `tree`, or the end.
+  const TreeModel* FindModel(Tree tree) const {
+    const TreeModel* model = models_.data();
+    if (models_.size() > kModelsScanned) return FindModelAmongMany(tree);
+    while (model != models_.data() + models_.size() && model->tree < tree) ++model;
+    return model;
+  }
+
+  // The block where binary search by the first keys of blocks leads. Errors: kIo, kCorruption.
+  Result<index::BlockPosition> SearchBlock(std::string_view internal_key) const;
+
+  // Where in memory every lookup reads first.
+  std::vector<const void*> HotPlaces() const;
+
+ private:
+  static constexpr size_t kModelsScanned = 8;
+
+  const TreeModel* FindModelAmongMany(Tree tree) const;
+  index::BlockPosition BorderBefore(const TreeModel* model) const;
+
+  std::unique_ptr<storage::Segment> file_;
+  std::vector<TreeModel> models_;
+  SegmentFilter filter_;
+};
+
 // Immutable and thread-safe. Destroying one that was made obsolete removes its file.
 //
-// What finding records takes (models, filter, where the blocks lie) is read when it is first wanted,
-// once: a database opens without most of it. If it is damaged then, every read of a record is that
-// error, as long as the segment is open.
+// What finding records takes (models, filter, where the blocks lie) is read when it is first
+// wanted, once: a database opens without most of it. If it is damaged then, every read of a record
+// is that error, as long as the segment is open. If the system refused to read it (kIo), the
+// operation that wanted it ends with that error, and the next one tries again.
 class LearnedSegment {
  public:
   // Errors: those of storage::SegmentFile::Open.
@@ -74,29 +128,29 @@ class LearnedSegment {
   std::string_view smallest_key() const { return properties().smallest_key; }
   std::string_view largest_key() const { return properties().largest_key; }
 
-  // All below, but for obsolescence and settling, begins with Load. What is returned is empty if that
-  // fails, and reads of the file are its error.
-  const storage::Segment& file() const { return *loaded().file; }
+  // All below, but for obsolescence and settling, begins with Load.
 
-  // The block that holds `internal_key` if the segment does, and where in it to begin. For a tree
-  // without records here: the border where they would be.
-  index::BlockPosition Predict(std::string_view internal_key) const {
-    const Tree tree = TreeOf(internal_key);
-    const std::vector<TreeModel>& models = loaded().models;
-    const TreeModel* model = FindModel(models, tree);
-    if (model == models.data() + models.size() || model->tree != tree) [[unlikely]]
-      return BorderBefore(model);
-    index::BlockPosition position = model->model.Find(UserKeyOf(internal_key));
-    position.block += model->first_block;
-    return position;
+  // What to find records with, as long as the segment lives. An operation asks for it once: asked
+  // again after an error that passed, it could have another answer, to which positions predicted
+  // before do not belong.
+  const SegmentReader& reader() const {
+    if (!is_loaded_.load(std::memory_order_acquire)) [[unlikely]]
+      return LoadedOrFailed();
+    return reader_;
   }
 
-  // The same until the model was once found wrong; from then on what binary search over the blocks
-  // finds. Errors: kIo, kCorruption.
-  Result<index::BlockPosition> Locate(std::string_view internal_key) const {
+  // For who needs one part of it only.
+  const storage::Segment& file() const { return reader().file(); }
+  const SegmentFilter& filter() const { return reader().filter(); }
+  const std::vector<TreeModel>& models() const { return reader().models(); }
+
+  // What the segment's `reader` predicts, until its model was once found wrong; from then on what
+  // binary search over the blocks finds. Errors: kIo, kCorruption.
+  Result<index::BlockPosition> Locate(const SegmentReader& reader,
+                                      std::string_view internal_key) const {
     if (bound_violations() == 0) [[likely]]
-      return Predict(internal_key);
-    return SearchBlock(internal_key);
+      return reader.Predict(internal_key);
+    return reader.SearchBlock(internal_key);
   }
 
   // Of the keys that Segment::LookupInPlace finds absent, those that are to be looked up again: one
@@ -108,21 +162,17 @@ class LearnedSegment {
   // answered rightly. (What is found is compared with the key, and always right.)
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
-  // Which keys, by their checksums, the segment certainly does not have.
-  const SegmentFilter& filter() const { return loaded().filter; }
-
-  const std::vector<TreeModel>& models() const { return loaded().models; }  // in tree order
-
   std::unique_ptr<Cursor> NewCursor() const;
 
   // Where in memory every lookup reads first, so that it can be asked for all at once. As many
-  // places for each segment that is read through a mapping.
+  // places for each segment that is read through a mapping; none while it cannot be read.
   std::vector<const void*> HotPlaces() const;
 
   // Asks for the block that a cursor's Seek will read, if the file is mapped.
   void PrefetchSeek(std::string_view internal_key) const {
-    const index::BlockPosition position = Predict(internal_key);
-    file().PrefetchWalk(position.block, position.fraction);
+    const SegmentReader& reader = this->reader();
+    const index::BlockPosition position = reader.Predict(internal_key);
+    reader.file().PrefetchWalk(position.block, position.fraction);
   }
 
   // Checks the whole file, that every record lies in the block its model predicts, that the
@@ -155,37 +205,17 @@ class LearnedSegment {
   void Keep() const { obsolete_.store(false, std::memory_order_relaxed); }
 
  private:
-  static constexpr size_t kModelsScanned = 8;
-
-  // What finding records takes.
-  struct Loaded {
-    std::unique_ptr<storage::Segment> file;
-    std::vector<TreeModel> models;  // in tree order
-    SegmentFilter filter;
-  };
-
   LearnedSegment(storage::FileSystem& files, storage::SegmentFilePtr opened, uint64_t id,
                  const storage::SegmentReadOptions& options)
       : files_(files), opened_(std::move(opened)), id_(id), options_(options) {}
 
-  const Loaded& loaded() const {
-    if (!is_loaded_.load(std::memory_order_acquire)) [[unlikely]]
-      (void)Load();
-    return loaded_;
-  }
-  Result<Loaded> Read() const;
-
-  // The first model with a tree >= `tree`, or the end.
-  static const TreeModel* FindModel(const std::vector<TreeModel>& models, Tree tree) {
-    const TreeModel* model = models.data();
-    if (models.size() > kModelsScanned) return FindModelAmongMany(models, tree);
-    while (model != models.data() + models.size() && model->tree < tree) ++model;
-    return model;
-  }
-  static const TreeModel* FindModelAmongMany(const std::vector<TreeModel>& models, Tree tree);
-  index::BlockPosition BorderBefore(const TreeModel* model) const;
-  Result<index::BlockPosition> SearchBlock(std::string_view internal_key) const;
-  Result<storage::LookupOutcome> LookupWithoutModel(std::string_view internal_key,
+  Result<SegmentReader> Read() const;
+  const SegmentReader& LoadedOrFailed() const;
+  SegmentReader Unreadable(const Error& error) const;
+  Result<std::vector<uint64_t>> CountWherePredicted(const SegmentReader& reader) const;
+  Error Damage(const std::string& what) const;
+  Result<storage::LookupOutcome> LookupWithoutModel(const SegmentReader& reader,
+                                                    std::string_view internal_key,
                                                     Value* value) const;
 
   storage::FileSystem& files_;
@@ -193,9 +223,10 @@ class LearnedSegment {
   const uint64_t id_;
   const storage::SegmentReadOptions options_;
   mutable std::atomic<bool> is_loaded_{false};
-  mutable Loaded loaded_;  // never changes once is_loaded_
-  mutable Status load_status_ = Ok();
+  mutable SegmentReader reader_;  // never changes once is_loaded_
   mutable std::mutex load_mutex_;
+  mutable Status load_status_ = Ok();  // of what is loaded: damage, if anything; guarded by it
+  mutable std::map<std::string, SegmentReader> failed_;  // by error message; guarded by it
   ViolationListener violation_listener_;
   mutable std::atomic<uint64_t> bound_violations_{0};
   mutable std::atomic<bool> obsolete_{false};

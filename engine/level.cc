@@ -230,7 +230,7 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
 // Threads that do so at once note the same.
 void Level::NoteHotPlaces(size_t segment) const {
   std::vector<const void*> places = segments_[segment]->HotPlaces();
-  places.resize(kHotPlaces);  // asking for nullptr does nothing
+  places.resize(kHotPlaces);  // asking for nullptr does nothing; if all are, the next read tries
   for (size_t i = 0; i < kHotPlaces; ++i) {
     hot_places_[segment][i].store(places[i], std::memory_order_relaxed);
   }

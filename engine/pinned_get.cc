@@ -31,15 +31,16 @@ Result<LookupOutcome> LookupCopy(const LearnedSegment& segment, std::string_view
 Result<LookupOutcome> LookInBlock(const std::shared_ptr<const View>& view,
                                   const LearnedSegment& segment, std::string_view key,
                                   PinnedValue* value) {
-  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(key));
-  SIBYL_ASSIGN_OR_RETURN(storage::BlockHandle block, segment.file().ReadBlock(position.block));
-  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  const SegmentReader& reader = segment.reader();
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(reader, key));
+  SIBYL_ASSIGN_OR_RETURN(storage::BlockHandle block, reader.file().ReadBlock(position.block));
+  const uint16_t fraction = reader.file().RecordFraction(position.block, position.fraction);
   const uint32_t slot = block.view().Find(key, fraction);
   if (slot == block.view().record_count()) return LookupCopy(segment, key, value);
   if (block.view().TypeAt(slot) == RecordType::kTombstone) return LookupOutcome::kTombstone;
   std::string scratch;
   SIBYL_ASSIGN_OR_RETURN(const std::string_view bytes,
-                         segment.file().ValueAt(block.view(), slot, &scratch));
+                         reader.file().ValueAt(block.view(), slot, &scratch));
   if (bytes.data() == scratch.data() && !scratch.empty()) {
     value->Take(std::move(scratch));
   } else {
@@ -51,9 +52,10 @@ Result<LookupOutcome> LookInBlock(const std::shared_ptr<const View>& view,
 Result<LookupOutcome> LookInSegment(const std::shared_ptr<const View>& view,
                                     const LearnedSegment& segment, std::string_view key,
                                     PinnedValue* value) {
-  const index::BlockPosition position = segment.Predict(key);
+  const SegmentReader& reader = segment.reader();
+  const index::BlockPosition position = reader.Predict(key);
   const storage::Segment::InPlace found =
-      segment.file().LookupInPlace(key, position.block, position.fraction);
+      reader.file().LookupInPlace(key, position.block, position.fraction);
   switch (found.outcome) {
     case LookupOutcome::kValue:
       value->Pin(found.value_view(), view);
@@ -86,11 +88,11 @@ Result<bool> GetPinned(const std::shared_ptr<const View>& view, std::string_view
   }
   FilterGate& gate = FilterGate::OfThisThread();
   for (const auto& level : view->levels) {
-    const auto [segment, asks_filter] =
+    const View::Candidate candidate =
         view->FindCandidate(level, internal_key, deleted_before, gate);
-    if (segment == nullptr || (asks_filter && !segment->filter().MayContain(hash))) continue;
+    if (candidate.segment == nullptr || candidate.Denies(hash)) continue;
     SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                           LookInSegment(view, *segment, internal_key, value));
+                           LookInSegment(view, *candidate.segment, internal_key, value));
     if (outcome != LookupOutcome::kAbsent) {
       gate.SawPresent();
       return outcome == LookupOutcome::kValue;

@@ -10,13 +10,14 @@
 namespace sibyl::engine {
 
 Result<uint64_t> RankInSegment(const LearnedSegment& segment, std::string_view internal_key) {
-  if (segment.file().block_count() == 0) return uint64_t{0};
-  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(internal_key));
-  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, segment.file().RankOfBlock(position.block));
-  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block,
-                         segment.file().ReadBlock(position.block));
+  const SegmentReader& reader = segment.reader();
+  const storage::Segment& file = reader.file();
+  if (file.block_count() == 0) return uint64_t{0};
+  SIBYL_ASSIGN_OR_RETURN(const index::BlockPosition position, segment.Locate(reader, internal_key));
+  SIBYL_ASSIGN_OR_RETURN(const uint64_t rank, file.RankOfBlock(position.block));
+  SIBYL_ASSIGN_OR_RETURN(const storage::BlockHandle block, file.ReadBlock(position.block));
   if (block.view().record_count() == 0) return rank;
-  const uint16_t fraction = segment.file().RecordFraction(position.block, position.fraction);
+  const uint16_t fraction = file.RecordFraction(position.block, position.fraction);
   return rank + block.view().LowerBound(internal_key, fraction);
 }
 
@@ -81,7 +82,7 @@ std::string EndOf(Tree tree) {
 namespace {
 
 // Where the models of `segment` place `internal_key` among its records of `tree`.
-double EstimateRank(const LearnedSegment& segment, const TreeModel& model,
+double EstimateRank(const SegmentReader& segment, const TreeModel& model,
                     std::string_view internal_key) {
   if (internal_key < EncodeInternalKey(model.tree, {})) return 0;
   if (TreeOf(internal_key) != model.tree) return static_cast<double>(model.records);
@@ -94,7 +95,7 @@ double EstimateIn(const Level& level, Tree tree, std::string_view begin, std::st
   double records = 0;
   const Level::Range range = level.Overlapping(begin, end);
   for (size_t i = range.begin; i < range.end; ++i) {
-    const LearnedSegment& segment = *level.segments()[i];
+    const SegmentReader& segment = level.segments()[i]->reader();
     for (const TreeModel& model : segment.models()) {
       if (model.tree != tree) continue;
       records += EstimateRank(segment, model, end) - EstimateRank(segment, model, begin);

@@ -99,11 +99,11 @@ class PlannedGet {
       const View::Candidate candidate =
           view_.FindCandidate(level, key_->key(), deleted_before_, gate_);
       if (candidate.segment == nullptr) continue;
-      if (candidate.asks_filter) candidate.segment->filter().Prefetch(key_->hash());
+      if (candidate.asks_filter) candidate.reader->filter().Prefetch(key_->hash());
       candidates_[count_++] = candidate;
     }
     if (count_ == 0 || gate_.expects_absent()) return;
-    const LearnedSegment& oldest = *candidates_[count_ - 1].segment;
+    const SegmentReader& oldest = *candidates_[count_ - 1].reader;
     in_oldest_ = oldest.Predict(key_->key());
     // The lookup asks for the same, if it is the next thing.
     asked_oldest_ = count_ > 1 || !is_next;
@@ -113,18 +113,18 @@ class PlannedGet {
   // Looks for the key in the levels asked for last, newest first.
   [[gnu::always_inline]] Result<LookupOutcome> LookInLevels(Value* value) {
     for (size_t i = 0; i < count_; ++i) {
-      const auto& [segment, asks_filter] = candidates_[i];
-      if (asks_filter && !segment->filter().MayContain(key_->hash())) continue;
-      const auto found = LookInSegment(*segment, i + 1 == count_);
+      const View::Candidate& candidate = candidates_[i];
+      if (candidate.asks_filter && candidate.Denies(key_->hash())) continue;
+      const auto found = LookInSegment(*candidate.reader, i + 1 == count_);
       SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
-                             Settle(found, *segment, key_->key(), value));
+                             Settle(found, *candidate.segment, key_->key(), value));
       if (outcome != LookupOutcome::kAbsent) return outcome;
     }
     return LookupOutcome::kAbsent;
   }
 
  private:
-  [[gnu::always_inline]] storage::Segment::InPlace LookInSegment(const LearnedSegment& segment,
+  [[gnu::always_inline]] storage::Segment::InPlace LookInSegment(const SegmentReader& segment,
                                                                  bool is_oldest) {
     const storage::Segment& file = segment.file();
     const std::string_view key = key_->key();
@@ -182,12 +182,11 @@ void FindSegments(const View& view, const std::shared_ptr<const Level>& level,
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
     item.candidate = view.FindCandidate(level, item.key.key(), item.deleted_before, gate);
-    if (item.candidate.asks_filter) item.candidate.segment->filter().Prefetch(item.key.hash());
+    if (item.candidate.asks_filter) item.candidate.reader->filter().Prefetch(item.key.hash());
   }
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    if (!item.candidate.asks_filter) continue;
-    if (!item.candidate.segment->filter().MayContain(item.key.hash())) item.candidate = {};
+    if (item.candidate.asks_filter && item.candidate.Denies(item.key.hash())) item.candidate = {};
   }
 }
 
@@ -197,23 +196,23 @@ Status LookInLevel(const View& view, const std::shared_ptr<const Level>& level,
   FindSegments(view, level, gate, batch);
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    const LearnedSegment* const segment = item.candidate.segment;
-    if (segment == nullptr) continue;
-    item.position = segment->Predict(item.key.key());
-    segment->file().PrefetchOffset(item.position.block);
+    const SegmentReader* const reader = item.candidate.reader;
+    if (reader == nullptr) continue;
+    item.position = reader->Predict(item.key.key());
+    reader->file().PrefetchOffset(item.position.block);
   }
   for (size_t i = 0; i < batch->count; ++i) {
     const Batch::Item& item = batch->items[i];
-    const LearnedSegment* const segment = item.candidate.segment;
-    if (segment == nullptr) continue;
-    segment->file().PrefetchBlock(item.position.block, item.position.fraction);
+    const SegmentReader* const reader = item.candidate.reader;
+    if (reader == nullptr) continue;
+    reader->file().PrefetchBlock(item.position.block, item.position.fraction);
   }
   for (size_t i = 0; i < batch->count; ++i) {
     Batch::Item& item = batch->items[i];
-    const LearnedSegment* const segment = item.candidate.segment;
-    if (segment == nullptr) continue;
-    item.found = segment->file().LookupPrefetched(item.key.key(), item.position.block,
-                                                  item.position.fraction);
+    const SegmentReader* const reader = item.candidate.reader;
+    if (reader == nullptr) continue;
+    item.found = reader->file().LookupPrefetched(item.key.key(), item.position.block,
+                                                 item.position.fraction);
   }
   size_t open = 0;
   for (size_t i = 0; i < batch->count; ++i) {
@@ -273,9 +272,10 @@ Status View::VisitRecords(std::string_view internal_key, uint64_t sequence,
   Value value;
   FilterGate& gate = FilterGate::OfThisThread();
   for (const auto& level : levels) {
-    const auto [segment, asks_filter] = FindCandidate(level, internal_key, deleted_before, gate);
-    if (segment == nullptr || (asks_filter && !segment->filter().MayContain(hash))) continue;
-    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome, segment->Lookup(internal_key, &value));
+    const Candidate candidate = FindCandidate(level, internal_key, deleted_before, gate);
+    if (candidate.segment == nullptr || candidate.Denies(hash)) continue;
+    SIBYL_ASSIGN_OR_RETURN(const LookupOutcome outcome,
+                           candidate.segment->Lookup(internal_key, &value));
     if (outcome == LookupOutcome::kAbsent) continue;
     const bool is_value = outcome == LookupOutcome::kValue;
     if (!visit(is_value ? RecordType::kValue : RecordType::kTombstone,

@@ -52,7 +52,10 @@ struct View {
   // with this gate.
   struct Candidate {
     const LearnedSegment* segment = nullptr;  // null: none has it
+    const SegmentReader* reader = nullptr;    // the segment's, for the whole of this read
     bool asks_filter = false;
+
+    bool Denies(uint64_t hash) const { return asks_filter && !reader->filter().MayContain(hash); }
   };
   Candidate FindCandidate(const std::shared_ptr<const Level>& level, std::string_view internal_key,
                           uint64_t deleted_before, const FilterGate& gate) const;
@@ -156,7 +159,8 @@ class ViewKeeper {
   if (segment == nullptr) return {};
   if (deleted_before != 0 && segment->settled_sequence() < deleted_before) return {};
   const bool is_last = &level == &levels.back();
-  return {segment, gate.Asks(is_last) && !segment->filter().empty()};
+  const SegmentReader& reader = segment->reader();
+  return {segment, &reader, gate.Asks(is_last) && !reader.filter().empty()};
 }
 
 inline ViewKeeper::ShortPin::ShortPin(ViewKeeper& keeper, uint64_t reads)

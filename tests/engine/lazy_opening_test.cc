@@ -1,11 +1,14 @@
 // Goal: a database opens without reading the indexes of its segments; each is read when it is first
 // wanted, by whichever threads want it; one that is damaged is an error of every read that needs
-// it, and of no other. Method: two segments far apart; each section of the second, which an opening
-// has no use for, is damaged while the database is closed.
+// it, and of no other; one that could not be read for a while is an error for that while, and never
+// an answer. Method: two segments far apart; each section of the second, which an opening has no
+// use for, is damaged while the database is closed, or all calls of the file system fail for a
+// while.
 
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -28,10 +31,16 @@ Options QuietOptions() {
 
 std::string ValueOf(uint64_t i) { return std::to_string(i) + std::string(60, 'v'); }
 
+Options QuietOptions(ReadMode mode) {
+  Options options = QuietOptions();
+  options.read_mode = mode;
+  return options;
+}
+
 // A segment of the records from 0 on, and one of those from kFarAway on. Closed.
 class TwoSegments {
  public:
-  TwoSegments() {
+  explicit TwoSegments(ReadMode mode = ReadMode::kMapping) : database(QuietOptions(mode)) {
     Must(database.Open());
     for (const uint64_t begin : {uint64_t{0}, kFarAway}) {
       for (uint64_t i = begin; i < begin + kRecords; ++i) {
@@ -54,7 +63,7 @@ class TwoSegments {
     file.put(byte);
   }
 
-  MemoryLogDatabase database{QuietOptions()};
+  MemoryLogDatabase database;
   std::filesystem::path far_file;
 };
 
@@ -126,6 +135,103 @@ TEST_CASE("threads that want an index at once all have it", "[engine][open]") {
     }
     for (std::thread& thread : threads) thread.join();
     CHECK(right == 4);
+    database.Close();
+  }
+}
+
+template <typename ReadResult>
+bool IsIo(const ReadResult& read) {
+  return !read && read.error().code == ErrorCode::kIo;
+}
+
+void FailAllCalls(FaultFileSystem& files) { files.FailCalls(files.calls() + 1, UINT64_MAX); }
+void FailNoCalls(FaultFileSystem& files) { files.FailCalls(1, 0); }
+
+TEST_CASE("an index that could not be read for a while is read by the next read",
+          "[engine][open]") {
+  const ReadMode mode = GENERATE(ReadMode::kMapping, ReadMode::kPread);
+  TwoSegments segments(mode);
+  MemoryLogDatabase& database = segments.database;
+  const std::string key = BigEndianKey(kFarAway + 7);
+  const std::string value = ValueOf(kFarAway + 7);
+  // Each kind of read: first while all fail, then again.
+  const std::vector<std::function<bool()>> reads = {
+      [&] { return Must(database->Get(key)) == value; },
+      [&] {
+        PinnedValue pinned;
+        return Must(database->GetPinned({}, kDefaultTree, key, &pinned)) && pinned.view() == value;
+      },
+      [&] {
+        const std::string_view keys[] = {key};
+        std::vector<Value> values(1);
+        Must(database->MultiGet({}, kDefaultTree, keys, values));
+        return values[0].found() && values[0].view() == value;
+      },
+      [&] { return Must(database->Count({}, kDefaultTree, KeyRange{})) == 2 * kRecords; },
+      [&] { return Must(database->At({}, kDefaultTree, kRecords + 7))->value == value; },
+      [&] { return Must(database->Explain({}, kDefaultTree, key)).found; },
+      [&] { return Must(database->Verify()).problems.empty(); },
+      [&] { return database->Compact().has_value(); }};
+  Value failed;
+  PinnedValue pinned;
+  const std::string_view keys[] = {key};
+  std::vector<Value> values(1);
+  for (size_t i = 0; i < reads.size(); ++i) {
+    INFO("read " << i);
+    Must(database.Open());
+    FailAllCalls(database.files());
+    CHECK(IsIo(database->Get({}, kDefaultTree, key, &failed)));
+    CHECK(IsIo(database->GetPinned({}, kDefaultTree, key, &pinned)));
+    CHECK(IsIo(database->MultiGet({}, kDefaultTree, keys, values)));
+    CHECK(IsIo(database->Count({}, kDefaultTree, KeyRange{})));
+    CHECK(IsIo(database->At({}, kDefaultTree, kRecords + 7)));
+    CHECK(IsIo(database->Explain({}, kDefaultTree, key)));
+    CHECK_FALSE(Must(database->Verify()).problems.empty());
+    auto records = Must(database->NewIterator(kDefaultTree));
+    records->Seek(key);
+    CHECK(IsIo(records->status()));
+    FailNoCalls(database.files());
+    CHECK(reads[i]());
+    records->Seek(key);
+    REQUIRE(records->Valid());
+    CHECK(records->value() == value);
+    records.reset();
+    database.Close();
+  }
+}
+
+TEST_CASE("beside failing reads of an index no thread hears that a record is absent",
+          "[engine][open]") {
+  const ReadMode mode = GENERATE(ReadMode::kMapping, ReadMode::kPread);
+  TwoSegments segments(mode);
+  MemoryLogDatabase& database = segments.database;
+  for (int round = 0; round < 30; ++round) {
+    Must(database.Open());
+    FailAllCalls(database.files());
+    std::atomic<int> wrong = 0;
+    std::vector<std::thread> threads;
+    for (uint64_t i = 0; i < 3; ++i) {
+      threads.emplace_back([&, i] {
+        const std::string key = BigEndianKey(kFarAway + i);
+        const std::string_view keys[] = {key};
+        std::vector<Value> values(1);
+        PinnedValue pinned;
+        for (bool found = false; !found;) {
+          const auto got = database->Get(key);
+          found = got.has_value();
+          if (got ? *got != ValueOf(kFarAway + i) : !IsIo(got)) ++wrong;
+          const auto pinned_got = database->GetPinned({}, kDefaultTree, key, &pinned);
+          if (pinned_got ? !*pinned_got : !IsIo(pinned_got)) ++wrong;
+          const auto several = database->MultiGet({}, kDefaultTree, keys, values);
+          if (several ? !values[0].found() : !IsIo(several)) ++wrong;
+          const auto counted = database->Count({}, kDefaultTree, KeyRange{key, std::nullopt});
+          if (counted ? *counted != kRecords - i : !IsIo(counted)) ++wrong;
+        }
+      });
+    }
+    FailNoCalls(database.files());
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
     database.Close();
   }
 }
