@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "base/text.h"
 #include "engine/internal_key.h"
 
 namespace sibyl::engine {
@@ -51,35 +52,55 @@ SegmentBuilder::SegmentBuilder(SegmentStore& store, const Options& options, bool
       catalogue_(std::move(catalogue)) {}
 
 std::string_view SegmentBuilder::last_key() const {
-  if (!user_keys_.empty()) return InternalKeyAt(user_keys_.size() - 1);
+  if (tree_count_ > 0) {
+    const TreeRecords& last = trees_[tree_count_ - 1];
+    return last.InternalKeyAt(last.layout.size() - 1);
+  }
   return finished_.empty() ? std::string_view() : finished_.back()->largest_key();
 }
 
 Status SegmentBuilder::Add(std::string_view internal_key, RecordType type, std::string_view value) {
-  if (user_keys_.empty()) buffering_since_ns_ = base::ThreadNs();
+  if (values_.empty()) buffering_since_ns_ = base::ThreadNs();
+  TreeRecords& records = RecordsOf(TreeOf(internal_key));
   const char* const key_bytes = key_bytes_.Copy(internal_key);
-  user_keys_.push_back(UserKeyOf({key_bytes, internal_key.size()}));
+  const std::string_view user_key = UserKeyOf({key_bytes, internal_key.size()});
+  if (!records.layout.Add(user_key, storage::BlockBytesOfRecord(internal_key, value))) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "a segment's keys do not increase at " + base::Quoted(internal_key)};
+  }
+  records.key_bytes += user_key.size();
   values_.push_back({value_bytes_.Copy(value), static_cast<uint32_t>(value.size()),
                      type == RecordType::kTombstone});
-  block_bytes_.push_back(storage::BlockBytesOfRecord(internal_key, value));
   if (filter_bits_per_key_ > 0) key_hashes_.push_back(base::Checksum(internal_key));
-  user_key_bytes_ += user_keys_.back().size();
   buffered_bytes_ += internal_key.size() + value.size();
   // Short records take more memory than bytes: theirs is bounded too.
-  const uint64_t memory_bytes = buffered_bytes_ + user_keys_.size() * kBookkeepingBytes;
+  const uint64_t memory_bytes = buffered_bytes_ + values_.size() * kBookkeepingBytes;
   if (buffered_bytes_ < options_.segment_bytes && memory_bytes < 2 * options_.segment_bytes) {
     return Ok();
   }
   return WriteSegment();
 }
 
+// Those of the tree that the next record is of: the last one's, or a new one's.
+SegmentBuilder::TreeRecords& SegmentBuilder::RecordsOf(Tree tree) {
+  if (tree_count_ > 0 && trees_[tree_count_ - 1].tree == tree) [[likely]]
+    return trees_[tree_count_ - 1];
+  if (tree_count_ == trees_.size()) {
+    trees_.push_back({tree, index::RecordLayout(options_.block_bytes)});
+  }
+  TreeRecords& records = trees_[tree_count_++];
+  records.tree = tree;
+  records.key_bytes = 0;
+  return records;
+}
+
 Status SegmentBuilder::EndSegment(uint64_t least_bytes) {
-  if (user_keys_.empty() || buffered_bytes_ < least_bytes) return Ok();
+  if (values_.empty() || buffered_bytes_ < least_bytes) return Ok();
   return WriteSegment();
 }
 
 Result<std::vector<SegmentPtr>> SegmentBuilder::Finish() {
-  if (!user_keys_.empty()) SIBYL_RETURN_IF_ERROR(WriteSegment());
+  if (!values_.empty()) SIBYL_RETURN_IF_ERROR(WriteSegment());
   if (!finished_.empty()) SIBYL_RETURN_IF_ERROR(store_.SyncDirectory());
   return std::exchange(finished_, {});
 }
@@ -114,52 +135,41 @@ Status SegmentBuilder::WriteSegment() {
   finished_.push_back(std::move(*segment));
   training_ns_ += properties.training_ns;
   written_bytes_ += info.file_bytes;
-  user_keys_.clear();
+  Clear();
+  return Ok();
+}
+
+void SegmentBuilder::Clear() {
+  for (TreeRecords& records : trees_) records.layout.Clear();
+  tree_count_ = 0;
   values_.clear();
-  block_bytes_.clear();
   key_hashes_.clear();
   key_bytes_.Clear();
   value_bytes_.Clear();
-  user_key_bytes_ = 0;
   buffered_bytes_ = 0;
-  return Ok();
 }
 
 // One model per tree, over the keys without the tree id.
 Result<std::vector<TreeModel>> SegmentBuilder::TrainModels() {
   std::vector<TreeModel> models;
   uint32_t first_block = 0;
-  for (size_t begin = 0; begin < user_keys_.size();) {
-    const Tree tree = TreeOf(InternalKeyAt(begin));
-    size_t end = user_keys_.size();
-    if (TreeOf(InternalKeyAt(end - 1)) != tree) {
-      end = begin;
-      while (TreeOf(InternalKeyAt(end)) == tree) ++end;
-    }
-    const size_t count = end - begin;
-    uint64_t keys_bytes = user_key_bytes_;
-    if (count < user_keys_.size()) {
-      keys_bytes = 0;
-      for (size_t i = begin; i < end; ++i) keys_bytes += user_keys_[i].size();
-    }
-    const bool long_keys = keys_bytes > count * sizeof(uint64_t);
-    SIBYL_ASSIGN_OR_RETURN(index::BlockModel model, TrainModel(begin, count, long_keys));
+  for (const TreeRecords& records : trees()) {
+    SIBYL_ASSIGN_OR_RETURN(index::BlockModel model, TrainModel(records));
     const uint32_t block_count = model.block_count();
-    models.push_back(TreeModel{tree, first_block, count, std::move(model)});
+    models.push_back(TreeModel{records.tree, first_block, records.layout.size(), std::move(model)});
     first_block += block_count;
-    begin = end;
   }
   return models;
 }
 
-Result<index::BlockModel> SegmentBuilder::TrainModel(size_t begin, size_t count, bool long_keys) {
-  const auto keys = std::span<const std::string_view>(user_keys_).subspan(begin, count);
-  const auto record_bytes = std::span<const uint32_t>(block_bytes_).subspan(begin, count);
+Result<index::BlockModel> SegmentBuilder::TrainModel(const TreeRecords& records) {
+  const uint64_t count = records.layout.size();
+  const bool long_keys = records.key_bytes > count * sizeof(uint64_t);
   index::BlockModelOptions model_options{options_.block_bytes, options_.epsilon_blocks};
-  if (!long_keys) return index::BlockModel::Build(keys, record_bytes, model_options);
+  if (!long_keys) return index::BlockModel::Build(records.layout, model_options);
   model_options.learn = choice_.learn;
   const uint64_t began_ns = base::ThreadNs();
-  auto model = index::BlockModel::Build(keys, record_bytes, model_options);
+  auto model = index::BlockModel::Build(records.layout, model_options);
   long_keys_.training_ns += base::ThreadNs() - began_ns;
   long_keys_.records += count;
   return model;
@@ -185,30 +195,31 @@ storage::SegmentFormat SegmentBuilder::FormatFor(const std::vector<TreeModel>& m
 
 Status SegmentBuilder::WriteRecords(const std::vector<TreeModel>& models,
                                     storage::SegmentWriter* writer) const {
-  size_t begin = 0;
-  for (const TreeModel& model : models) {
-    writer->UseOptions(OptionsOf(model.tree));
-    SIBYL_RETURN_IF_ERROR(WriteTree(model, begin, writer));
-    begin += model.records;
+  std::span<const BufferedValue> values = values_;
+  for (size_t i = 0; i < tree_count_; ++i) {
+    writer->UseOptions(OptionsOf(models[i].tree));
+    SIBYL_RETURN_IF_ERROR(WriteTree(trees_[i], models[i], values, writer));
+    values = values.subspan(models[i].records);
   }
   return Ok();
 }
 
-// Each record, from `begin` on, goes to the block that readers will be sent to: the same lookup
-// decides.
-Status SegmentBuilder::WriteTree(const TreeModel& model, size_t begin,
+// Each record, `values` being those of its tree and what follows, goes to the block that readers
+// will be sent to: the same lookup decides.
+Status SegmentBuilder::WriteTree(const TreeRecords& records, const TreeModel& model,
+                                 std::span<const BufferedValue> values,
                                  storage::SegmentWriter* writer) const {
   constexpr size_t kBatch = 64;
   std::array<index::BlockPosition, kBatch> positions;
-  const size_t end = begin + model.records;
-  for (size_t first = begin; first < end; first += kBatch) {
-    const size_t count = std::min(kBatch, end - first);
-    model.model.FindBatch(std::span(user_keys_).subspan(first, count), positions);
+  const std::span keys(records.layout.keys());
+  for (size_t first = 0; first < keys.size(); first += kBatch) {
+    const size_t count = std::min(kBatch, keys.size() - first);
+    model.model.FindBatch(keys.subspan(first, count), positions);
     for (size_t i = 0; i < count; ++i) {
-      const BufferedValue& value = values_[first + i];
+      const BufferedValue& value = values[first + i];
       SIBYL_CHECK(positions[i].block < model.model.block_count());
-      SIBYL_RETURN_IF_ERROR(writer->Add(InternalKeyAt(first + i), value.view(), value.type(),
-                                        model.first_block + positions[i].block,
+      SIBYL_RETURN_IF_ERROR(writer->Add(records.InternalKeyAt(first + i), value.view(),
+                                        value.type(), model.first_block + positions[i].block,
                                         positions[i].fraction));
     }
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "engine/learned_segment.h"
 #include "engine/model_policy.h"
 #include "engine/segment_store.h"
+#include "index/record_layout.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
 
@@ -38,7 +40,8 @@ class SegmentBuilder {
   std::string_view last_key() const;
 
   // Adds the next record; internal keys strictly increase. Copies the bytes.
-  // Errors: kIo (disk full included) from writing a segment that became full.
+  // Errors: kIo (disk full included) from writing a segment that became full; kInvalidArgument for
+  // a key that does not increase.
   Status Add(std::string_view internal_key, RecordType type, std::string_view value);
 
   // Ends the segment that is being buffered, if it has at least this many bytes of records: the
@@ -69,10 +72,22 @@ class SegmentBuilder {
     RecordType type() const { return is_tombstone ? RecordType::kTombstone : RecordType::kValue; }
   };
 
-  // What a record takes beside its bytes, until its segment is written; the model's builder has the
-  // last two.
+  // The records of one tree, laid out for its model as they come: their keys are in the processor's
+  // cache then, and would have to be fetched again later. Each user key lies behind its tree id.
+  struct TreeRecords {
+    Tree tree;
+    index::RecordLayout layout;
+    uint64_t key_bytes = 0;
+
+    std::string_view InternalKeyAt(size_t i) const {
+      const std::string_view key = layout.keys()[i];
+      return {key.data() - kTreePrefixBytes, key.size() + kTreePrefixBytes};
+    }
+  };
+
+  // What a record takes beside its bytes, until its segment is written.
   static constexpr uint64_t kBookkeepingBytes =
-      sizeof(std::string_view) + sizeof(BufferedValue) + 2 * sizeof(uint32_t) + sizeof(uint64_t);
+      sizeof(BufferedValue) + index::RecordLayout::kBytesPerRecord;
 
   // Bytes that stay in place until cleared.
   class Arena {
@@ -88,18 +103,18 @@ class SegmentBuilder {
     std::vector<std::unique_ptr<char[]>> large_;
   };
 
+  TreeRecords& RecordsOf(Tree tree);
+  std::span<const TreeRecords> trees() const { return std::span(trees_).first(tree_count_); }
   Status WriteSegment();
+  void Clear();
   Result<std::vector<TreeModel>> TrainModels();
-  Result<index::BlockModel> TrainModel(size_t begin, size_t count, bool long_keys);
+  Result<index::BlockModel> TrainModel(const TreeRecords& records);
   std::string ModelNote(uint64_t long_keys_before) const;
   storage::SegmentFormat FormatFor(const std::vector<TreeModel>& models) const;
   TreeOptions OptionsOf(Tree tree) const;
   Status WriteRecords(const std::vector<TreeModel>& models, storage::SegmentWriter* writer) const;
-  Status WriteTree(const TreeModel& model, size_t begin, storage::SegmentWriter* writer) const;
-  std::string_view InternalKeyAt(size_t i) const {
-    const std::string_view key = user_keys_[i];
-    return {key.data() - kTreePrefixBytes, key.size() + kTreePrefixBytes};
-  }
+  Status WriteTree(const TreeRecords& records, const TreeModel& model,
+                   std::span<const BufferedValue> values, storage::SegmentWriter* writer) const;
 
   SegmentStore& store_;
   const Options& options_;
@@ -107,15 +122,14 @@ class SegmentBuilder {
   const storage::SegmentWriter::BeforeWrite before_write_;
   const std::shared_ptr<const Catalogue> catalogue_;
 
-  // The records, in columns: training reads the keys only, and several times. Each user key lies
-  // behind its tree id.
+  // The records, in columns: training reads the keys only.
   Arena key_bytes_;
   Arena value_bytes_;
-  std::vector<std::string_view> user_keys_;
-  std::vector<BufferedValue> values_;
-  std::vector<uint32_t> block_bytes_;  // what each takes in its block
+  std::vector<TreeRecords>
+      trees_;  // the first tree_count_ of them; the others' memory is for reuse
+  size_t tree_count_ = 0;
+  std::vector<BufferedValue> values_;  // of all trees
   std::vector<uint64_t> key_hashes_;   // for the filter, if there is to be one
-  uint64_t user_key_bytes_ = 0;
   uint64_t buffered_bytes_ = 0;
   uint64_t buffering_since_ns_ = 0;
   ModelChoice choice_;

@@ -132,10 +132,10 @@ Builder::Subtree Builder::BuildSubtree(const RankRange& range, uint32_t depth) {
 // The bytes that a node of lines compares before its window: those that all keys share. None where
 // each key ends within a window from the range's position on.
 std::string_view Builder::SharedByLines(const RankRange& range) const {
-  const auto fits_window = [&](std::string_view key) {
-    return key.size() <= range.position + kWindowBytes;
-  };
+  const size_t window_end = range.position + kWindowBytes;
+  if (layout_.longest_key_bytes() <= window_end) return {};
   const auto keys = std::span(layout_.keys()).subspan(range.begin, range.end - range.begin);
+  const auto fits_window = [window_end](std::string_view key) { return key.size() <= window_end; };
   if (std::all_of(keys.begin(), keys.end(), fits_window)) return {};
   return layout_.SharedBy(range);
 }

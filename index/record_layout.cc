@@ -9,6 +9,7 @@ void RecordLayout::Reserve(size_t records) {
 }
 
 void RecordLayout::Clear() {
+  longest_key_bytes_ = 0;
   keys_.clear();
   shared_with_previous_.clear();
   places_.resize(1);

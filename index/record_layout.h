@@ -25,9 +25,13 @@ struct RankRange {
   size_t position;
 };
 
-// Takes 28 bytes per record, beside the keys. One thread at a time.
+// One thread at a time.
 class RecordLayout {
  public:
+  // What a record takes, beside the bytes of its key.
+  static constexpr uint64_t kBytesPerRecord =
+      sizeof(std::string_view) + sizeof(uint32_t) + sizeof(uint64_t);
+
   // Precondition: block_bytes is positive.
   explicit RecordLayout(uint32_t block_bytes) : block_bytes_(block_bytes) {}
 
@@ -46,6 +50,7 @@ class RecordLayout {
       };
       if (shared < previous.size() && at(previous) > at(key)) return false;
     }
+    longest_key_bytes_ = std::max(longest_key_bytes_, key.size());
     keys_.push_back(key);
     shared_with_previous_.push_back(static_cast<uint32_t>(shared));
     places_.push_back(places_.back() + std::min<uint64_t>(record_bytes, block_bytes_));
@@ -57,6 +62,7 @@ class RecordLayout {
 
   const std::vector<std::string_view>& keys() const { return keys_; }
   size_t size() const { return keys_.size(); }
+  size_t longest_key_bytes() const { return longest_key_bytes_; }
   uint64_t block_bytes() const { return block_bytes_; }
 
   // In bytes. That of rank size() is the end of all.
@@ -81,6 +87,7 @@ class RecordLayout {
 
  private:
   uint64_t block_bytes_;
+  size_t longest_key_bytes_ = 0;
   std::vector<std::string_view> keys_;
   std::vector<uint32_t> shared_with_previous_;
   std::vector<uint64_t> places_ = {0};  // one more than keys
