@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "base/text.h"
 #include "engine/c_api/handles.h"
+#include "engine/c_api/option_text.h"
 #include "sibyl/tree_option_text.h"
 
 namespace sibyl::c_api {
@@ -29,30 +29,6 @@ class FunctionOperator final : public MergeOperator {
   const sibyl_merge_function function_;
   void* const context_;
 };
-
-Error BadValue(std::string_view name, std::string_view value) {
-  return {ErrorCode::kInvalidArgument,
-          "option " + std::string(name) + " cannot be " + base::Quoted(value)};
-}
-
-// Reads the text of one option into the member of its type.
-Status Parse(std::string_view name, std::string_view value, bool* out) {
-  if (value != "true" && value != "false") return BadValue(name, value);
-  *out = value == "true";
-  return Ok();
-}
-template <typename Number>
-Status Parse(std::string_view name, std::string_view value, Number* out) {
-  const auto number = base::ParseNumber<Number>(value);
-  if (!number) return BadValue(name, value);
-  *out = *number;
-  return Ok();
-}
-Status Parse(std::string_view name, std::string_view value, ReadMode* out) {
-  if (value != "mapping" && value != "pread") return BadValue(name, value);
-  *out = value == "mapping" ? ReadMode::kMapping : ReadMode::kPread;
-  return Ok();
-}
 
 Status SetOption(Options* options, std::string_view name, std::string_view value) {
   if (name == "create_if_missing") return Parse(name, value, &options->create_if_missing);
@@ -80,14 +56,17 @@ Status SetOption(Options* options, std::string_view name, std::string_view value
     return Parse(name, value, &options->last_level_filter_bits_per_key);
   }
   if (name == "level_ratio") return Parse(name, value, &options->level_ratio);
-  if (name == "read_mode") return Parse(name, value, &options->read_mode);
+  if (name == "read_mode") {
+    return Parse(name, value, {{"mapping", ReadMode::kMapping}, {"pread", ReadMode::kPread}},
+                 &options->read_mode);
+  }
   if (name == "block_cache_bytes") return Parse(name, value, &options->block_cache_bytes);
   if (name == "background_bytes_per_second") {
     return Parse(name, value, &options->background_bytes_per_second);
   }
   if (name == "event_log_bytes") return Parse(name, value, &options->event_log_bytes);
   if (name == "background_threads") return Parse(name, value, &options->background_threads);
-  return Error{ErrorCode::kInvalidArgument, "there is no option " + base::Quoted(name)};
+  return NoSuchOption(name);
 }
 
 Result<TreeOptions> OptionsOf(Database& database, Tree tree) {
@@ -107,7 +86,6 @@ using sibyl::Status;
 using sibyl::Tree;
 using sibyl::c_api::At;
 using sibyl::c_api::Guarded;
-using sibyl::c_api::GuardedWithoutValue;
 using sibyl::c_api::NewBuffer;
 using sibyl::c_api::View;
 using sibyl::c_api::ViewIfAny;
@@ -432,6 +410,14 @@ sibyl_error* sibyl_sync(sibyl_db* db) {
 
 sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source source, void* context,
                           int sorted, uint64_t* records) {
+  sibyl_ingest_info info = {0, 0};
+  sibyl_error* const error = sibyl_ingest_with_info(db, tree, source, context, sorted, &info);
+  if (error == nullptr && records != nullptr) *records = info.records;
+  return error;
+}
+
+sibyl_error* sibyl_ingest_with_info(sibyl_db* db, sibyl_tree tree, sibyl_record_source source,
+                                    void* context, int sorted, sibyl_ingest_info* info) {
   return Guarded([&]() -> Status {
     using Next = sibyl::Result<std::optional<sibyl::Record>>;
     const auto next = [&]() -> Next {
@@ -444,7 +430,7 @@ sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source sou
     };
     SIBYL_ASSIGN_OR_RETURN(const sibyl::IngestResult result,
                            db->database->Ingest(Tree{tree}, next, {.sorted = sorted != 0}));
-    if (records != nullptr) *records = result.records;
+    *info = {result.records, result.segments};
     return Ok();
   });
 }
@@ -454,7 +440,4 @@ sibyl_error* sibyl_flush(sibyl_db* db) {
 }
 sibyl_error* sibyl_compact(sibyl_db* db) {
   return Guarded([&] { return db->database->Compact(); });
-}
-sibyl_error* sibyl_checkpoint(sibyl_db* db, const char* directory) {
-  return GuardedWithoutValue([&] { return db->database->Checkpoint(directory); });
 }

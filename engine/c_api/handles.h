@@ -71,15 +71,6 @@ sibyl_error* Guarded(const Work& work) {
   }
 }
 
-// The same for work whose result is thrown away.
-template <typename Work>
-sibyl_error* GuardedWithoutValue(const Work& work) {
-  return Guarded([&]() -> Status {
-    auto result = work();
-    return result ? Ok() : Status(std::move(result).error());
-  });
-}
-
 inline std::string_view View(const char* data, size_t size) {
   return size == 0 ? std::string_view() : std::string_view(data, size);
 }

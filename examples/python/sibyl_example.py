@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""SibylDB from Python, through ctypes: a small binding of sibyl/c.h, and a tour that checks itself.
+"""SibylDB from Python, through ctypes: a small binding of sibyl/c.h and sibyl/c_index.h, and a tour
+that checks itself.
 
     SIBYL_LIBRARY=build/release/lib/libsibyl.so examples/python/sibyl_example.py
 
@@ -37,6 +38,26 @@ class Piece(ctypes.Structure):
                 ("base_block", c_double), ("blocks_per_window", c_double), ("records", c_uint64)]
 
 
+class Counter(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("meaning", c_char_p), ("value", c_uint64)]
+
+
+class LevelStats(ctypes.Structure):
+    _fields_ = [("level", c_uint32), ("segment_count", c_size_t), ("segments", c_void_p)]
+
+
+class Stats(ctypes.Structure):
+    """The beginning of sibyl_database_stats: members are only ever added at its end."""
+    _fields_ = [("generation_count", c_size_t), ("generations", c_void_p),
+                ("level_count", c_size_t), ("levels", POINTER(LevelStats)),
+                ("counter_count", c_size_t), ("counters", POINTER(Counter))]
+
+
+class VerifyReport(ctypes.Structure):
+    _fields_ = [("segments", c_uint64), ("blocks", c_uint64), ("records", c_uint64),
+                ("problems", c_uint64)]
+
+
 class SibylError(Exception):
     def __init__(self, code, message):
         super().__init__(message)
@@ -58,6 +79,9 @@ def load_library():
     library.sibyl_options_new.restype = c_void_p
     library.sibyl_batch_new.restype = c_void_p
     library.sibyl_transaction_savepoint.restype = c_uint64
+    library.sibyl_index_options_new.restype = c_void_p
+    library.sibyl_range_index_lower_bound.restype = c_uint64
+    library.sibyl_range_index_kind.restype = c_char_p
     return library
 
 
@@ -139,6 +163,36 @@ class Transaction:
                 call("transaction_commit", self.handle, c_int(1))
         finally:
             LIBRARY.sibyl_transaction_free(self.handle)
+
+
+class RangeIndex:
+    """The rank of any integer among sorted ones."""
+
+    def __init__(self, keys, **options):
+        self.keys = (c_uint64 * len(keys))(*keys)  # the index refers to them
+        self.handle = c_void_p()
+        chosen = c_void_p(LIBRARY.sibyl_index_options_new())
+        try:
+            for name, value in options.items():
+                call("index_options_set", chosen, name.encode(), str(value).encode())
+            call("range_index_build", self.keys, c_size_t(len(keys)), chosen, byref(self.handle))
+        finally:
+            LIBRARY.sibyl_index_options_free(chosen)
+
+    def __del__(self):
+        LIBRARY.sibyl_range_index_free(self.handle)
+
+    def kind(self):
+        return LIBRARY.sibyl_range_index_kind(self.handle).decode()
+
+    def lower_bound(self, key):
+        return LIBRARY.sibyl_range_index_lower_bound(self.handle, c_uint64(key))
+
+    def lower_bounds(self, keys):
+        ranks = (c_uint64 * len(keys))()
+        LIBRARY.sibyl_range_index_lower_bound_batch(
+            self.handle, (c_uint64 * len(keys))(*keys), c_size_t(len(keys)), ranks)
+        return list(ranks)
 
 
 class Database:
@@ -226,10 +280,22 @@ class Database:
         finally:
             LIBRARY.sibyl_piece_list_free(count, found)
 
-    def stats(self):
-        text = Buffer()
-        call("stats", self.handle, byref(text))
-        return text.take().decode()
+    def verify(self):
+        report, problems = VerifyReport(), Buffer()
+        call("verify_with_info", self.handle, byref(report), byref(problems))
+        return report, problems.take().decode().splitlines()
+
+    def counters(self):
+        """Each counter's value by its name; and how many segments each level has."""
+        found = POINTER(Stats)()
+        call("get_stats", self.handle, byref(found))
+        try:
+            stats = found.contents
+            values = {counter.name.decode(): counter.value
+                      for counter in stats.counters[:stats.counter_count]}
+            return values, [level.segment_count for level in stats.levels[:stats.level_count]]
+        finally:
+            LIBRARY.sibyl_database_stats_free(found)
 
 
 def tour(folder):
@@ -273,7 +339,11 @@ def tour(folder):
     database.delete(b"greeting")
     database.compact()
     assert database.get(b"greeting") is None
-    assert "sibyl_model_bound_violations_total 0" in database.stats()
+    counters, segments = database.counters()
+    assert counters["model_bound_violations"] == 0 and counters["writes_records"] > 0
+    report, problems = database.verify()
+    assert report.segments == sum(segments) > 0 and report.records > len(records)
+    assert report.problems == 0 and problems == []
     database.checkpoint(folder + "/copy.db")
     database.close()
 
@@ -289,7 +359,22 @@ def tour(folder):
     copy.close()
 
 
+def tour_of_indexes():
+    squares = [i * i for i in range(50_000)]
+    index = RangeIndex(squares, kind="pieces", window_keys=32)
+    assert index.kind() == "pieces"
+    assert index.lower_bound(49) == 7 and index.lower_bound(50) == 8
+    assert index.lower_bounds([0, 1, 10**18]) == [0, 1, len(squares)]
+    try:
+        RangeIndex([2, 1])
+    except SibylError as error:
+        assert error.code == 1, error  # SIBYL_INVALID_ARGUMENT
+    else:
+        raise AssertionError("an index over keys that are not sorted")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         tour(temporary)
+    tour_of_indexes()
     print("SibylDB", LIBRARY.sibyl_version().decode(), "works from Python")

@@ -1,4 +1,5 @@
-/* SibylDB for C, and through it for every language that can call C: all of sibyl/database.h.
+/* SibylDB for C, and through it for every language that can call C: all of sibyl/database.h, and of
+ * the headers that it includes. The indexes in memory are in sibyl/c_index.h.
  *
  *   sibyl_db* db = NULL;
  *   sibyl_error* error = sibyl_open("my.sibyl", NULL, &db);
@@ -269,6 +270,13 @@ typedef int (*sibyl_record_source)(void* context, sibyl_slice* key, sibyl_slice*
 /* `sorted` not 0: the source promises increasing keys. `*records` (may be NULL): distinct keys. */
 SIBYL_C_EXPORT sibyl_error* sibyl_ingest(sibyl_db* db, sibyl_tree tree, sibyl_record_source source,
                                          void* context, int sorted, uint64_t* records);
+typedef struct sibyl_ingest_info {
+  uint64_t records; /* distinct keys now in segments */
+  uint64_t segments;
+} sibyl_ingest_info;
+SIBYL_C_EXPORT sibyl_error* sibyl_ingest_with_info(sibyl_db* db, sibyl_tree tree,
+                                                   sibyl_record_source source, void* context,
+                                                   int sorted, sibyl_ingest_info* info);
 
 /* ---- Transactions ---- */
 
@@ -333,11 +341,18 @@ SIBYL_C_EXPORT sibyl_error* sibyl_transaction_rollback_to(sibyl_transaction* tra
 /* Afterwards, on success or not, only freeing is allowed. SIBYL_CONFLICT: run it again. */
 SIBYL_C_EXPORT sibyl_error* sibyl_transaction_commit(sibyl_transaction* transaction, int sync);
 
-/* ---- Maintenance ---- */
+/* ---- Maintenance; those with info tell what they did ---- */
 
 SIBYL_C_EXPORT sibyl_error* sibyl_flush(sibyl_db* db);
 SIBYL_C_EXPORT sibyl_error* sibyl_compact(sibyl_db* db);
 SIBYL_C_EXPORT sibyl_error* sibyl_checkpoint(sibyl_db* db, const char* directory);
+typedef struct sibyl_checkpoint_info {
+  uint64_t segments;
+  uint64_t bytes;        /* of all segments */
+  uint64_t copied_bytes; /* of those that could not be linked */
+} sibyl_checkpoint_info;
+SIBYL_C_EXPORT sibyl_error* sibyl_checkpoint_with_info(sibyl_db* db, const char* directory,
+                                                       sibyl_checkpoint_info* info);
 SIBYL_C_EXPORT sibyl_error* sibyl_backup(sibyl_db* db, const char* backups, uint64_t* number);
 /* 0: the newest. */
 SIBYL_C_EXPORT sibyl_error* sibyl_restore_backup(const char* backups, uint64_t number,
@@ -351,6 +366,11 @@ typedef struct sibyl_backup_info {
   uint64_t bytes;
   uint64_t copied_bytes;
 } sibyl_backup_info;
+SIBYL_C_EXPORT sibyl_error* sibyl_backup_with_info(sibyl_db* db, const char* backups,
+                                                   sibyl_backup_info* info);
+SIBYL_C_EXPORT sibyl_error* sibyl_restore_backup_with_info(const char* backups, uint64_t number,
+                                                           const char* directory,
+                                                           sibyl_backup_info* info);
 /* Oldest first: an array of `*count` to be freed by sibyl_backup_list_free. */
 SIBYL_C_EXPORT sibyl_error* sibyl_list_backups(const char* backups, size_t* count,
                                                sibyl_backup_info** infos);
@@ -358,16 +378,143 @@ SIBYL_C_EXPORT void sibyl_backup_list_free(sibyl_backup_info* infos);
 /* `*problems` becomes the number of problems, `report` a line for each. */
 SIBYL_C_EXPORT sibyl_error* sibyl_verify_backups(const char* backups, uint64_t* problems,
                                                  sibyl_buffer* report);
+typedef struct sibyl_backup_report {
+  uint64_t backups;
+  uint64_t segments;
+  uint64_t bytes;
+  uint64_t problems; /* lines of the report */
+} sibyl_backup_report;
+SIBYL_C_EXPORT sibyl_error* sibyl_verify_backups_with_info(const char* backups,
+                                                           sibyl_backup_report* info,
+                                                           sibyl_buffer* report);
 /* All but the `kept` newest. */
 SIBYL_C_EXPORT sibyl_error* sibyl_delete_old_backups(const char* backups, uint64_t kept,
                                                      uint64_t* freed_bytes);
 /* `*problems` becomes the number of problems, `report` a line for each. */
 SIBYL_C_EXPORT sibyl_error* sibyl_verify(sibyl_db* db, uint64_t* problems, sibyl_buffer* report);
+typedef struct sibyl_verify_report {
+  uint64_t segments;
+  uint64_t blocks;
+  uint64_t records;
+  uint64_t problems; /* lines of the report */
+} sibyl_verify_report;
+SIBYL_C_EXPORT sibyl_error* sibyl_verify_with_info(sibyl_db* db, sibyl_verify_report* info,
+                                                   sibyl_buffer* report);
 /* `*losses` becomes the number of things that could not be saved, `report` a line for each. */
 SIBYL_C_EXPORT sibyl_error* sibyl_repair(const char* damaged, const char* directory,
                                          uint64_t* losses, sibyl_buffer* report);
-/* Counters, sizes and latencies in the text format of Prometheus: lines "name{labels} value". */
+typedef struct sibyl_repair_report {
+  uint64_t segments_whole;
+  uint64_t segments_damaged; /* some of their records are in the new database */
+  uint64_t segments_missing;
+  uint64_t log_records; /* found in the log */
+  uint64_t records;     /* in the segments of the new database */
+  uint64_t losses;      /* lines of the report */
+} sibyl_repair_report;
+/* `options`, of the new database, may be NULL. */
+SIBYL_C_EXPORT sibyl_error* sibyl_repair_with_info(const char* damaged, const char* directory,
+                                                   const sibyl_options* options,
+                                                   sibyl_repair_report* info, sibyl_buffer* report);
+
+/* ---- Statistics: sibyl/stats.h has the words, and the units in the names ---- */
+
+/* All of them in the text format of Prometheus: lines "name{labels} value". */
 SIBYL_C_EXPORT sibyl_error* sibyl_stats(sibyl_db* db, sibyl_buffer* text);
+
+typedef struct sibyl_counter {
+  const char* name;
+  const char* meaning;
+  uint64_t value;
+} sibyl_counter;
+typedef struct sibyl_generation_stats {
+  uint64_t id;
+  int active; /* 1 or 0 */
+  uint64_t records;
+  uint64_t bytes;
+} sibyl_generation_stats;
+typedef struct sibyl_model_stats {
+  sibyl_tree tree;
+  const char* kind;
+  uint64_t records;
+  uint64_t blocks;
+  uint64_t pieces;
+  uint64_t nodes;
+  uint32_t depth;
+  uint64_t model_bytes;
+} sibyl_model_stats;
+typedef struct sibyl_segment_stats {
+  uint64_t id;
+  const char* path;
+  uint32_t level;
+  uint64_t file_bytes;
+  uint64_t records;
+  uint64_t tombstones;
+  uint64_t blocks;
+  uint64_t largest_block_records;
+  uint64_t largest_block_bytes;
+  uint64_t data_bytes;
+  uint64_t compressed_blocks;
+  uint64_t packed_blocks;
+  uint64_t plain_blocks_bytes;
+  uint64_t index_bytes;
+  uint64_t filter_bytes;
+  uint64_t training_ns;
+  uint64_t build_ns;
+  const char* model_note;
+  uint64_t model_bound_violations;
+  size_t model_count;
+  const sibyl_model_stats* models;
+} sibyl_segment_stats;
+typedef struct sibyl_level_stats {
+  uint32_t level;
+  size_t segment_count;
+  const sibyl_segment_stats* segments;
+} sibyl_level_stats;
+typedef struct sibyl_latency_stats {
+  const char* call;
+  uint64_t sample_every;
+  uint64_t recorded;
+  uint64_t total_ns;
+  uint64_t longest_ns;
+  size_t bucket_count;
+  const uint64_t* counts; /* of calls in each bucket: see sibyl_latency_upper_bound_ns */
+} sibyl_latency_stats;
+typedef struct sibyl_memory_stats {
+  uint64_t delta_bytes;
+  uint64_t index_bytes;
+  uint64_t block_cache_bytes;
+  uint64_t transaction_bytes;
+  uint64_t process_allocated_bytes;
+  uint64_t process_resident_bytes;
+} sibyl_memory_stats;
+/* What its pointers name lives as long as it does. Members are only ever added at its end. */
+typedef struct sibyl_database_stats {
+  size_t generation_count;
+  const sibyl_generation_stats* generations; /* newest first */
+  size_t level_count;
+  const sibyl_level_stats* levels; /* newest first */
+  size_t counter_count;
+  const sibyl_counter* counters;
+  size_t latency_count;
+  const sibyl_latency_stats* latencies;
+  sibyl_memory_stats memory;
+  uint64_t last_sequence;
+  uint64_t pinned_views;
+  uint64_t range_deletions;
+  uint64_t pinned_generations;
+  uint64_t pinned_generation_bytes;
+  uint64_t spilled_generation_bytes;
+  const char* writes_stopped_by;  /* empty: all is well */
+  const char* merging_stopped_by; /* the same */
+} sibyl_database_stats;
+SIBYL_C_EXPORT sibyl_error* sibyl_get_stats(sibyl_db* db, const sibyl_database_stats** stats);
+SIBYL_C_EXPORT void sibyl_database_stats_free(const sibyl_database_stats* stats);
+/* Bucket i counts the calls that took less than this, and not less than that of i - 1. */
+SIBYL_C_EXPORT uint64_t sibyl_latency_upper_bound_ns(size_t bucket);
+/* What `fraction` of the calls of stats->latencies[latency] did not exceed: 0.5 the median, 1 the
+ * longest. */
+SIBYL_C_EXPORT uint64_t sibyl_latency_quantile_ns(const sibyl_database_stats* stats, size_t latency,
+                                                  double fraction);
 
 /* ---- The models: sibyl/explain.h has the words ---- */
 

@@ -10,12 +10,12 @@
 
 static int failures = 0;
 
-#define CHECK(condition)                                        \
-  do {                                                          \
-    if (!(condition)) {                                         \
-      ++failures;                                               \
-      fprintf(stderr, "line %d: %s\n", __LINE__, #condition);   \
-    }                                                           \
+#define CHECK(condition)                                      \
+  do {                                                        \
+    if (!(condition)) {                                       \
+      ++failures;                                             \
+      fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
+    }                                                         \
   } while (0)
 
 /* No error, or it is shown. */
@@ -28,8 +28,8 @@ static int fine(sibyl_error* error) {
 
 /* An error with this code. */
 static int refused(sibyl_error* error, int code) {
-  const int right = error != NULL && sibyl_error_code(error) == code &&
-                    strlen(sibyl_error_message(error)) > 0;
+  const int right =
+      error != NULL && sibyl_error_code(error) == code && strlen(sibyl_error_message(error)) > 0;
   sibyl_error_free(error);
   return right;
 }
@@ -392,14 +392,56 @@ static void test_transactions(sibyl_db* db) {
   CHECK(found && holds(&value, "1"));
   sibyl_transaction* other = NULL;
   CHECK(fine(sibyl_transaction_begin(db, &other)));
-  CHECK(refused(sibyl_transaction_get_for_update(other, SIBYL_DEFAULT_TREE, "t", 1, 1, &found,
-                                                 &value),
-                SIBYL_BUSY));
+  CHECK(refused(
+      sibyl_transaction_get_for_update(other, SIBYL_DEFAULT_TREE, "t", 1, 1, &found, &value),
+      SIBYL_BUSY));
   sibyl_transaction_free(other);
   CHECK(fine(sibyl_transaction_put(transaction, SIBYL_DEFAULT_TREE, "t", 1, "mine", 4)));
   CHECK(puts_one(db, "t", "theirs"));
   CHECK(refused(sibyl_transaction_commit(transaction, 0), SIBYL_CONFLICT));
   sibyl_transaction_free(transaction);
+}
+
+/* `db` is compacted. */
+static void test_statistics(sibyl_db* db) {
+  const sibyl_database_stats* stats = NULL;
+  CHECK(fine(sibyl_get_stats(db, &stats)));
+  CHECK(stats->generation_count == 1 && stats->generations[0].active == 1);
+  uint64_t records = 0;
+  for (size_t i = 0; i < stats->level_count; ++i) {
+    for (size_t j = 0; j < stats->levels[i].segment_count; ++j) {
+      const sibyl_segment_stats* const segment = &stats->levels[i].segments[j];
+      CHECK(segment->level == stats->levels[i].level && segment->model_count > 0);
+      CHECK(strstr(segment->path, ".segment") != NULL && strlen(segment->models[0].kind) > 0);
+      for (size_t k = 0; k < segment->model_count; ++k) records += segment->models[k].records;
+      records -= segment->records;
+    }
+  }
+  CHECK(records == 0); /* models count what their segments have */
+  uint64_t writes = 0;
+  for (size_t i = 0; i < stats->counter_count; ++i) {
+    CHECK(strlen(stats->counters[i].meaning) > 0);
+    if (strcmp(stats->counters[i].name, "writes_records") == 0) writes = stats->counters[i].value;
+  }
+  CHECK(writes > 0);
+  for (size_t i = 0; i < stats->latency_count; ++i) {
+    const sibyl_latency_stats* const latency = &stats->latencies[i];
+    uint64_t calls = 0;
+    for (size_t j = 0; j < latency->bucket_count; ++j) calls += latency->counts[j];
+    CHECK(calls == latency->recorded);
+    CHECK(sibyl_latency_quantile_ns(stats, i, 1) == latency->longest_ns);
+    if (strcmp(latency->call, "compact") == 0) CHECK(latency->recorded > 0);
+  }
+  CHECK(sibyl_latency_upper_bound_ns(0) == 1 && sibyl_latency_upper_bound_ns(1000) == UINT64_MAX);
+  CHECK(stats->last_sequence > 0 && stats->memory.index_bytes > 0);
+  CHECK(strlen(stats->writes_stopped_by) == 0 && strlen(stats->merging_stopped_by) == 0);
+  sibyl_database_stats_free(stats);
+  sibyl_database_stats_free(NULL);
+
+  sibyl_verify_report checked;
+  sibyl_buffer text;
+  CHECK(fine(sibyl_verify_with_info(db, &checked, &text)) && holds(&text, ""));
+  CHECK(checked.segments > 0 && checked.blocks > 0 && checked.records > 0 && !checked.problems);
 }
 
 static void test_maintenance(sibyl_db* db, const char* folder) {
@@ -412,13 +454,23 @@ static void test_maintenance(sibyl_db* db, const char* folder) {
   CHECK(text.size > 1000 && memcmp(text.data, "# HELP sibyl_", 13) == 0);
   sibyl_buffer_free(&text);
 
+  test_statistics(db);
+
+  sibyl_checkpoint_info checkpoint = {0, 0, 1};
   snprintf(path, sizeof(path), "%s/checkpoint", folder);
   CHECK(fine(sibyl_checkpoint(db, path)));
   CHECK(refused(sibyl_checkpoint(db, path), SIBYL_INVALID_ARGUMENT));
+  snprintf(path, sizeof(path), "%s/checkpoint2", folder);
+  CHECK(fine(sibyl_checkpoint_with_info(db, path, &checkpoint)));
+  CHECK(checkpoint.segments > 0 && checkpoint.bytes > 0 && checkpoint.copied_bytes == 0);
   snprintf(backups, sizeof(backups), "%s/backups", folder);
   CHECK(fine(sibyl_backup(db, backups, &number)) && number == 1);
   snprintf(path, sizeof(path), "%s/restored", folder);
   CHECK(fine(sibyl_restore_backup(backups, 0, path)));
+  sibyl_backup_info restored;
+  snprintf(path, sizeof(path), "%s/restored2", folder);
+  CHECK(fine(sibyl_restore_backup_with_info(backups, 1, path, &restored)));
+  CHECK(restored.number == 1 && restored.segments == checkpoint.segments);
   sibyl_backup_info* infos = NULL;
   size_t backup_count = 0;
   sibyl_buffer backup_report = {NULL, 0};
@@ -429,7 +481,12 @@ static void test_maintenance(sibyl_db* db, const char* folder) {
   CHECK(fine(sibyl_verify_backups(backups, &backup_problems, &backup_report)));
   CHECK(backup_problems == 0);
   sibyl_buffer_free(&backup_report);
-  CHECK(fine(sibyl_backup(db, backups, &number)));
+  sibyl_backup_report checked;
+  CHECK(fine(sibyl_verify_backups_with_info(backups, &checked, &backup_report)));
+  CHECK(checked.backups == 1 && checked.segments == restored.segments && checked.bytes > 0);
+  CHECK(checked.problems == 0 && holds(&backup_report, ""));
+  CHECK(fine(sibyl_backup_with_info(db, backups, &restored)));
+  CHECK(restored.number == 2 && restored.copied_bytes == 0 && restored.records > 0);
   uint64_t freed = 1;
   CHECK(fine(sibyl_delete_old_backups(backups, 1, &freed)));
   CHECK(fine(sibyl_list_backups(backups, &backup_count, &infos)) && backup_count == 1);
@@ -438,6 +495,12 @@ static void test_maintenance(sibyl_db* db, const char* folder) {
   char repaired[1000];
   snprintf(repaired, sizeof(repaired), "%s/repaired", folder);
   CHECK(fine(sibyl_repair(path, repaired, &number, &text)) && number == 0 && holds(&text, ""));
+  sibyl_repair_report saved;
+  char again[1000];
+  snprintf(again, sizeof(again), "%s/repaired2", folder);
+  CHECK(fine(sibyl_repair_with_info(path, again, NULL, &saved, &text)) && holds(&text, ""));
+  CHECK(saved.segments_whole > 0 && saved.segments_damaged == 0 && saved.segments_missing == 0);
+  CHECK(saved.records > 0 && saved.losses == 0);
   sibyl_db* copy = NULL;
   CHECK(fine(sibyl_open(repaired, NULL, &copy)));
   CHECK(reads(copy, NULL, "t", "theirs"));
