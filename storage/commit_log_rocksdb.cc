@@ -185,7 +185,9 @@ class RocksDbLog final : public CommitLog {
 
   uint64_t DiskBytes() const override {
     uint64_t total_bytes = 0;
-    for (const uint64_t number : ListLogFiles(directory_)) {
+    const auto numbers = ListLogFiles(directory_);
+    if (!numbers) return 0;
+    for (const uint64_t number : *numbers) {
       std::error_code code;
       const uint64_t bytes = std::filesystem::file_size(directory_ / LogFileName(number), code);
       if (!code) total_bytes += bytes;  // else it was reclaimed since it was listed
@@ -232,12 +234,21 @@ class RocksDbLog final : public CommitLog {
     return Ok();
   }
 
+  // nullopt, until the next sync: the folder cannot be read now, or is not where it was. What the
+  // witness says of the files must be true, or the log could not be opened again.
+  std::optional<std::vector<uint64_t>> ListOwnFiles() {
+    auto files = ListLogFiles(directory_);
+    if (files && log_.env->CheckPlace()) return std::move(*files);
+    files_changed_ = true;
+    return std::nullopt;
+  }
+
   // SyncWAL covers all files not synced yet, oldest first, and the directory; it blocks no writer.
   Status SyncLog() {
     const uint64_t appended = next_sequence_.load(std::memory_order_acquire);
     const uint64_t manifest_number = manifest_number_.load(std::memory_order_acquire);
     std::optional<std::vector<uint64_t>> files;
-    if (files_changed_.exchange(false)) files = ListLogFiles(directory_);
+    if (files_changed_.exchange(false)) files = ListOwnFiles();
     const rocksdb::Status status = log_.db->SyncWAL();
     if (!status.ok()) return Fail(status);
     log_.witness->RecordSynced(appended, manifest_number, std::move(files));

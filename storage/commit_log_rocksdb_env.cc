@@ -24,8 +24,8 @@ class LogFiles final : public rocksdb::FileSystemWrapper {
   using WritableFile = std::unique_ptr<rocksdb::FSWritableFile>;
 
  public:
-  explicit LogFiles(std::optional<FolderPlace> place)
-      : FileSystemWrapper(rocksdb::FileSystem::Default()), place_(std::move(place)) {}
+  explicit LogFiles(const LogEnv& env)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), env_(env) {}
   const char* Name() const override { return "SibylDB log"; }
 
   IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -70,18 +70,19 @@ class LogFiles final : public rocksdb::FileSystemWrapper {
 
  private:
   IOStatus Check() const {
-    const Status status = place_ ? place_->Check() : Ok();
+    const Status status = env_.CheckPlace();
     return status ? IOStatus::OK() : IOStatus::IOError(status.error().message);
   }
 
-  const std::optional<FolderPlace> place_;
+  const LogEnv& env_;  // which has this
 };
 
 }  // namespace
 
-LogEnv::LogEnv(std::optional<FolderPlace> place) : EnvWrapper(rocksdb::Env::Default()) {
+LogEnv::LogEnv(std::optional<FolderPlace> place)
+    : EnvWrapper(rocksdb::Env::Default()), place_(std::move(place)) {
   // An EnvWrapper reaches its file system through itself, call by call; the DB may as well have it.
-  file_system_ = std::make_shared<LogFiles>(std::move(place));
+  file_system_ = std::make_shared<LogFiles>(*this);
   system_clock_ = rocksdb::Env::Default()->GetSystemClock();
 }
 

@@ -36,6 +36,9 @@ class LogEnv final : public rocksdb::EnvWrapper {
   // Waits for the job that is running, if one is; none runs from then on.
   void EndBackgroundWork();
 
+  // Errors: kIo if the log's folder is not where it was.
+  Status CheckPlace() const { return place_ ? place_->Check() : Ok(); }
+
   // Nothing is locked.
   rocksdb::Status LockFile(const std::string& path, rocksdb::FileLock** lock) override;
   rocksdb::Status UnlockFile(rocksdb::FileLock* lock) override;
@@ -66,6 +69,7 @@ class LogEnv final : public rocksdb::EnvWrapper {
   };
   void RunJobs();
 
+  const std::optional<FolderPlace> place_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;  // guarded by mutex_, as the rest

@@ -125,7 +125,7 @@ class Opener {
 
   Status ReadWitness() {
     SIBYL_ASSIGN_OR_RETURN(testimony_, LogWitness::Read(directory_ / kWitnessName));
-    files_before_ = ListLogFiles(directory_);
+    SIBYL_ASSIGN_OR_RETURN(files_before_, ListLogFiles(directory_));
     return Ok();
   }
 
@@ -152,7 +152,7 @@ class Opener {
     log_.env = std::make_unique<LogEnv>(std::move(place));
     SIBYL_ASSIGN_OR_RETURN(log_.witness, LogWitness::Open(directory_ / kWitnessName));
     testimony_ = log_.witness->testimony();
-    files_before_ = ListLogFiles(directory_);
+    SIBYL_ASSIGN_OR_RETURN(files_before_, ListLogFiles(directory_));
     return Ok();
   }
 
@@ -448,7 +448,8 @@ class Opener {
     const rocksdb::Status status = log_.db->SyncWAL();
     if (!status.ok()) return FromRocksDb(directory_, status);
     SIBYL_RETURN_IF_ERROR(SyncPath(directory_));
-    log_.witness->RecordSynced(log_.next_sequence, log_.manifest_number, ListLogFiles(directory_));
+    SIBYL_ASSIGN_OR_RETURN(auto files, ListLogFiles(directory_));
+    log_.witness->RecordSynced(log_.next_sequence, log_.manifest_number, std::move(files));
     return log_.witness->Sync();
   }
 
@@ -501,7 +502,7 @@ std::unique_ptr<rocksdb::Iterator> NewEntryIterator(rocksdb::DB* db,
   return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(rocksdb::ReadOptions(), family));
 }
 
-std::vector<uint64_t> ListLogFiles(const Path& directory) {
+Result<std::vector<uint64_t>> ListLogFiles(const Path& directory) {
   std::vector<uint64_t> numbers;
   std::error_code code;
   for (std::filesystem::directory_iterator file(directory, code), end; !code && file != end;
@@ -511,6 +512,9 @@ std::vector<uint64_t> ListLogFiles(const Path& directory) {
     const auto number = base::ParseNumber<uint64_t>(
         std::string_view(name).substr(0, name.size() - kLogSuffix.size()));
     if (number) numbers.push_back(*number);
+  }
+  if (code && code != std::errc::no_such_file_or_directory) {
+    return IoError(directory, "list", code);
   }
   std::ranges::sort(numbers);
   return numbers;

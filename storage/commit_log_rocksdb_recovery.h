@@ -69,8 +69,8 @@ Status ReplayEntries(const Path& directory, rocksdb::Iterator* entries, bool sal
 std::unique_ptr<rocksdb::Iterator> NewEntryIterator(rocksdb::DB* db,
                                                     rocksdb::ColumnFamilyHandle* family);
 
-// The numbers of the log files in `directory`, ascending; none if it cannot be read.
-std::vector<uint64_t> ListLogFiles(const Path& directory);
+// The numbers of the log files in `directory`, ascending; none if it is not there. Errors: kIo.
+Result<std::vector<uint64_t>> ListLogFiles(const Path& directory);
 
 // The name RocksDB gives to log file `number`.
 std::string LogFileName(uint64_t number);

@@ -51,7 +51,7 @@ void CopyAsIfKilled(const Path& from, const Path& to) {
 
 // The newest log file that is not empty.
 Path NewestLogFile(const Path& directory) {
-  const std::vector<uint64_t> numbers = ListLogFiles(directory);
+  const std::vector<uint64_t> numbers = Must(ListLogFiles(directory));
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
     const Path path = directory / LogFileName(*number);
     if (std::filesystem::file_size(path) > 0) return path;
@@ -76,7 +76,7 @@ std::string CorruptionOf(const Path& directory) {
 void ReplaceWitness(const Path& directory, uint64_t synced_end) {
   std::filesystem::remove(directory / "WITNESS");
   const auto witness = Must(LogWitness::Open(directory / "WITNESS"));
-  witness->RecordSynced(synced_end > 1 ? synced_end : 0, 0, ListLogFiles(directory));
+  witness->RecordSynced(synced_end > 1 ? synced_end : 0, 0, Must(ListLogFiles(directory)));
 }
 
 TEST_CASE("a cut tail that was never synced leaves a prefix", "[storage][commit_log][damage]") {
@@ -142,7 +142,7 @@ TEST_CASE("a cut tail that was synced is corruption", "[storage][commit_log][dam
   const Path live = home.path() / "live";
   const Path left = home.path() / "left";
   WriteLog(live);
-  for (const uint64_t number : ListLogFiles(live)) {
+  for (const uint64_t number : Must(ListLogFiles(live))) {
     const Path file = left / LogFileName(number);
     const std::string whole = ReadFile(live / LogFileName(number));
     for (size_t cut_bytes = 1; cut_bytes <= whole.size(); cut_bytes += 1 + cut_bytes * 3) {
@@ -224,7 +224,7 @@ TEST_CASE("a restart is no excuse for damage to synced bytes", "[storage][commit
   const Path live = home.path() / "live";
   const Path left = home.path() / "left";
   WriteLog(live);
-  for (const uint64_t number : ListLogFiles(live)) {
+  for (const uint64_t number : Must(ListLogFiles(live))) {
     std::string bytes = ReadFile(live / LogFileName(number));
     if (bytes.empty()) continue;
     INFO(LogFileName(number));
@@ -244,7 +244,7 @@ TEST_CASE("a log file that is gone is missed, by name", "[storage][commit_log][d
   WriteLog(live);
   const bool reopened = GENERATE(false, true);
   if (reopened) Must(OpenRocksDbLog(live));  // a newer, empty log file hides that one is gone
-  for (const uint64_t number : ListLogFiles(live)) {
+  for (const uint64_t number : Must(ListLogFiles(live))) {
     const std::string name = LogFileName(number);
     const bool needed = std::filesystem::file_size(live / name) > 0;
     INFO("deleted " << name);
@@ -254,7 +254,7 @@ TEST_CASE("a log file that is gone is missed, by name", "[storage][commit_log][d
     if (needed) CHECK_THAT(CorruptionOf(left), Catch::Contains(name));
   }
   CopyAsIfKilled(live, left);
-  for (const uint64_t number : ListLogFiles(left)) {
+  for (const uint64_t number : Must(ListLogFiles(left))) {
     std::filesystem::remove(left / LogFileName(number));
   }
   CorruptionOf(left);
@@ -469,6 +469,28 @@ TEST_CASE("a forgetful memtable is never taken for one that was flushed", "[stor
   std::string value;
   REQUIRE(db->Get(rocksdb::ReadOptions(), "key", &value).ok());
   CHECK(value == "value");
+}
+
+TEST_CASE("a log that was moved while it was written is opened again", "[storage][commit_log]") {
+  const TemporaryDirectory home;
+  const Path directory = home.path() / "log";
+  const Path elsewhere = home.path() / "elsewhere";
+  const bool has_successor = GENERATE(false, true);
+  INFO((has_successor ? "another log takes its place" : "no log takes its place"));
+  {
+    const auto log = Must(OpenRocksDbLog(directory));
+    AppendFor(*log, 1, 100);
+    Must(log->StartGeneration());
+    AppendFor(*log, 100, 200);
+    std::filesystem::rename(directory, elsewhere);
+    if (has_successor) {
+      const auto successor = Must(OpenRocksDbLog(directory));
+      for (int i = 0; i < 9; ++i) Must(successor->StartGeneration());
+    }
+    Must(log->Sync());  // which notes, as the witness, the files of its own
+  }
+  const auto log = Must(OpenRocksDbLog(elsewhere));
+  CHECK(AllEntries(*log) == EntriesFor(1, 200));
 }
 
 TEST_CASE("a log file that may not grow makes the log read-only", "[storage][commit_log]") {
