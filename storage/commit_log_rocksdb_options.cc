@@ -107,8 +107,13 @@ Error FromRocksDbOpen(const Path& directory, const rocksdb::Status& status,
                       const QuietRocksDbLogger& logger) {
   Error error = FromRocksDb(directory, status);
   if (const std::string damage = logger.damage(); !damage.empty()) error.message += "; " + damage;
+  // What RocksDB says of CURRENT if it cannot be opened, for whatever reason, which follows.
+  constexpr std::string_view kCannotOpen = "Found options incompatible with filesystem";
+  const bool is_passing = error.message.find(kCannotOpen) != std::string::npos &&
+                          error.message.find("No such file") == std::string::npos;
   // We looked before: there is a database, so files that it names must be there.
-  if (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument()) {
+  if (!is_passing &&
+      (status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument())) {
     error.code = ErrorCode::kCorruption;
   }
   return error;

@@ -471,6 +471,19 @@ TEST_CASE("a forgetful memtable is never taken for one that was flushed", "[stor
   CHECK(value == "value");
 }
 
+TEST_CASE("a log that cannot be opened now is not called damaged", "[storage][commit_log]") {
+  const QuietRocksDbLogger logger;
+  const auto code_of = [&](const char* reason) {
+    const auto status =
+        rocksdb::Status::InvalidArgument("Found options incompatible with filesystem", reason);
+    return FromRocksDbOpen("log", status, logger).code;
+  };
+  CHECK(code_of("IO error: log/CURRENT: Too many open files") == ErrorCode::kIo);
+  CHECK(code_of("IO error: log/CURRENT: No such file or directory") == ErrorCode::kCorruption);
+  CHECK(FromRocksDbOpen("log", rocksdb::Status::PathNotFound(), logger).code ==
+        ErrorCode::kCorruption);
+}
+
 TEST_CASE("a log that was moved while it was written is opened again", "[storage][commit_log]") {
   const TemporaryDirectory home;
   const Path directory = home.path() / "log";
