@@ -1,5 +1,6 @@
 // Goal: transactions are isolated, atomic, and the first committer wins, also when generations are
-// frozen, drained or ingested past in between.
+// frozen, drained or ingested past in between. On a log in memory, so that the thread sanitizer
+// sees all of it.
 
 #include "sibyl/transaction.h"
 
@@ -7,10 +8,18 @@
 #include <random>
 #include <thread>
 
-#include "tests/engine/database_fixture.h"
+#include "tests/engine/memory_log_database.h"
 
 namespace sibyl::testing {
 namespace {
+
+class TransactionDatabase : public MemoryLogDatabase {
+ public:
+  explicit TransactionDatabase(Options options = SmallOptions())
+      : MemoryLogDatabase(std::move(options)) {
+    Must(Open());
+  }
+};
 
 std::optional<std::string> Read(Transaction& transaction, std::string_view key) {
   Value value;
@@ -20,7 +29,7 @@ std::optional<std::string> Read(Transaction& transaction, std::string_view key) 
 
 TEST_CASE("a transaction sees its snapshot and its own writes, others see neither",
           "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("a", "old"));
   Must(database->Put("b", "old"));
   if (GENERATE(false, true)) Must(database->Compact());
@@ -44,7 +53,7 @@ TEST_CASE("a transaction sees its snapshot and its own writes, others see neithe
 }
 
 TEST_CASE("destroying a transaction rolls it back", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   {
     const auto transaction = Must(database->BeginTransaction());
     Must(transaction->Put(kDefaultTree, "key", "value"));
@@ -55,7 +64,7 @@ TEST_CASE("destroying a transaction rolls it back", "[engine][transaction]") {
 }
 
 TEST_CASE("savepoints undo exactly what came after them", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("a", "0"));
   const auto transaction = Must(database->BeginTransaction());
   const uint64_t begin = transaction->Savepoint();
@@ -86,7 +95,7 @@ TEST_CASE("savepoints undo exactly what came after them", "[engine][transaction]
 }
 
 TEST_CASE("an iterator follows its transaction's later writes", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   for (const char* key : {"b", "d", "f"}) Must(database->Put(key, "old"));
   if (GENERATE(false, true)) Must(database->Compact());
   const auto transaction = Must(database->BeginTransaction());
@@ -114,7 +123,7 @@ TEST_CASE("an iterator in a transaction sees every write beside it at its next s
   INFO("seed " << seed << ", spills " << spills);
   Options options = SmallOptions();
   if (spills) options.transaction_memory_bytes = 16 << 10;
-  TestDatabase database(options);
+  TransactionDatabase database(options);
   std::map<std::string, std::string> model;
   for (uint64_t i = 0; i < 2000; ++i) {
     Must(database->Put(BigEndianKey(3 * i), "old"));
@@ -164,7 +173,7 @@ TEST_CASE("an iterator in a transaction sees every write beside it at its next s
 }
 
 TEST_CASE("the first committer wins", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("key", "0"));
   // What happens between the first commit and the second attempt.
   const auto between = GENERATE(0, 1, 2, 3);
@@ -182,7 +191,7 @@ TEST_CASE("the first committer wins", "[engine][transaction]") {
 }
 
 TEST_CASE("transactions on different keys do not conflict", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   const auto first = Must(database->BeginTransaction());
   const auto second = Must(database->BeginTransaction());
   Must(first->Put(kDefaultTree, "a", "1"));
@@ -195,7 +204,7 @@ TEST_CASE("transactions on different keys do not conflict", "[engine][transactio
 }
 
 TEST_CASE("history that is gone is a conflict, never a lost update", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   const auto transaction = Must(database->BeginTransaction());
   Must(transaction->Put(kDefaultTree, "key", "transaction"));
   SECTION("generations drained") {
@@ -214,7 +223,7 @@ TEST_CASE("history that is gone is a conflict, never a lost update", "[engine][t
 }
 
 TEST_CASE("trees: creation and drop conflict by name and by use", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   const Tree tree = Must(database->CreateTree("shared"));
   const auto creator = Must(database->BeginTransaction());
   const auto writer = Must(database->BeginTransaction());
@@ -228,7 +237,7 @@ TEST_CASE("trees: creation and drop conflict by name and by use", "[engine][tran
 }
 
 TEST_CASE("concurrent increments are never lost", "[engine][transaction]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("counter", "0"));
   constexpr int kThreads = 4;
   constexpr int kIncrements = 200;
@@ -268,7 +277,7 @@ void Increment(Database& database) {
 }
 
 TEST_CASE("transactions that lock a hot key take turns", "[engine][transaction][lock]") {
-  TestDatabase database;
+  TransactionDatabase database;
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
@@ -281,7 +290,7 @@ TEST_CASE("transactions that lock a hot key take turns", "[engine][transaction][
 }
 
 TEST_CASE("a locked key is busy until its transaction ends", "[engine][transaction][lock]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("a", "1"));
   Value value;
   auto holder = Must(database->BeginTransaction());
@@ -303,7 +312,7 @@ TEST_CASE("a locked key is busy until its transaction ends", "[engine][transacti
 
 TEST_CASE("locking shows the latest state first, and a conflict later",
           "[engine][transaction][lock]") {
-  TestDatabase database;
+  TransactionDatabase database;
   Must(database->Put("a", "1"));
   Must(database->Put("b", "1"));
   Value value;
