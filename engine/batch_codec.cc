@@ -1,5 +1,7 @@
 #include "engine/batch_codec.h"
 
+#include <cstring>
+
 #include "base/status_macros.h"
 #include "base/text.h"
 #include "sibyl/write_batch.h"
@@ -10,17 +12,35 @@ namespace {
 
 bool HasValue(BatchOp op) { return op != BatchOp::kDelete && op != BatchOp::kDeleteToEnd; }
 
+// As base::PutVarint and base::PutString, to bytes that have room. Return the end.
+constexpr size_t kMostVarintBytes = 10;
+char* WriteVarint(char* to, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+char* WriteString(char* to, std::string_view string) {
+  to = WriteVarint(to, string.size());
+  if (!string.empty()) std::memcpy(to, string.data(), string.size());
+  return to + string.size();
+}
+
 }  // namespace
 
 static_assert(static_cast<int>(BatchOp::kPut) == static_cast<int>(storage::RecordType::kValue));
 static_assert(static_cast<int>(BatchOp::kDelete) ==
               static_cast<int>(storage::RecordType::kTombstone));
 
+// In one piece: appending part by part looks for room a dozen times.
 void AppendBatchRequest(const BatchRequest& request, std::string* bytes) {
-  base::Put8(bytes, static_cast<uint8_t>(request.op));
-  base::PutVarint(bytes, request.tree.id);
-  base::PutString(bytes, request.key);
-  if (HasValue(request.op)) base::PutString(bytes, request.value);
+  constexpr size_t kMostHeadBytes = 1 + 3 * kMostVarintBytes;
+  const size_t begin = bytes->size();
+  bytes->resize(begin + kMostHeadBytes + request.key.size() + request.value.size());
+  char* to = bytes->data() + begin;
+  *to++ = static_cast<char>(request.op);
+  to = WriteString(WriteVarint(to, request.tree.id), request.key);
+  if (HasValue(request.op)) to = WriteString(to, request.value);
+  bytes->resize(static_cast<size_t>(to - bytes->data()));
 }
 
 void AppendBatchRecord(const BatchRecord& record, std::string* bytes) {

@@ -20,7 +20,8 @@ constexpr uint64_t kFewKeys = 64;
 
 class Overlay::OverlayCursor final : public Cursor {
  public:
-  explicit OverlayCursor(const Overlay& overlay) : overlay_(overlay), position_(overlay.index_) {
+  OverlayCursor(const Overlay& overlay, const uint64_t* version)
+      : overlay_(overlay), version_(version), position_(overlay.index_) {
     ++overlay_.cursors_;
   }
   ~OverlayCursor() override { --overlay_.cursors_; }
@@ -60,7 +61,7 @@ class Overlay::OverlayCursor final : public Cursor {
   RecordType type() const override { return shown_->type; }
   std::string_view value() override { return shown_->value(); }
   size_t Ahead(size_t most, UpcomingRecord* records) override {
-    if (seen_version_ != overlay_.version_) return 0;
+    if (seen_version_ != *version_) return 0;
     return RecordsAhead(position_, kLatest, most, records);
   }
   void MovePast(const UpcomingRecord& record) override {
@@ -73,24 +74,25 @@ class Overlay::OverlayCursor final : public Cursor {
  private:
   // Entries are never removed, so the one we stand at is still there.
   void FindAgain() {
-    if (seen_version_ != overlay_.version_) position_.Seek(key());
+    if (seen_version_ != *version_) position_.Seek(key());
   }
   bool HasVersion() {
     shown_ = position_.entry().At(kLatest);
     return shown_ != nullptr;
   }
   void SettleForward() {
-    seen_version_ = overlay_.version_;
+    seen_version_ = *version_;
     shown_ = nullptr;
     while (position_.Valid() && !HasVersion()) position_.Next();
   }
   void SettleBackward() {
-    seen_version_ = overlay_.version_;
+    seen_version_ = *version_;
     shown_ = nullptr;
     while (position_.Valid() && !HasVersion()) position_.Prev();
   }
 
   const Overlay& overlay_;
+  const uint64_t* const version_;
   DeltaIndex::Position position_;
   const DeltaIndex::Version* shown_ = nullptr;
   uint64_t seen_version_ = 0;
@@ -115,7 +117,7 @@ void Overlay::PutAgain(uint64_t serial, std::string_view internal_key, RecordTyp
   bytes_ += value.size();
   DeltaIndex::AddVersion(versions_, entry, serial, type, value);
   log_.push_back({entry.newest.load(std::memory_order_relaxed), &entry, before});
-  ++version_;
+  changes_.Note(internal_key);
 }
 
 void Overlay::NoteKey(const DeltaIndex::Entry& entry) {
@@ -170,7 +172,7 @@ Status Overlay::RollbackTo(uint64_t mark) {
   for (auto write = log_.end(); write != end;) Undo(*--write);
   log_.erase(end, log_.end());
   if (cursors_ == 0) versions_.RewindTo(before);
-  ++version_;
+  changes_.NoteEverywhere();
   return Ok();
 }
 
@@ -201,8 +203,8 @@ uint64_t Overlay::memory_bytes() const {
          log_writes * sizeof(Write);
 }
 
-std::unique_ptr<Cursor> Overlay::NewCursor() const {
-  return std::make_unique<OverlayCursor>(*this);
+std::unique_ptr<Cursor> Overlay::NewCursor(std::optional<Tree> only) const {
+  return std::make_unique<OverlayCursor>(*this, changes_.CounterOf(only));
 }
 
 Status Overlay::ForEach(

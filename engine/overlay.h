@@ -17,6 +17,7 @@
 #include "engine/cursor.h"
 #include "engine/delta_index.h"
 #include "engine/growing_filter.h"
+#include "engine/tree_changes.h"
 #include "sibyl/result.h"
 
 namespace sibyl::engine {
@@ -68,14 +69,18 @@ class Overlay {
   // Everything held: keys, all versions, index and undo log. What a budget should look at.
   uint64_t memory_bytes() const;
 
-  // Changes with every Put and every RollbackTo that undoes something.
-  uint64_t version() const { return version_; }
-  const uint64_t* version_counter() const { return &version_; }  // for NewMergingCursor
+  // Changes with every Put, of a key of `only` if there is such a tree, and every RollbackTo that
+  // undoes something. For NewMergingCursor.
+  const uint64_t* version_counter(std::optional<Tree> only = std::nullopt) const {
+    return changes_.CounterOf(only);
+  }
 
   // Shows the overlay as it is, tombstones included: after a change it finds its place again at the
   // next movement, so it may be used across changes of any kind. The bytes it shows stay valid
   // until it moves, even if a rollback undoes their write. The overlay must outlive it.
-  std::unique_ptr<Cursor> NewCursor() const;
+  // With `only`, of records outside that tree it may show some that have changed, and miss others:
+  // for who reads no more than one tree while others are written.
+  std::unique_ptr<Cursor> NewCursor(std::optional<Tree> only = std::nullopt) const;
 
   // Calls visit(key, entry) for every key in order; stops at the first error and returns it.
   // `visit` must not change the overlay.
@@ -115,7 +120,7 @@ class Overlay {
   std::deque<Write> log_;  // serials strictly increase
   const uint64_t base_mark_;
   uint64_t last_serial_;
-  uint64_t version_ = 0;
+  TreeChanges changes_;
   uint64_t records_ = 0;
   uint64_t bytes_ = 0;
   mutable uint64_t cursors_ = 0;  // while any lives, rollback keeps the bytes of what it undoes

@@ -156,9 +156,20 @@ std::unique_ptr<Cursor> RankReader::NewCursor(const View& view) const {
 
 Result<uint64_t> RankReader::CountOneByOne(std::string_view begin, std::string_view end) const {
   const std::unique_ptr<Cursor> cursor = NewCursor(view_);
+  CursorBatch batch;
   uint64_t count = 0;
-  for (cursor->Seek(begin); cursor->Valid() && cursor->key() < end; cursor->Next()) {
-    count += cursor->type() == RecordType::kValue ? 1 : 0;
+  cursor->Seek(begin);
+  while (cursor->Valid() && cursor->key() < end) {
+    const bool is_value = cursor->type() == RecordType::kValue;
+    if (!is_value || cursor->TakeBatch(end, CursorBatch::kMostSpans, &batch) == 0) {
+      count += is_value ? 1 : 0;
+      cursor->Next();
+      continue;
+    }
+    for (size_t i = 0; i < batch.count; ++i) {
+      count += std::max<uint32_t>(batch.spans[i].records, 1);
+    }
+    cursor->EndBatch();
   }
   SIBYL_RETURN_IF_ERROR(cursor->status());
   return count;

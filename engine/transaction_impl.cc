@@ -260,8 +260,9 @@ Result<std::unique_ptr<Iterator>> TransactionImpl::NewIterator(Tree tree,
   SIBYL_RETURN_IF_ERROR(CheckOpen());
   if (!catalogue().IsUserTree(tree)) return NoSuchTree(tree);
   used_ = true;
-  auto iterator = NewUserIterator(writes_.NewCursor(read_point_.view.get(), read_point_.sequence),
-                                  tree, options, read_point_.view);
+  auto iterator =
+      NewUserIterator(writes_.NewCursor(read_point_.view.get(), read_point_.sequence, tree), tree,
+                      options, read_point_.view);
   if (!catalogue().HasRules(tree)) return iterator;
   const TreeRules rules = RulesOf(tree);
   return NewRuledIterator(std::move(iterator), rules, read_point_.now_seconds,
@@ -329,7 +330,7 @@ Status TransactionImpl::CommitWrites(const WriteOptions& options) {
 
 Status TransactionImpl::CommitToLog(const WriteOptions& options) {
   std::string records;
-  records.reserve(writes_.bytes() + 16 * writes_.records());
+  records.reserve(writes_.bytes() + 16 * writes_.records() + 64);
   const auto append = [&records](std::string_view key, const OverlayEntry& entry) {
     AppendBatchRecord({TreeOf(key), entry.type, UserKeyOf(key), entry.value}, &records);
     return Ok();

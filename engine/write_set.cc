@@ -36,8 +36,13 @@ std::shared_ptr<const Level> LevelOf(std::vector<SegmentPtr> segments) {
 // next movement begins anew from the key that was shown; until then what is shown stays.
 class WriteSet::WriteSetCursor final : public Cursor {
  public:
-  WriteSetCursor(const WriteSet& writes, const View* view, uint64_t sequence)
-      : writes_(writes), view_(view), sequence_(sequence) {
+  WriteSetCursor(const WriteSet& writes, const View* view, uint64_t sequence,
+                 std::optional<Tree> only)
+      : writes_(writes),
+        view_(view),
+        sequence_(sequence),
+        only_(only),
+        changes_(writes.changes_.CounterOf(only)) {
     Rebuild();
   }
 
@@ -94,16 +99,16 @@ class WriteSet::WriteSetCursor final : public Cursor {
     const bool changed = structure_ != writes_.structure_ ||
                          (run.version_counter != nullptr && *run.version_counter != run.version);
     if (changed) return {};
-    run.version_counter = &writes_.changes_;
-    run.version = writes_.changes_;
+    run.version_counter = changes_;
+    run.version = *changes_;
     return run;
   }
   void Skip(uint32_t records) override { merged_->Skip(records); }
   size_t TakeBatch(std::string_view limit, size_t most_spans, CursorBatch* batch) override {
     if (structure_ != writes_.structure_) return 0;
     const size_t spans = merged_->TakeBatch(limit, most_spans, batch);
-    batch->version_counter = &writes_.changes_;
-    batch->version = writes_.changes_;
+    batch->version_counter = changes_;
+    batch->version = *changes_;
     return spans;
   }
   void EndBatch() override { merged_->EndBatch(); }
@@ -119,16 +124,18 @@ class WriteSet::WriteSetCursor final : public Cursor {
     spilling_ = writes_.spilling_;
     runs_ = writes_.Runs();
     std::vector<std::unique_ptr<Cursor>> newest_first;
-    newest_first.push_back(memory_->NewCursor());
-    if (spilling_ != nullptr) newest_first.push_back(spilling_->NewCursor());
+    newest_first.push_back(memory_->NewCursor(only_));
+    if (spilling_ != nullptr) newest_first.push_back(spilling_->NewCursor(only_));
     for (const auto& run : runs_) newest_first.push_back(run->NewCursor());
     if (view_ != nullptr) view_->AddSources(sequence_, &newest_first);
-    merged_ = NewMergingCursor(std::move(newest_first), memory_->version_counter());
+    merged_ = NewMergingCursor(std::move(newest_first), memory_->version_counter(only_));
   }
 
   const WriteSet& writes_;
   const View* const view_;
   const uint64_t sequence_;
+  const std::optional<Tree> only_;
+  const uint64_t* const changes_;
   uint64_t structure_ = 0;
   std::shared_ptr<const Overlay> memory_;  // these three outlive merged_
   std::shared_ptr<const Overlay> spilling_;
@@ -161,7 +168,7 @@ void WriteSet::JoinSpiller() {
 
 Status WriteSet::Put(std::string_view internal_key, RecordType type, std::string_view value) {
   SIBYL_RETURN_IF_ERROR(MakeRoom());
-  ++changes_;
+  changes_.Note(internal_key);
   memory_->Put(internal_key, type, value);
   return Ok();
 }
@@ -231,7 +238,7 @@ Status WriteSet::RollbackTo(uint64_t savepoint) {
     return Error{ErrorCode::kInvalidArgument, "savepoint " + std::to_string(savepoint) +
                                                   " was rolled back past, or never given"};
   }
-  ++changes_;
+  changes_.NoteEverywhere();
   if (savepoint >= memory_->base_mark()) {
     SIBYL_RETURN_IF_ERROR(memory_->RollbackTo(savepoint));
   } else {
@@ -501,8 +508,9 @@ std::vector<std::shared_ptr<const Level>> WriteSet::Runs() const {
   return newest_first;
 }
 
-std::unique_ptr<Cursor> WriteSet::NewCursor(const View* view, uint64_t sequence) const {
-  return std::make_unique<WriteSetCursor>(*this, view, sequence);
+std::unique_ptr<Cursor> WriteSet::NewCursor(const View* view, uint64_t sequence,
+                                            std::optional<Tree> only) const {
+  return std::make_unique<WriteSetCursor>(*this, view, sequence, only);
 }
 
 }  // namespace sibyl::engine

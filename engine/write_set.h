@@ -34,6 +34,7 @@
 #include "engine/ruled_stream.h"
 #include "engine/segment_store.h"
 #include "engine/sort_run.h"
+#include "engine/tree_changes.h"
 #include "engine/view.h"
 #include "sibyl/options.h"
 #include "sibyl/result.h"
@@ -114,8 +115,10 @@ class WriteSet {
   std::vector<std::shared_ptr<const Level>> Runs() const;
 
   // The writes, tombstones included, over what `view` has at `sequence`; over nothing if it is
-  // null. The cursor follows all changes, as Overlay's do; both must outlive it.
-  std::unique_ptr<Cursor> NewCursor(const View* view = nullptr, uint64_t sequence = 0) const;
+  // null. The cursor follows all changes, as Overlay's do, with `only` those of one tree; both must
+  // outlive it.
+  std::unique_ptr<Cursor> NewCursor(const View* view = nullptr, uint64_t sequence = 0,
+                                    std::optional<Tree> only = std::nullopt) const;
 
  private:
   class WriteSetCursor;
@@ -137,7 +140,7 @@ class WriteSet {
 
   void ChangeStructure() {
     ++structure_;
-    ++changes_;
+    changes_.NoteEverywhere();
   }
   Status BeginSpill();
   Status FinishSpill();
@@ -164,7 +167,7 @@ class WriteSet {
   std::vector<Run> runs_;                              // oldest first
   std::vector<GivenSavepoint> savepoints_ = {{0, 1}};  // ascending
   uint64_t structure_ = 0;  // changes when memory_ is exchanged or runs_ change
-  uint64_t changes_ = 0;    // of any kind: what cursors told of records to come holds no more
+  TreeChanges changes_;     // of any kind: what cursors told of records to come holds no more
   uint64_t spills_ = 0;
 
   // Between memory_ and the runs: the overlay that becomes one. Null: none does.

@@ -100,6 +100,12 @@ static int uniqueFields(Btree* p, const KeyInfo* info) {
   return sibyl_store_has_short_keys(storeOf(p)) ? info->nUniqueField : 0;
 }
 
+// Whether unique indexes cannot have two entries with equal columns, none of them NULL: there is one
+// record with a key, and the columns are all of it.
+static int sibylKeysAreUnique(const Btree* p) {
+  return sibylIsOurs(p) && sibyl_store_has_short_keys(storeOf(p));
+}
+
 // How many fields the keys have of entries whose first fields are these.
 static int keyFieldsFor(const BtCursor* cursor, const Mem* fields, int count) {
   const int unique = uniqueFields(cursor->pBtree, cursor->pKeyInfo);

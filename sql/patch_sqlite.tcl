@@ -277,6 +277,12 @@ change "a connection knows whether models help to plan" \
   "  u8 mTrace;                    /* zero or more SQLITE_TRACE flags */
   u8 bSibylPlanner;             /* PRAGMA sibyl_planner */\n"
 
+change "integrity_check does not look for equal entries where keys rule them out" \
+  "            if( IsUniqueIndex(pIdx) ){
+              int uniqOk = sqlite3VdbeMakeLabel(pParse);" \
+  "            if( IsUniqueIndex(pIdx) && !sibylKeysAreUnique(db->aDb\[i].pBt) ){
+              int uniqOk = sqlite3VdbeMakeLabel(pParse);"
+
 change "the pragmas of ours are compiled" \
   "/*\n** Process a pragma statement." \
   "#include \"sql/pragmas.c\"\n\n/*\n** Process a pragma statement."

@@ -124,7 +124,7 @@ struct SibylStore {
   int BeginWriting();
   int LoadHeader();
   void DetachCursors();
-  void EndWriting(bool keep_reading);
+  void EndWriting(bool keep_reading, bool committed);
   int SyncNow();
   int FailInTree(const sibyl::Error& error);
   int LookAtRoot(uint32_t root, std::string_view shape);
@@ -143,6 +143,7 @@ struct SibylStore {
   std::array<uint32_t, SIBYL_META_COUNT> header_{};
   sibyl::sql::MovedRoots roots_;
   uint64_t header_sequence_ = 0;  // the state that header_ and roots_ were read from; 0: none
+  bool header_is_stored_ = true;  // in the present state, own writes included
   uint64_t seen_sequence_ = 0;    // the last state this connection read or wrote
   uint32_t data_version_ = 1;     // counts changes of that state by others
   std::array<uint64_t, 64> checked_roots_{};  // CheckRoot's, each in a slot by its number

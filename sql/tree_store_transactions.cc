@@ -12,7 +12,7 @@
 
 SibylStore::~SibylStore() {
   DetachCursors();
-  EndWriting(false);
+  EndWriting(false, false);
 }
 
 int SibylStore::Begin(bool write) {
@@ -49,7 +49,7 @@ int SibylStore::BeginWriting() {
   transaction_ = std::move(transaction);
   beginning_ = transaction_->Savepoint();
   const int rc = LoadHeader();
-  if (rc != SQLITE_OK) EndWriting(false);
+  if (rc != SQLITE_OK) EndWriting(false, false);
   return rc;
 }
 
@@ -79,11 +79,13 @@ int SibylStore::LoadHeader() {
     }
   }
   header_sequence_ = pristine ? sequence : 0;
+  header_is_stored_ = true;
   return SQLITE_OK;
 }
 
-// Leaves the transaction, committed or not, for a fresh snapshot or for nothing.
-void SibylStore::EndWriting(bool keep_reading) {
+// Leaves the transaction, committed or not, for a fresh snapshot or for nothing. What it has left
+// of the header, if it was committed, is that of the new state: nobody else could write meanwhile.
+void SibylStore::EndWriting(bool keep_reading, bool committed) {
   savepoints_.clear();
   ends_.Forget();
   header_sequence_ = 0;
@@ -92,6 +94,7 @@ void SibylStore::EndWriting(bool keep_reading) {
   transaction_.reset();
   if (auto now = database_->GetSnapshot()) {
     seen_sequence_ = (*now)->sequence();
+    if (committed && header_is_stored_) header_sequence_ = seen_sequence_;
     if (keep_reading) snapshot_ = std::move(now).value();
   }
   file_->UnlockWriter(this);
@@ -119,19 +122,19 @@ int SibylStore::Commit(bool sync, bool keep_reading) {
     const auto status = transaction_->Commit({.sync = false});
     if (!status) {
       const int rc = Fail(status.error());
-      EndWriting(keep_reading);
+      EndWriting(keep_reading, false);
       if (snapshot_ != nullptr) (void)LoadHeader();  // as it was before
       return rc;
     }
   }
-  EndWriting(keep_reading);
+  EndWriting(keep_reading, true);
   return changed && sync ? SyncNow() : SQLITE_OK;
 }
 
 int SibylStore::Rollback(bool keep_reading) {
   if (transaction_ == nullptr && keep_reading) return SQLITE_OK;
   DetachCursors();
-  EndWriting(keep_reading);
+  EndWriting(keep_reading, false);
   return snapshot_ != nullptr ? LoadHeader() : SQLITE_OK;
 }
 
@@ -194,7 +197,9 @@ int SibylStore::WriteHeader() {
   std::string bytes;
   for (const uint32_t word : header_) sibyl::base::Put32(&bytes, word);
   roots_.AppendTo(&bytes);
-  return Put(file_->meta_tree(), sibyl::sql::kHeaderKey, bytes);
+  const int rc = Put(file_->meta_tree(), sibyl::sql::kHeaderKey, bytes);
+  header_is_stored_ = rc == SQLITE_OK;
+  return rc;
 }
 
 sibyl::sql::MovedRoots SibylStore::LatestRoots() const {

@@ -144,7 +144,9 @@ struct LayerSizes {
 // mapping, or every other one nothing, as through a cache.
 class Layers {
  public:
-  Layers(std::mt19937_64& random, const LayerSizes& sizes) {
+  // `only`: for an iterator over that tree.
+  Layers(std::mt19937_64& random, const LayerSizes& sizes,
+         std::optional<Tree> only = std::nullopt) {
     Oracle base;
     for (size_t i = 0; i < sizes.base; ++i) base[RandomKey(random)] = RandomRecord(random, 20);
     std::vector<Oracle> uppers;
@@ -165,14 +167,14 @@ class Layers {
     for (const Oracle& upper : uppers) below_.insert(upper.begin(), upper.end());
     below_.insert(base.begin(), base.end());
     std::vector<std::unique_ptr<Cursor>> sources;
-    sources.push_back(overlay_.NewCursor());
+    sources.push_back(overlay_.NewCursor(only));
     sources.push_back(generation_.NewCursor(UINT64_MAX));
     for (size_t i = 0; i < uppers.size(); ++i) {
       const auto kept = i % 2 == 0 ? Cursor::Kept::kValue : Cursor::Kept::kNothing;
       sources.push_back(std::make_unique<OracleCursor>(std::move(uppers[i]), kept));
     }
     sources.push_back(std::make_unique<OracleCursor>(std::move(base)));
-    cursor_ = NewMergingCursor(std::move(sources), overlay_.version_counter());
+    cursor_ = NewMergingCursor(std::move(sources), overlay_.version_counter(only));
   }
 
   std::unique_ptr<Cursor> TakeCursor() { return std::move(cursor_); }
@@ -326,13 +328,14 @@ TEST_CASE("an upper level that fails within a batch ends the walk before older r
 TEST_CASE("an iterator goes on from where it stands whatever is written",
           "[engine][user_iterator]") {
   const auto seed = GENERATE(16u, 17u, 18u, 19u, 20u, 21u);
-  INFO("seed=" << seed);
+  const bool follows_one_tree = GENERATE(false, true);
+  INFO("seed=" << seed << " one tree=" << follows_one_tree);
   std::mt19937_64 random(seed);
   const uint64_t steps_per_change = 1 + random() % 30;
+  const Tree tree{1};
   const std::vector<size_t> upper =
       seed % 2 == 0 ? std::vector<size_t>{30, 60, 100} : std::vector<size_t>();
-  Layers layers(random, {300, 200, upper});
-  const Tree tree{1};
+  Layers layers(random, {300, 200, upper}, follows_one_tree ? std::optional(tree) : std::nullopt);
   const IteratorOptions bounds = RandomBounds(random);
   const auto iterator = NewUserIterator(layers.TakeCursor(), tree, bounds, nullptr);
   Visible shown = layers.Shown(tree, bounds);

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "engine/user_iterator.h"
 #include "tests/engine/cursor_oracle.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/temporary_directory.h"
@@ -62,6 +63,25 @@ void CheckEqual(SpillingSet& set, const Oracle& oracle) {
   CHECK(set->empty() == oracle.empty());
   CHECK(set->records() >= oracle.size());
   CheckWholeWalk(*set->NewCursor(), oracle);
+}
+
+// Moves an iterator over one tree, whatever has been written since it moved last.
+void CheckMove(Iterator& iterator, Tree tree, const Oracle& oracle, std::mt19937_64& random) {
+  const auto is_shown = [&](Oracle::const_iterator at) {
+    return at != oracle.end() && TreeOf(at->first) == tree;
+  };
+  auto expected = oracle.lower_bound(EncodeInternalKey(tree, {}));
+  if (!iterator.Valid() || random() % 30 == 0) {
+    iterator.SeekToFirst();
+  } else {
+    expected = oracle.upper_bound(EncodeInternalKey(tree, iterator.key()));
+    iterator.Next();
+  }
+  while (is_shown(expected) && expected->second.type == RecordType::kTombstone) ++expected;
+  REQUIRE(iterator.Valid() == is_shown(expected));
+  if (!iterator.Valid()) return;
+  if (iterator.key() != UserKeyOf(expected->first)) FAIL(base::Quoted(iterator.key()));
+  CHECK(iterator.value() == expected->second.value);
 }
 
 TEST_CASE("what outgrows the budget goes to disk, and its files go with it",
@@ -157,6 +177,8 @@ TEST_CASE("random writes, savepoints and rollbacks are exact whatever is spilled
     if (key.size() < 100) keys.push_back(EncodeInternalKey(Tree{7}, key));
   }
   const auto cursor = set->NewCursor();
+  const Tree tree{7};
+  const auto iterator = NewUserIterator(set->NewCursor(nullptr, 0, tree), tree, {}, nullptr);
   // Few savepoints, so that runs are joined, or many, so that they are not.
   const uint64_t savepoint_share = seed % 2 == 0 ? 5 : 100;
   for (int step = 0; step < 3000; ++step) {
@@ -198,6 +220,7 @@ TEST_CASE("random writes, savepoints and rollbacks are exact whatever is spilled
       cursor->Prev();
       CheckAt(*cursor, oracle, after == oracle.begin() ? oracle.end() : std::prev(after));
     }
+    if (random() % 2 == 0) CheckMove(*iterator, tree, oracle, random);
     CheckFind(set, oracle, keys[random() % keys.size()]);
   }
   CHECK(set->spills() > 3);

@@ -229,6 +229,32 @@ TEST_CASE("unique columns with and without NULLs", "[sql][index]") {
   both("DELETE FROM t WHERE rowid % 2 = 0");
 }
 
+// A row whose entry is missing, or another row's, is found although equal entries are not looked for.
+TEST_CASE("integrity_check on unique indexes", "[sql][index]") {
+  const bool long_keys = GENERATE(false, true);
+  INFO("long keys " << long_keys);
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "x.db").string();
+  if (long_keys) MakeDatabaseWithLongKeys(path);
+  {
+    Connection db(path);
+    db.Execute("CREATE TABLE t(a, b TEXT COLLATE NOCASE UNIQUE, c UNIQUE, UNIQUE(a, c));"
+               "INSERT INTO t VALUES(1, 'One', 1), (1, 'two', NULL), (1, NULL, NULL), (NULL, NULL, 3)");
+    CHECK(db.Line("PRAGMA integrity_check") == "ok");
+    db.Execute("CREATE TABLE u(a, b); CREATE INDEX i ON u(b);"
+               "INSERT INTO u VALUES(1, 'x'), (2, 'y'), (3, 'y'), (4, NULL), (5, NULL)");
+    db.Execute("PRAGMA writable_schema = on;"
+               "UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX i ON u(b)' WHERE name = 'i'");
+  }
+  Connection db(path);
+  const std::string problems = db.Line("PRAGMA integrity_check(u)");
+  CHECK(problems.find(long_keys ? "non-unique entry in index i" : "missing from index i") !=
+        std::string::npos);
+  CHECK(db.Line("PRAGMA integrity_check(t)") == "ok");
+  db.Execute("DROP INDEX i; DELETE FROM u WHERE a = 3; CREATE UNIQUE INDEX i ON u(b)");
+  CHECK(db.Line("PRAGMA integrity_check") == "ok");
+}
+
 TEST_CASE("triggers, also recursive, and foreign keys", "[sql]") {
   Database db;
   db->Execute(
@@ -339,6 +365,37 @@ TEST_CASE("controls of the file are taken as from SQLite's own", "[sql]") {
     sqlite3_free(name);
     CHECK(control(12345, &value) == SQLITE_NOTFOUND);
   }
+}
+
+// A connection remembers the header that it committed, until somebody commits another.
+TEST_CASE("header values change hands", "[sql]") {
+  const TemporaryDirectory folder;
+  const std::string path = (folder.path() / "x.db").string();
+  Connection one(path);
+  Connection two(path);
+  one.Execute("CREATE TABLE t(a UNIQUE); PRAGMA user_version = 1; INSERT INTO t VALUES(1)");
+  CHECK(two.Line("PRAGMA user_version; SELECT a FROM t") == "1 1");
+  two.Execute("PRAGMA user_version = 2; CREATE TABLE u(b)");
+  CHECK(one.Line("PRAGMA user_version; SELECT count(*) FROM u") == "2 0");
+  one.Execute("BEGIN; PRAGMA user_version = 3; INSERT INTO t VALUES(2); ROLLBACK");
+  CHECK(one.Line("PRAGMA user_version; SELECT count(*) FROM t") == "2 1");
+  one.Execute("BEGIN; PRAGMA user_version = 4; SAVEPOINT s; PRAGMA user_version = 5; ROLLBACK TO s");
+  CHECK(one.Try("INSERT INTO t VALUES(1)") != "ok");
+  one.Execute("COMMIT");
+  CHECK(one.Line("PRAGMA user_version") == "4");
+  CHECK(two.Line("PRAGMA user_version") == "4");
+  // The trees of a table emptied at once are elsewhere: that is in the header too.
+  one.Execute("INSERT INTO u WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+              "i < 500) SELECT i FROM n; DELETE FROM u; INSERT INTO u VALUES('new')");
+  CHECK(one.Line("SELECT b FROM u") == "new");
+  CHECK(two.Line("SELECT b FROM u") == "new");
+  two.Execute("BEGIN IMMEDIATE; COMMIT; INSERT INTO u VALUES('two')");
+  CHECK(one.Line("SELECT group_concat(b) FROM u; PRAGMA integrity_check") == "new,two ok");
+  const std::string version = two.Line("PRAGMA data_version");
+  two.Execute("INSERT INTO t VALUES(7)");
+  CHECK(two.Line("PRAGMA data_version") == version);
+  one.Execute("INSERT INTO t VALUES(8)");
+  CHECK(two.Line("PRAGMA data_version") != version);
 }
 
 TEST_CASE("a UTF-16 database sorts as SQLite's", "[sql][index]") {
