@@ -41,6 +41,14 @@ engine::Environment ProductEnvironment() {
       }};
 }
 
+// What keeps leading to `directory` when the process changes its working directory.
+Result<std::filesystem::path> AbsolutePath(const std::filesystem::path& directory) {
+  std::error_code error;
+  auto absolute = std::filesystem::absolute(directory, error);
+  if (error) return Error{ErrorCode::kIo, directory.string() + ": " + error.message()};
+  return absolute;
+}
+
 // The same for one database, whose files are left alone once `directory` is another folder. The log
 // looks after itself.
 Result<engine::Environment> EnvironmentOf(const std::filesystem::path& directory) {
@@ -68,8 +76,9 @@ std::string FilesOf(const std::filesystem::path& directory) {
 }
 
 Result<std::shared_ptr<Database>> OpenReadOnly(const Options& options,
-                                               const std::filesystem::path& directory) {
-  SIBYL_RETURN_IF_ERROR(engine::CheckReadable(storage::PosixFileSystem(), options, directory));
+                                               const std::filesystem::path& path) {
+  SIBYL_RETURN_IF_ERROR(engine::CheckReadable(storage::PosixFileSystem(), options, path));
+  SIBYL_ASSIGN_OR_RETURN(const std::filesystem::path directory, AbsolutePath(path));
   SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
   for (int attempt = 0;; ++attempt) {
     const std::string files_before = FilesOf(directory);
@@ -88,9 +97,10 @@ Result<std::shared_ptr<Database>> OpenReadOnly(const Options& options,
 }  // namespace
 
 Result<std::shared_ptr<Database>> Database::Open(const Options& options,
-                                                 const std::filesystem::path& directory) {
-  if (options.read_only) return OpenReadOnly(options, directory);
-  SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(storage::PosixFileSystem(), options, directory));
+                                                 const std::filesystem::path& path) {
+  if (options.read_only) return OpenReadOnly(options, path);
+  SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(storage::PosixFileSystem(), options, path));
+  SIBYL_ASSIGN_OR_RETURN(const std::filesystem::path directory, AbsolutePath(path));
   SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
   SIBYL_ASSIGN_OR_RETURN(std::shared_ptr<engine::DatabaseImpl> database,
                          engine::Registry::Instance().OpenOnce(directory, [&] {

@@ -2,7 +2,7 @@
 // made in its place, says so, and loses nothing of its own that is still there. Method: an open
 // database with records in its log, its memory and its segments; its folder goes, and another is
 // made there, larger and with files of the same names. Then the old one writes, merges, spills and
-// closes, and both are read.
+// closes, and both are read. And a process that opened by a relative path goes elsewhere.
 
 #include "tests/engine/database_fixture.h"
 
@@ -67,6 +67,27 @@ TEST_CASE("a database whose folder went leaves the one in its place alone", "[en
   old_database = Must(Database::Open(SmallOptions(), elsewhere));
   CHECK(Everything(*old_database).size() == old_records.size());
   CHECK(Must(old_database->Verify()).problems.empty());
+}
+
+TEST_CASE("a database opened by a relative path stays where it is", "[engine][moved]") {
+  const TemporaryDirectory home;
+  const bool read_only = GENERATE(false, true);
+  const Records records = Numbered("value ", 3000);
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(home.path());
+  if (read_only) PutAll(*Must(Database::Open(SmallOptions(), "db")), records);
+  Options options = SmallOptions();
+  options.read_only = read_only;
+  auto database = Must(Database::Open(options, "db"));
+  std::filesystem::current_path("/");
+  if (!read_only) {
+    PutAll(*database, records);
+    Must(database->Compact());
+  }
+  CHECK(Everything(*database) == records);
+  database.reset();
+  std::filesystem::current_path(before);
+  CHECK(Everything(*Must(Database::Open(SmallOptions(), home.path() / "db"))) == records);
 }
 
 }  // namespace
