@@ -82,12 +82,31 @@ struct CursorBatch {
 };
 
 // A record that a cursor will show, tombstones included; what is out of line has no value here.
+// (Not made of views: these would be set to empty, many at a time.)
 struct UpcomingRecord {
-  std::string_view key;
-  std::string_view value;
+  const char* key_bytes;
+  const char* value_bytes;
+  uint32_t key_size;
+  uint32_t value_size;
   RecordType type;
   uint32_t steps;  // the cursor's own measure of how far away it is
+
+  static UpcomingRecord Of(std::string_view key, std::string_view value, RecordType type,
+                           uint32_t steps) {
+    return {key.data(),
+            value.data(),
+            static_cast<uint32_t>(key.size()),
+            static_cast<uint32_t>(value.size()),
+            type,
+            steps};
+  }
+  std::string_view key() const { return {key_bytes, key_size}; }
+  std::string_view value() const { return {value_bytes, value_size}; }
 };
+
+// What a walk through a source will need of its memory: every record there is, or here and there
+// one, between many of a larger source.
+enum class Walk : uint8_t { kEveryRecord, kFewRecords };
 
 // One record per key: the newest version that the source may show, in key order. One thread at a
 // time. Starts invalid.
@@ -133,9 +152,10 @@ class Cursor : public ForwardCursor {
   virtual void SeekToLast() = 0;
   virtual void Seek(std::string_view target) = 0;  // first key >= target
 
-  // Asks for what Seek(target) will read first, so that the cache misses of several cursors
-  // overlap. A hint: moves nothing, and may do nothing.
-  virtual void PrefetchSeek(std::string_view) const {}
+  // Announces Seek(target), or SeekForPrev(target), which comes next: asks for what that will read
+  // first, so that the cache misses of several cursors overlap. Until then the cursor stands
+  // nowhere.
+  virtual void PrepareSeek(std::string_view) {}
   virtual void SeekForPrev(std::string_view target) = 0;  // last key <= target
 
   // Where sources are merged: tells the records below `limit` (empty: all) from the current one on,

@@ -20,7 +20,8 @@ inline size_t RecordsAhead(const DeltaIndex::Position& position, uint64_t max_se
     const DeltaIndex::Entry& entry = position.EntryAhead(i);
     const DeltaIndex::Version* const version = entry.At(max_sequence);
     if (version == nullptr) continue;
-    records[count++] = {entry.key(), version->value(), version->type, static_cast<uint32_t>(i)};
+    records[count++] =
+        UpcomingRecord::Of(entry.key(), version->value(), version->type, static_cast<uint32_t>(i));
   }
   return count;
 }

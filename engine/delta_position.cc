@@ -40,6 +40,8 @@ void DeltaIndex::Position::SeekToLast() {
 
 void DeltaIndex::Position::Seek(std::string_view key) {
   Enter(index_->LeafOf(key));
+  const Leaf* const next = leaf_->next.load(std::memory_order_acquire);
+  if (next != nullptr) PrefetchLines(next, sizeof(Leaf));
   GoTo(Locate(*leaf_, order_, key).below);
   sought_ = true;
 }
@@ -52,15 +54,17 @@ void DeltaIndex::Position::SeekForPrev(std::string_view key) {
 
 void DeltaIndex::Position::Next() {
   assert(Valid());
-  if (std::exchange(sought_, false)) PrefetchRest();
+  const bool first = std::exchange(sought_, false);
+  if (first) PrefetchRest();
   GoTo(rank_ + 1);
-  if (Valid()) PrefetchAhead(rank_);
+  if (Valid()) PrefetchAhead(first ? 0 : rank_);
 }
 
 void DeltaIndex::Position::Skip(int count) {
   assert(Valid() && count > 0 && count <= EntriesAhead() + 1);
-  if (std::exchange(sought_, false)) PrefetchRest();
-  int from = rank_ + 1;
+  const bool first = std::exchange(sought_, false);
+  if (first) PrefetchRest();
+  int from = first ? 0 : rank_ + 1;
   if (count > EntriesAhead()) {  // into the next leaf
     rank_ = CountOf(order_) - 1;
     PrefetchAhead(from);

@@ -25,10 +25,17 @@ class GenerationCursor final : public Cursor {
     SettleBackward();
   }
   void Seek(std::string_view target) override {
-    position_.Seek(target);
+    if (!std::exchange(is_prepared_, false)) position_.Seek(target);
     SettleForward();
   }
+  // Only the entry is left to wait for.
+  void PrepareSeek(std::string_view target) override {
+    position_.Seek(target);
+    is_prepared_ = true;
+    if (position_.Valid()) __builtin_prefetch(&position_.entry());
+  }
   void SeekForPrev(std::string_view target) override {
+    is_prepared_ = false;
     position_.SeekForPrev(target);
     SettleBackward();
   }
@@ -103,6 +110,7 @@ class GenerationCursor final : public Cursor {
   DeltaIndex::Position position_;
   const uint64_t max_sequence_;
   const RangeDeletionsPtr deletions_;
+  bool is_prepared_ = false;                      // position_ is where the next Seek goes
   const DeltaIndex::Version* version_ = nullptr;  // of the entry at position_, what we show
 };
 

@@ -27,7 +27,7 @@ Error ModelsCorrupt(const std::string& what) {
 // Walks the records of a segment, block by block.
 class SegmentCursor final : public Cursor {
  public:
-  explicit SegmentCursor(const LearnedSegment& segment) : segment_(segment) {}
+  SegmentCursor(const LearnedSegment& segment, Walk walk) : segment_(segment), walk_(walk) {}
 
   bool Valid() const override { return valid_; }
 
@@ -42,19 +42,31 @@ class SegmentCursor final : public Cursor {
   }
 
   void Seek(std::string_view target) override {
-    Begin();
-    const auto position = segment_.Locate(*reader_, target);
-    if (!position) return Fail(position.error());
-    file().PrefetchWalk(position->block, position->fraction);
-    if (!Load(position->block)) return;
-    slot_ = block_.view().LowerBound(target,
-                                     file().RecordFraction(position->block, position->fraction));
-    file().PrefetchWalk(position->block + 1, 0);
+    if (!std::exchange(is_prepared_, false)) {
+      Begin();
+      const auto position = segment_.Locate(*reader_, target);
+      if (!position) return Fail(position.error());
+      sought_ = *position;
+      Prefetch(sought_);
+    }
+    if (!Load(sought_.block)) return;
+    slot_ =
+        block_.view().LowerBound(target, file().RecordFraction(sought_.block, sought_.fraction));
+    PrefetchNext();
     if (slot_ < block_.view().record_count()) {
       Show();
     } else {
       EnterForward(block_number_ + 1);
     }
+  }
+
+  // A model that was found wrong is not asked, and searching for the block is no preparation.
+  void PrepareSeek(std::string_view target) override {
+    if (segment_.bound_violations() > 0) return;
+    Begin();
+    sought_ = reader_->Predict(target);
+    is_prepared_ = true;
+    Prefetch(sought_);
   }
 
   void SeekForPrev(std::string_view target) override {
@@ -69,6 +81,7 @@ class SegmentCursor final : public Cursor {
 
   void Next() override {
     if (++slot_ < block_.view().record_count()) {
+      if (walk_ == Walk::kFewRecords) PrefetchNext();
       Show();
     } else {
       EnterForward(block_number_ + 1);
@@ -135,8 +148,22 @@ class SegmentCursor final : public Cursor {
   void Begin() {
     status_ = Ok();
     reader_ = &segment_.reader();
+    is_prepared_ = false;
   }
   const storage::Segment& file() const { return reader_->file(); }
+
+  // Who shows few records wants their windows now, and only the value of the one that it comes to.
+  void Prefetch(const index::BlockPosition& position) const {
+    if (walk_ == Walk::kFewRecords) {
+      file().PrefetchBlock(position.block, position.fraction);
+    } else {
+      file().PrefetchWalk(position.block, position.fraction);
+    }
+  }
+  void PrefetchNext() const {
+    if (walk_ == Walk::kEveryRecord) return file().PrefetchWalk(block_number_ + 1, 0);
+    if (slot_ + 1 == block_.view().record_count()) file().PrefetchBlock(block_number_ + 1, 0);
+  }
 
   // Moves to the first record of the first non-empty block from `block` on.
   void EnterForward(uint64_t block) {
@@ -144,8 +171,8 @@ class SegmentCursor final : public Cursor {
     for (; block < file().block_count(); ++block) {
       if (!Load(static_cast<uint32_t>(block))) return;
       if (block_.view().record_count() > 0) {
-        file().PrefetchWalk(block_number_ + 1, 0);
         slot_ = 0;
+        PrefetchNext();
         Show();
         return;
       }
@@ -189,7 +216,10 @@ class SegmentCursor final : public Cursor {
   }
 
   const LearnedSegment& segment_;
+  const Walk walk_;
   const SegmentReader* reader_ = nullptr;
+  index::BlockPosition sought_ = {};  // of the last Seek, or of the next
+  bool is_prepared_ = false;          // sought_ is where the next Seek goes
   storage::BlockHandle block_;
   uint32_t block_number_ = 0;
   uint32_t slot_ = 0;
@@ -377,8 +407,8 @@ std::vector<const void*> LearnedSegment::HotPlaces() const {
   return Load() ? reader_.HotPlaces() : std::vector<const void*>();
 }
 
-std::unique_ptr<Cursor> LearnedSegment::NewCursor() const {
-  return std::make_unique<SegmentCursor>(*this);
+std::unique_ptr<Cursor> LearnedSegment::NewCursor(Walk walk) const {
+  return std::make_unique<SegmentCursor>(*this, walk);
 }
 
 Status LearnedSegment::Verify() const {

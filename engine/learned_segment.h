@@ -162,18 +162,11 @@ class LearnedSegment {
   // answered rightly. (What is found is compared with the key, and always right.)
   Result<storage::LookupOutcome> Lookup(std::string_view internal_key, Value* value) const;
 
-  std::unique_ptr<Cursor> NewCursor() const;
+  std::unique_ptr<Cursor> NewCursor(Walk walk = Walk::kEveryRecord) const;
 
   // Where in memory every lookup reads first, so that it can be asked for all at once. As many
   // places for each segment that is read through a mapping; none while it cannot be read.
   std::vector<const void*> HotPlaces() const;
-
-  // Asks for the block that a cursor's Seek will read, if the file is mapped.
-  void PrefetchSeek(std::string_view internal_key) const {
-    const SegmentReader& reader = this->reader();
-    const index::BlockPosition position = reader.Predict(internal_key);
-    reader.file().PrefetchWalk(position.block, position.fraction);
-  }
 
   // Checks the whole file, that every record lies in the block its model predicts, that the
   // filter has it, and that each tree's model counts that tree's records. Errors: the first damage

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "engine/internal_key.h"
@@ -13,8 +14,8 @@ namespace {
 // Walks the segments of a level one after the other.
 class LevelCursor final : public Cursor {
  public:
-  LevelCursor(const Level& level, RangeDeletionsPtr deletions)
-      : level_(level), segments_(level.segments()), deletions_(std::move(deletions)) {}
+  LevelCursor(const Level& level, RangeDeletionsPtr deletions, Walk walk)
+      : level_(level), segments_(level.segments()), deletions_(std::move(deletions)), walk_(walk) {}
 
   bool Valid() const override { return cursor_ != nullptr && cursor_->Valid(); }
 
@@ -32,19 +33,23 @@ class LevelCursor final : public Cursor {
 
   // In the segment that begins at or before the target, or at the begin of the one after it.
   void Seek(std::string_view target) override {
-    const size_t after = level_.UpperBound(target);
+    const size_t after = UpperBound(target);
     const bool inside = after > 0 && target <= segments_[after - 1]->largest_key();
     Enter(inside ? after - 1 : after);
     if (cursor_ != nullptr) cursor_->Seek(target);
     SkipForward();
   }
 
-  void PrefetchSeek(std::string_view target) const override {
-    if (const LearnedSegment* segment = level_.FindSegment(target)) segment->PrefetchSeek(target);
+  void PrepareSeek(std::string_view target) override {
+    prepared_ = level_.UpperBound(target);
+    if (*prepared_ == 0) return;
+    level_.PrefetchSegment(*prepared_ - 1);
+    Enter(*prepared_ - 1);
+    cursor_->PrepareSeek(target);
   }
 
   void SeekForPrev(std::string_view target) override {
-    Enter(level_.UpperBound(target) - 1);  // none: wraps to past the end
+    Enter(UpperBound(target) - 1);  // none: wraps to past the end
     if (cursor_ != nullptr) cursor_->SeekForPrev(target);
     SkipBackward();
   }
@@ -85,12 +90,18 @@ class LevelCursor final : public Cursor {
   Status status() const override { return cursor_ == nullptr ? Ok() : cursor_->status(); }
 
  private:
+  size_t UpperBound(std::string_view target) {
+    const size_t after = prepared_ ? *prepared_ : level_.UpperBound(target);
+    prepared_.reset();
+    return after;
+  }
+
   void Enter(size_t segment) {
     if (segment >= segments_.size()) {
       cursor_.reset();
       entered_ = segments_.size();
     } else if (cursor_ == nullptr || entered_ != segment) {
-      cursor_ = segments_[segment]->NewCursor();
+      cursor_ = segments_[segment]->NewCursor(walk_);
       entered_ = segment;
       const LearnedSegment& entered = *segments_[segment];
       may_be_hidden_ = deletions_ != nullptr &&
@@ -178,10 +189,12 @@ class LevelCursor final : public Cursor {
   const Level& level_;
   const std::vector<SegmentPtr>& segments_;
   const RangeDeletionsPtr deletions_;
+  const Walk walk_;
   std::unique_ptr<Cursor> cursor_;
   size_t entered_ = 0;
-  bool may_be_hidden_ = false;  // some records of the segment that is entered
-  uint64_t clear_steps_ = 0;    // so many Next() need no look at deletions, if some may be hidden
+  std::optional<size_t> prepared_;  // how many segments begin at or before what is sought next
+  bool may_be_hidden_ = false;      // some records of the segment that is entered
+  uint64_t clear_steps_ = 0;  // so many Next() need no look at deletions, if some may be hidden
 };
 
 // The first 8 bytes of `key` as a number, zeros after its end: keys never order against it.
@@ -212,7 +225,6 @@ size_t CountNotGreater(const uint64_t* integers, size_t count, uint64_t limit) {
 Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) {
   windows_.reserve(segments_.size());
   records_before_.reserve(segments_.size());
-  uint64_t records = 0;
   for (const SegmentPtr& segment : segments_) {
     const Tree tree = TreeOf(segment->smallest_key());
     if (trees_.empty() || trees_.back().tree < tree) {
@@ -220,8 +232,8 @@ Level::Level(std::vector<SegmentPtr> segments) : segments_(std::move(segments)) 
     }
     windows_.push_back(WindowOf(UserKeyOf(segment->smallest_key())));
     trees_.back().end = windows_.size();
-    records_before_.push_back(records);
-    records += segment->properties().records;
+    records_before_.push_back(records_);
+    records_ += segment->properties().records;
     file_bytes_ += segment->file_bytes();
   }
   if (segments_.size() >= kManySegments) hot_places_ = std::vector<HotPlaces>(segments_.size());
@@ -289,8 +301,8 @@ Level::Range Level::Overlapping(std::string_view smallest, std::string_view larg
   return {begin, std::max(begin, end)};
 }
 
-std::unique_ptr<Cursor> Level::NewCursor(RangeDeletionsPtr deletions) const {
-  return std::make_unique<LevelCursor>(*this, std::move(deletions));
+std::unique_ptr<Cursor> Level::NewCursor(RangeDeletionsPtr deletions, Walk walk) const {
+  return std::make_unique<LevelCursor>(*this, std::move(deletions), walk);
 }
 
 std::vector<SegmentPtr> SegmentsOf(const std::vector<std::shared_ptr<const Level>>& levels) {

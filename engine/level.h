@@ -32,8 +32,13 @@ class Level {
   const LearnedSegment* FindSegment(std::string_view internal_key) const {
     const size_t at = UpperBound(internal_key);
     if (at == 0) return nullptr;
-    if (!hot_places_.empty()) PrefetchHotPlaces(at - 1);
+    PrefetchSegment(at - 1);
     return segments_[at - 1].get();
+  }
+
+  // Asks for what every lookup in segments()[index] reads first, unless it is in the cache anyway.
+  void PrefetchSegment(size_t index) const {
+    if (!hot_places_.empty()) PrefetchHotPlaces(index);
   }
 
   // Looks for a key with this checksum, in the segment that can have it. Errors: kIo, kCorruption.
@@ -55,10 +60,12 @@ class Level {
   // that `rank` others of the level precede. Precondition of the second: rank < all records.
   uint64_t RecordsBefore(size_t segment) const { return records_before_[segment]; }
   size_t SegmentOfRank(uint64_t rank) const;
+  uint64_t records() const { return records_; }
 
   // All records of the level but those that `deletions` hide, which are skipped without being read
   // where a whole segment is hidden. The level must outlive the cursor.
-  std::unique_ptr<Cursor> NewCursor(RangeDeletionsPtr deletions = nullptr) const;
+  std::unique_ptr<Cursor> NewCursor(RangeDeletionsPtr deletions = nullptr,
+                                    Walk walk = Walk::kEveryRecord) const;
 
  private:
   // The segments that begin with keys of one tree, as indexes [begin, end).
@@ -92,6 +99,7 @@ class Level {
   std::vector<uint64_t>
       windows_;  // per segment: the first 8 bytes of its smallest key, as a number
   std::vector<uint64_t> records_before_;  // per segment
+  uint64_t records_ = 0;
   uint64_t file_bytes_ = 0;
 };
 

@@ -33,14 +33,14 @@ class MergingCursor final : public Cursor {
     Position(Direction::kBackward, [](Cursor& cursor) { cursor.SeekToLast(); });
   }
   void Seek(std::string_view target) override {
-    PrefetchSeek(target);
+    PrepareSeek(target);
     Position(Direction::kForward, [target](Cursor& cursor) { cursor.Seek(target); });
   }
-  void PrefetchSeek(std::string_view target) const override {
-    for (const Source& source : sources_) source.cursor->PrefetchSeek(target);
+  void PrepareSeek(std::string_view target) override {
+    for (const Source& source : sources_) source.cursor->PrepareSeek(target);
   }
   void SeekForPrev(std::string_view target) override {
-    PrefetchSeek(target);
+    PrepareSeek(target);
     Position(Direction::kBackward, [target](Cursor& cursor) { cursor.SeekForPrev(target); });
   }
   void Next() override { Move(Direction::kForward); }
@@ -86,8 +86,9 @@ class MergingCursor final : public Cursor {
     if (current_ != &base) KnowCurrentKey();
     if (HasRunAhead()) return 0;
     const CursorRun run = base.valid ? base.cursor->Run() : CursorRun();
-    // One record of the run stays behind: with it the cursor stays in the block.
-    uint32_t end = run.slot + run.records - (run.records > 0 ? 1 : 0);
+    // Unless the block lives anyway, one record of the run stays behind: with it the cursor stays.
+    const bool stays = run.records > 0 && base.cursor->Keeps() == Kept::kNothing;
+    uint32_t end = run.slot + run.records - (stays ? 1 : 0);
     if (!limit.empty() && end > run.slot && !run.block.EndsBefore(limit)) {
       end = std::min(end, LowerBoundFrom(run.block, run.slot, limit));
     }
@@ -95,10 +96,7 @@ class MergingCursor final : public Cursor {
     batch->block = run.block;
     const uint32_t slot = FillBatch(run.slot, end, most_spans, batch);
     if (batch->count == 0) return 0;
-    if (slot > run.slot) {
-      base.cursor->Skip(slot - run.slot);
-      Refresh(base);
-    }
+    if (slot > run.slot) PassInBase(slot - run.slot, run.records);
     return batch->count;
   }
   // Not before: where the record that stayed behind has a newer one, the oldest source leaves the
@@ -259,13 +257,14 @@ class MergingCursor final : public Cursor {
     UpcomingRecord records[CursorBatch::kMostSpans];
     const size_t most = (most_spans - batch->count + 1) / 2;  // there is a span between two, mostly
     const size_t count = newer->cursor->Ahead(most, records);
+    if (count == 0) return false;
     const Source* const other = FirstOfNewer(newer);
     const UpcomingRecord* passed = nullptr;
     const uint32_t from = *slot;
     for (size_t i = 0; i < count && *slot < end && batch->count < most_spans; ++i) {
       const UpcomingRecord& record = records[i];
-      if (other != nullptr && !KeyBefore(record.key, *other)) break;
-      const BlockView::Place place = batch->block.FindFrom(*slot, record.key);
+      if (other != nullptr && !KeyBefore(record.key(), *other)) break;
+      const BlockView::Place place = batch->block.FindFrom(*slot, record.key());
       *slot = AppendBlock(*slot, std::min(end, place.slot), batch);
       if (*slot == end || batch->count == most_spans || !Append(record, batch)) break;
       if (place.found) ++*slot;
@@ -287,8 +286,8 @@ class MergingCursor final : public Cursor {
   static bool Append(const UpcomingRecord& record, CursorBatch* batch) {
     if (record.type == RecordType::kTombstone) return true;
     if (record.type != RecordType::kValue) return false;
-    PrefetchValue(record.value);  // shown later, by then it is there
-    batch->spans[batch->count++] = CursorBatch::Single(record.key, record.value);
+    PrefetchValue(record.value());  // shown later, by then it is there
+    batch->spans[batch->count++] = CursorBatch::Single(record.key(), record.value());
     return true;
   }
 
@@ -310,12 +309,13 @@ class MergingCursor final : public Cursor {
     if (most_spans < kSpansToLookAhead) return false;
     UpcomingRecord records[CursorBatch::kMostSpans];
     const size_t count = newer->cursor->Ahead(most_spans - batch->count, records);
+    if (count == 0) return false;
     const Source* const other = FirstOfNewer(newer);
-    const bool all = count > 0 && IsBeforeAll(records[count - 1].key, limit, other);
+    const bool all = IsBeforeAll(records[count - 1].key(), limit, other);
     const UpcomingRecord* passed = nullptr;
     for (size_t i = 0; i < count; ++i) {
       const UpcomingRecord& record = records[i];
-      if (!all && !IsBeforeAll(record.key, limit, other)) break;
+      if (!all && !IsBeforeAll(record.key(), limit, other)) break;
       if (!Append(record, batch)) break;
       passed = &record;
     }
@@ -340,11 +340,12 @@ class MergingCursor final : public Cursor {
   // The same for the record at which `newer` stands.
   static bool AppendNewer(const Source& newer, CursorBatch* batch) {
     const RecordType type = newer.cursor->type();
-    if (type != RecordType::kValue) return Append({newer.key, {}, type, 0}, batch);
+    if (type != RecordType::kValue)
+      return Append(UpcomingRecord::Of(newer.key, {}, type, 0), batch);
     std::string_view key = newer.key;
     const Kept kept = newer.cursor->Keeps();
     if (kept == Kept::kNothing || (kept == Kept::kValue && !batch->KeepKey(&key))) return false;
-    return Append({key, newer.cursor->value(), type, 0}, batch);
+    return Append(UpcomingRecord::Of(key, newer.cursor->value(), type, 0), batch);
   }
 
   // Whether the records ahead are those of one block of a newer source. Precondition: the keys of
@@ -385,6 +386,15 @@ class MergingCursor final : public Cursor {
       }
     }
     Step(newest);
+  }
+
+  // Moves the oldest source past so many of the records of its run.
+  void PassInBase(uint32_t passed, uint32_t run_records) {
+    Source& base = sources_.back();
+    const bool all = passed == run_records;
+    base.cursor->Skip(all ? passed - 1 : passed);
+    if (all) base.cursor->Next();
+    Refresh(base);
   }
 
   // In the direction of travel. Equal keys are not before one another.

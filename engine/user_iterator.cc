@@ -102,7 +102,7 @@ class UserIterator final : public Iterator {
   Status status() const override { return cursor_->status(); }
 
  private:
-  static constexpr size_t kFirstSpans = 1;
+  static constexpr size_t kFirstSpans = 2;
 
   // Within a run the cursor stays behind.
   bool RunHolds() const {

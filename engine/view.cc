@@ -312,13 +312,19 @@ Status View::MultiGet(std::span<const std::string_view> internal_keys, uint64_t 
   return Ok();
 }
 
+// Levels with fewer records than this part of the last one's have one here and there.
+constexpr uint64_t kFewRecordsPart = 8;
+
 void View::AddSources(uint64_t sequence, std::vector<std::unique_ptr<Cursor>>* newest_first) const {
   for (const auto& generation : generations) {
     if (!generation->empty())
       newest_first->push_back(generation->NewCursor(sequence, range_deletions));
   }
   for (const auto& level : levels) {
-    if (!level->empty()) newest_first->push_back(level->NewCursor(range_deletions));
+    if (level->empty()) continue;
+    const bool few = level->records() < levels.back()->records() / kFewRecordsPart;
+    const Walk walk = few ? Walk::kFewRecords : Walk::kEveryRecord;
+    newest_first->push_back(level->NewCursor(range_deletions, walk));
   }
 }
 

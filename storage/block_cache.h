@@ -43,6 +43,9 @@ class CachedBlock {
     other.bytes_ = {};
   }
   CachedBlock& operator=(CachedBlock&& other) noexcept {
+    // Walks through a mapping assign nothing but these, and swapping waits for what was just
+    // stored.
+    if (empty() && other.empty()) return *this;
     std::swap(bytes_, other.bytes_);
     std::swap(release_, other.release_);
     std::swap(handle_, other.handle_);

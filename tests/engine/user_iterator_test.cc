@@ -173,7 +173,8 @@ class Layers {
       const auto kept = i % 2 == 0 ? Cursor::Kept::kValue : Cursor::Kept::kNothing;
       sources.push_back(std::make_unique<OracleCursor>(std::move(uppers[i]), kept));
     }
-    sources.push_back(std::make_unique<OracleCursor>(std::move(base)));
+    const auto kept = random() % 2 == 0 ? Cursor::Kept::kValue : Cursor::Kept::kNothing;
+    sources.push_back(std::make_unique<OracleCursor>(std::move(base), kept));
     cursor_ = NewMergingCursor(std::move(sources), overlay_.version_counter(only));
   }
 
