@@ -22,59 +22,55 @@ class AnchoredFileSystem final : public FileSystem {
       : files_(files), place_(std::move(place)) {}
 
   Result<std::unique_ptr<WritableFile>> Create(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Create(path);
+    return InPlace([&] { return files_.Create(path); });
   }
   Result<std::unique_ptr<WritableFile>> OpenToAppend(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.OpenToAppend(path);
+    return InPlace([&] { return files_.OpenToAppend(path); });
   }
   Result<std::unique_ptr<ReadableFile>> Open(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Open(path);
+    return InPlace([&] { return files_.Open(path); });
   }
   Result<std::string> ReadAll(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.ReadAll(path);
+    return InPlace([&] { return files_.ReadAll(path); });
   }
   Result<bool> Exists(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Exists(path);
+    return InPlace([&] { return files_.Exists(path); });
   }
   Result<std::vector<std::string>> List(const Path& directory) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.List(directory);
+    return InPlace([&] { return files_.List(directory); });
   }
   Status CreateDirectory(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.CreateDirectory(path);
+    return InPlace([&] { return files_.CreateDirectory(path); });
   }
   Status SyncDirectory(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.SyncDirectory(path);
+    return InPlace([&] { return files_.SyncDirectory(path); });
   }
   Status Rename(const Path& from, const Path& to) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Rename(from, to);
+    return InPlace([&] { return files_.Rename(from, to); });
   }
   Status Remove(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Remove(path);
+    return InPlace([&] { return files_.Remove(path); });
   }
   Status RemoveAll(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.RemoveAll(path);
+    return InPlace([&] { return files_.RemoveAll(path); });
   }
   Status Link(const Path& from, const Path& to) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Link(from, to);
+    return InPlace([&] { return files_.Link(from, to); });
   }
   Result<std::unique_ptr<FileLock>> Lock(const Path& path) override {
-    SIBYL_RETURN_IF_ERROR(place_.Check());
-    return files_.Lock(path);
+    return InPlace([&] { return files_.Lock(path); });
   }
 
  private:
+  // What failed because the folder went meanwhile says so, too.
+  template <typename Operation>
+  auto InPlace(const Operation& operation) -> decltype(operation()) {
+    SIBYL_RETURN_IF_ERROR(place_.Check());
+    auto done = operation();
+    if (!done) SIBYL_RETURN_IF_ERROR(place_.Check());
+    return done;
+  }
+
   FileSystem& files_;
   const FolderPlace place_;
 };

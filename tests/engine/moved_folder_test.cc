@@ -34,11 +34,8 @@ TEST_CASE("a database whose folder went leaves the one in its place alone", "[en
   PutAll(*old_database, old_records);
   Must(old_database->Compact());
   PutAll(*old_database, Numbered("old ", 10));
-  if (moved) {
-    std::filesystem::rename(path, elsewhere);
-  } else {
-    std::filesystem::remove_all(path);
-  }
+  std::filesystem::rename(path, elsewhere);
+  if (!moved) std::filesystem::remove_all(elsewhere);
   auto new_database = Must(Database::Open(SmallOptions(), path));
   PutAll(*new_database, new_records);
   Must(new_database->Compact());
