@@ -41,51 +41,46 @@ using sibyl::index::StringIndex;
 using sibyl::index::StringIndexKind;
 using sibyl::index::TwoStageIndex;
 
-sibyl_index_candidate ToC(const sibyl::index::RangeIndexCandidate& from) {
+// What every kind of index says of a candidate.
+template <typename Candidate>
+sibyl_index_candidate CommonToC(const Candidate& from) {
   sibyl_index_candidate to = {};
   to.name = from.name.c_str();
+  to.memory_bytes = from.memory_bytes;
+  to.build_seconds = from.build_seconds;
+  to.chosen = from.chosen ? 1 : 0;
+  return to;
+}
+
+sibyl_index_candidate ToC(const sibyl::index::RangeIndexCandidate& from) {
+  sibyl_index_candidate to = CommonToC(from);
   to.predicted_bytes = from.predicted_bytes;
   to.predicted_single_ns = from.predicted_single_ns;
   to.predicted_serial_ns = from.predicted_serial_ns;
-  to.memory_bytes = from.memory_bytes;
-  to.build_seconds = from.build_seconds;
   to.single_ns = from.single_ns;
   to.batch_ns = from.batch_ns;
   to.serial_ns = from.serial_ns;
-  to.chosen = from.chosen ? 1 : 0;
   return to;
 }
 
 sibyl_index_candidate ToC(const sibyl::index::StringIndexCandidate& from) {
-  sibyl_index_candidate to = {};
-  to.name = from.name.c_str();
-  to.memory_bytes = from.memory_bytes;
-  to.build_seconds = from.build_seconds;
+  sibyl_index_candidate to = CommonToC(from);
   to.single_ns = from.single_ns;
   to.batch_ns = from.batch_ns;
-  to.chosen = from.chosen ? 1 : 0;
   return to;
 }
 
 sibyl_index_candidate ToC(const sibyl::index::PointIndexCandidate& from) {
-  sibyl_index_candidate to = {};
-  to.name = from.name.c_str();
-  to.memory_bytes = from.memory_bytes;
-  to.build_seconds = from.build_seconds;
+  sibyl_index_candidate to = CommonToC(from);
   to.single_ns = from.find_ns;
   to.batch_ns = from.batch_ns;
   to.conflicts = from.conflicts;
-  to.chosen = from.chosen ? 1 : 0;
   return to;
 }
 
 sibyl_index_candidate ToC(const sibyl::index::ExistenceCandidate& from) {
-  sibyl_index_candidate to = {};
-  to.name = from.name.c_str();
-  to.memory_bytes = from.memory_bytes;
-  to.build_seconds = from.build_seconds;
+  sibyl_index_candidate to = CommonToC(from);
   to.false_positive_rate = from.false_positive_rate;
-  to.chosen = from.chosen ? 1 : 0;
   return to;
 }
 

@@ -8,31 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int failures = 0;
-
-#define CHECK(condition)                                      \
-  do {                                                        \
-    if (!(condition)) {                                       \
-      ++failures;                                             \
-      fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-    }                                                         \
-  } while (0)
-
-/* No error, or it is shown. */
-static int fine(sibyl_error* error) {
-  if (error == NULL) return 1;
-  fprintf(stderr, "error %d: %s\n", sibyl_error_code(error), sibyl_error_message(error));
-  sibyl_error_free(error);
-  return 0;
-}
-
-/* An error with this code. */
-static int refused(sibyl_error* error, int code) {
-  const int right =
-      error != NULL && sibyl_error_code(error) == code && strlen(sibyl_error_message(error)) > 0;
-  sibyl_error_free(error);
-  return right;
-}
+#include "tests/engine/c_check.h"
 
 static int holds(sibyl_buffer* buffer, const char* text) {
   const int same = buffer->size == strlen(text) &&

@@ -7,17 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/engine/c_check.h"
+
 enum { KEYS = 20000, ABSENT = 3000, STRING_BYTES = 16 };
-
-static int failures = 0;
-
-#define CHECK(condition)                                      \
-  do {                                                        \
-    if (!(condition)) {                                       \
-      ++failures;                                             \
-      fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-    }                                                         \
-  } while (0)
 
 static uint64_t keys[KEYS]; /* i-th: i * i + 5 */
 static uint64_t values[KEYS];
@@ -39,19 +31,6 @@ static void make_keys(void) {
     const int size = snprintf(absent_text[i], STRING_BYTES, "no/%08u", (unsigned)i);
     absent_strings[i] = (sibyl_slice){absent_text[i], (size_t)size};
   }
-}
-
-static int fine(sibyl_error* error) {
-  if (error == NULL) return 1;
-  fprintf(stderr, "error %d: %s\n", sibyl_error_code(error), sibyl_error_message(error));
-  sibyl_error_free(error);
-  return 0;
-}
-
-static int refused(sibyl_error* error, int code) {
-  const int right = error != NULL && sibyl_error_code(error) == code;
-  sibyl_error_free(error);
-  return right;
 }
 
 static sibyl_index_options* options_with(const char* name, const char* value) {

@@ -78,15 +78,20 @@ bool WriteWithFailure(Database& database, const WriteBatch& batch, int64_t faili
   return failed;
 }
 
+// Generations soon full, and nobody else who allocates.
+Options OneThread() {
+  Options options = SmallOptions();
+  options.generation_bytes = 16 << 10;
+  options.background_threads = 0;
+  return options;
+}
+
 TEST_CASE("a commit without memory is whole or not there, and wedges nobody", "[engine][fault]") {
   bool failed = true;
   int64_t failures = 0;
   for (int64_t failing = 0; failed; ++failing) {
     INFO("allocation " << failing);
-    Options options = SmallOptions();
-    options.generation_bytes = 16 << 10;
-    options.background_threads = 0;
-    MemoryLogDatabase database(options);
+    MemoryLogDatabase database(OneThread());
     Must(database.Open());
     Must(database->Write({}, BatchOf(0, std::string(200, 'a'))));
     bool written = false;
@@ -115,10 +120,7 @@ TEST_CASE("operands are applied once, wherever memory ran out", "[engine][fault]
   bool failed = true;
   for (int64_t failing = 0; failed; ++failing) {
     INFO("allocation " << failing);
-    Options options = SmallOptions();
-    options.generation_bytes = 16 << 10;
-    options.background_threads = 0;
-    MemoryLogDatabase database(options);
+    MemoryLogDatabase database(OneThread());
     Must(database.Open());
     const Tree tree = Must(database->CreateTree("joined", appending));
     std::string expected;

@@ -15,6 +15,10 @@ const ScopeColumn* FindColumn(const ScopeRelation& relation, const std::string& 
   return nullptr;
 }
 
+bool IsRowid(const std::string& name) { return name == "rowid" || name == "_rowid_"; }
+
+}  // namespace
+
 Expression ExpressionOf(const ScopeColumn& column) {
   Expression value;
   value.sql = column.sql;
@@ -24,10 +28,6 @@ Expression ExpressionOf(const ScopeColumn& column) {
   value.name = column.name;
   return value;
 }
-
-bool IsRowid(const std::string& name) { return name == "rowid" || name == "_rowid_"; }
-
-}  // namespace
 
 Expression Translator::Column(const pg::ColumnRef& column) {
   const auto fields = Items(column.n_fields, column.fields);

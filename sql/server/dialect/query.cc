@@ -260,13 +260,7 @@ void Translator::Star(const pg::ColumnRef& star, bool is_top, QueryText* query) 
       return false;
     }
     for (const ScopeColumn& column : relation.columns) {
-      Expression value;
-      value.sql = column.sql;
-      value.type_oid = column.type_oid;
-      value.typmod = column.typmod;
-      value.not_null = column.not_null;
-      value.name = column.name;
-      AddColumn(std::move(value), "", is_top, query);
+      AddColumn(ExpressionOf(column), "", is_top, query);
     }
     return true;
   };

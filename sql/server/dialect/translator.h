@@ -57,6 +57,9 @@ struct ScopeColumn {
   bool not_null = false;
 };
 
+// What names the column, as an expression.
+Expression ExpressionOf(const ScopeColumn& column);
+
 // Something in FROM.
 struct ScopeRelation {
   std::string alias;
