@@ -178,9 +178,9 @@ void CommitQueue::TryToStartGeneration() {
 // A generation is still full, or not the log's, where starting the next one failed: nothing is
 // added to it until that succeeds.
 Status CommitQueue::LeaveFullGeneration() {
-  if (Active().memory_bytes() < state_.options.generation_bytes && !started_in_log_) [[likely]]
-    return Ok();
-  return StartGeneration();
+  const bool is_full = Active().memory_bytes() >= state_.options.generation_bytes;
+  if (is_full || started_in_log_) [[unlikely]] return StartGeneration();
+  return Ok();
 }
 
 Generation& CommitQueue::Active() {

@@ -101,11 +101,12 @@ Result<std::shared_ptr<Database>> Database::Open(const Options& options,
   if (options.read_only) return OpenReadOnly(options, path);
   SIBYL_RETURN_IF_ERROR(engine::PrepareDirectory(storage::PosixFileSystem(), options, path));
   SIBYL_ASSIGN_OR_RETURN(const std::filesystem::path directory, AbsolutePath(path));
-  SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
+  const auto open = [&]() -> Result<std::unique_ptr<engine::DatabaseImpl>> {
+    SIBYL_ASSIGN_OR_RETURN(const engine::Environment environment, EnvironmentOf(directory));
+    return engine::DatabaseImpl::Open(options, directory, environment);
+  };
   SIBYL_ASSIGN_OR_RETURN(std::shared_ptr<engine::DatabaseImpl> database,
-                         engine::Registry::Instance().OpenOnce(directory, [&] {
-                           return engine::DatabaseImpl::Open(options, directory, environment);
-                         }));
+                         engine::Registry::Instance().OpenOnce(directory, open));
   return std::shared_ptr<Database>(std::move(database));
 }
 

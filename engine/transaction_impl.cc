@@ -330,6 +330,7 @@ Status TransactionImpl::CommitWrites(const WriteOptions& options) {
 
 Status TransactionImpl::CommitToLog(const WriteOptions& options) {
   std::string records;
+  // The last one is given more room than it takes.
   records.reserve(writes_.bytes() + 16 * writes_.records() + 64);
   const auto append = [&records](std::string_view key, const OverlayEntry& entry) {
     AppendBatchRecord({TreeOf(key), entry.type, UserKeyOf(key), entry.value}, &records);

@@ -353,9 +353,9 @@ void ViewKeeper::Update(const std::function<void(View&)>& change) {
   const std::lock_guard lock(mutex_);
   auto next = std::make_shared<View>(*current_owner_);
   change(*next);
-  retired_.reserve(retired_.size() + 1);  // what fails, fails before the change is seen
+  retired_.emplace_back();  // what fails, fails before the change is seen
   current_.store(next.get(), std::memory_order_seq_cst);
-  retired_.push_back(std::exchange(current_owner_, std::move(next)));
+  retired_.back() = std::exchange(current_owner_, std::move(next));
   released = TakeUnusedLocked();
 }
 

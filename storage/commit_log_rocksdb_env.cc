@@ -33,45 +33,42 @@ class LogFiles final : public rocksdb::FileSystemWrapper {
     if (path.find("/OPTIONS-") != std::string::npos) {
       return IOStatus::NotSupported("nobody reads it");
     }
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::NewWritableFile(path, options, file, context) : place;
+    return InPlace(
+        [&] { return FileSystemWrapper::NewWritableFile(path, options, file, context); });
   }
   IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                               WritableFile* file, Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::ReopenWritableFile(path, options, file, context) : place;
+    return InPlace(
+        [&] { return FileSystemWrapper::ReopenWritableFile(path, options, file, context); });
   }
   IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path,
                              const rocksdb::FileOptions& options, WritableFile* file,
                              Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::ReuseWritableFile(path, old_path, options, file, context)
-                      : place;
+    return InPlace([&] {
+      return FileSystemWrapper::ReuseWritableFile(path, old_path, options, file, context);
+    });
   }
   IOStatus DeleteFile(const std::string& path, const Options& options, Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::DeleteFile(path, options, context) : place;
+    return InPlace([&] { return FileSystemWrapper::DeleteFile(path, options, context); });
   }
   IOStatus RenameFile(const std::string& from, const std::string& to, const Options& options,
                       Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::RenameFile(from, to, options, context) : place;
+    return InPlace([&] { return FileSystemWrapper::RenameFile(from, to, options, context); });
   }
   IOStatus LinkFile(const std::string& from, const std::string& to, const Options& options,
                     Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::LinkFile(from, to, options, context) : place;
+    return InPlace([&] { return FileSystemWrapper::LinkFile(from, to, options, context); });
   }
   IOStatus Truncate(const std::string& path, size_t size, const Options& options,
                     Context* context) override {
-    const IOStatus place = Check();
-    return place.ok() ? FileSystemWrapper::Truncate(path, size, options, context) : place;
+    return InPlace([&] { return FileSystemWrapper::Truncate(path, size, options, context); });
   }
 
  private:
-  IOStatus Check() const {
-    const Status status = env_.CheckPlace();
-    return status ? IOStatus::OK() : IOStatus::IOError(status.error().message);
+  template <typename Change>
+  IOStatus InPlace(const Change& change) const {
+    const Status place = env_.CheckPlace();
+    return place ? change() : IOStatus::IOError(place.error().message);
   }
 
   const LogEnv& env_;  // which has this
